@@ -1,0 +1,66 @@
+// A described model, ready to run: what `train`, `generate` and the other verbs see of the language.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/key.h"
+#include "engine/runtime.h"
+#include "engine/tensor.h"
+
+namespace weft::dsl {
+
+/// One trained weight, in the order of the file. Names are paths: `model.1.residual.body.0.retention.Wq`.
+struct Weight {
+  std::string name;
+  Shape shape;
+  bool decays = true;  // weight decay applies: by default from rank 2 up
+};
+
+/// Tokens [B, T] and what should follow each, [B, T]; a target of -1 is not counted.
+struct Batch {
+  Tensor tokens, targets;
+};
+
+/// Nats summed over the counted targets.
+struct LossSum {
+  double nats = 0;
+  i64 count = 0;
+};
+
+class Lowered;  // the graphs behind a model (dsl/lower.h)
+
+/// Generation, one or more tokens at a time; the state is all that is kept of what came before.
+class Stream {
+ public:
+  virtual ~Stream() = default;
+  /// Takes tokens i32 [B, n], n >= 1, gives the logits after the last of them, [B, vocab].
+  virtual Tensor feed(const Tensor& tokens) = 0;
+  virtual i64 position() const = 0;
+  virtual std::size_t state_bytes() const = 0;
+  /// False when the model has no streaming form and every step computes the whole prefix again.
+  virtual bool constant_work() const = 0;
+};
+
+class Model {
+ public:
+  explicit Model(std::shared_ptr<const Lowered> lowered);
+
+  const std::vector<Weight>& weights() const;
+  i64 weight_count() const;  // numbers in all weights
+  i64 vocab() const;
+  /// Freshly drawn weights; the same seed gives the same bits.
+  std::vector<Tensor> initial_weights(u64 seed, DType dtype) const;
+
+  /// Evaluation mode: nothing random, no gradients.
+  LossSum loss(Runtime& runtime, const std::vector<Tensor>& weights, const Batch& batch) const;
+  /// Training mode under `key` (of this step): the loss, and the gradients of the mean loss by weight.
+  LossSum gradients(Runtime& runtime, const std::vector<Tensor>& weights, const Batch& batch, Key key,
+                    std::vector<Tensor>& gradients) const;
+  std::unique_ptr<Stream> stream(Runtime& runtime, std::vector<Tensor> weights) const;
+
+ private:
+  std::shared_ptr<const Lowered> lowered_;
+};
+
+}  // namespace weft::dsl

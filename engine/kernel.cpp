@@ -1,0 +1,34 @@
+#include "engine/kernel.h"
+
+namespace weft {
+
+std::vector<i64> broadcast_strides(const Shape& from, const Shape& to) {
+  std::vector<i64> strides(to.size(), 0);
+  i64 stride = 1;
+  for (std::size_t i = 1; i <= from.size(); ++i) {
+    const i64 size = from[from.size() - i];
+    if (size != 1) strides[to.size() - i] = stride;
+    stride *= size;
+  }
+  return strides;
+}
+
+PlaceCounter::PlaceCounter(const Shape& shape, const Place& place, const RunSettings& settings)
+    : shape_(shape), place_(place), settings_(settings) {}
+
+u64 PlaceCounter::operator()(i64 flat) const {
+  i64 row = 0, time = 0, rest = 0, scale = 1;
+  for (int d = static_cast<int>(shape_.size()) - 1; d >= 0; --d) {
+    const i64 index = flat % shape_[d];
+    flat /= shape_[d];
+    if (d == place_.row_axis) row = index;
+    else if (d == place_.time_axis) time = index;
+    else rest += index * scale, scale *= shape_[d];
+  }
+  const auto& offsets = settings_.offsets;
+  if (!offsets.empty()) time += offsets[offsets.size() == 1 ? 0 : static_cast<std::size_t>(row)];
+  row += settings_.first_row;
+  return Key{static_cast<u64>(row)}.fold(static_cast<u64>(time)).fold(static_cast<u64>(rest)).value;
+}
+
+}  // namespace weft

@@ -1,0 +1,162 @@
+// Kernel: all that an op's forward and backward may touch. Spans of the right type, shapes, parallel ranges, products,
+// scratch memory, and the place in the run. An op returns gradients; the engine adds them.
+#pragma once
+#include <algorithm>
+
+#include "engine/loops.h"
+#include "engine/op.h"
+#include "engine/run.h"
+
+namespace weft {
+
+/// Elements that one task takes; below it an elementwise op runs on the calling thread.
+inline constexpr i64 kGrain = 16384;
+
+/// One application of an op, without its element type.
+struct KernelCall {
+  const Runtime& runtime;
+  const RunSettings& settings;
+  const Graph& graph;
+  const Node& node;
+  const Op& op;
+  std::vector<AttributeValue> attributes;   // symbols bound
+  std::vector<const Tensor*> inputs;        // null: absent, or not read by the backward
+  std::vector<const Shape*> input_shapes;   // null: absent
+  std::vector<const Shape*> output_shapes;  // public, then saved
+  std::vector<const Tensor*> outputs;       // backward: null where not read
+  std::vector<const Tensor*> cotangents;    // backward: null where no gradient arrives
+  std::vector<Tensor> results;              // forward: outputs and saved; backward: gradients, empty where unwanted
+  std::size_t public_outputs() const { return output_shapes.size() - op.saved; }
+};
+
+/// Counter of element `flat` of `shape` that depends only on its logical place (row, time, the rest), so that every
+/// form and every cut of a sequence draws the same numbers.
+class PlaceCounter {
+ public:
+  PlaceCounter(const Shape& shape, const Place& place, const RunSettings& settings);
+  u64 operator()(i64 flat) const;
+
+ private:
+  const Shape& shape_;
+  const Place& place_;
+  const RunSettings& settings_;
+};
+
+template <class T> class Kernel {
+ public:
+  explicit Kernel(KernelCall& call) : call_(call) {}
+
+  // Shapes, in both directions.
+  std::size_t input_count() const { return call_.inputs.size(); }
+  bool has(std::size_t i) const { return i < call_.input_shapes.size() && call_.input_shapes[i]; }
+  const Shape& shape(std::size_t i) const { return *call_.input_shapes[i]; }
+  const Shape& output_shape(std::size_t i = 0) const { return *call_.output_shapes[i]; }
+
+  // Data. A span is empty when the tensor is absent.
+  std::span<const T> input(std::size_t i) const { return view(call_.inputs, i); }
+  std::span<const i32> indices(std::size_t i) const { return call_.inputs[i]->template values<i32>(); }
+  /// Forward: output `i` to be written; every element.
+  std::span<T> result(std::size_t i = 0) { return call_.results[i].template mutable_values<T>(); }
+  std::span<i32> index_result(std::size_t i = 0) { return call_.results[i].template mutable_values<i32>(); }
+  /// Forward: saved value `i` to be written.
+  std::span<T> save(std::size_t i) { return result(call_.public_outputs() + i); }
+  // Backward.
+  std::span<const T> output(std::size_t i = 0) const { return view(call_.outputs, i); }
+  std::span<const T> saved(std::size_t i) const { return view(call_.outputs, call_.public_outputs() + i); }
+  bool has_cotangent(std::size_t i = 0) const { return call_.cotangents[i] != nullptr; }
+  std::span<const T> cotangent(std::size_t i = 0) const { return view(call_.cotangents, i); }
+  bool wants(std::size_t i) const { return i < call_.results.size() && bool(call_.results[i]); }
+  /// Backward: gradient of input `i` to be written, every element; empty when it is not wanted.
+  std::span<T> gradient(std::size_t i) { return wants(i) ? result(i) : std::span<T>{}; }
+
+  // Work.
+  /// body(i) for 0 <= i < n: vectorised, in parallel, independent iterations.
+  template <class F> void each(i64 n, const F& body) const {
+    const Isa isa = call_.runtime.isa();
+    ranges(n, kGrain, [&](i64 begin, i64 end) { loop(isa, begin, end, body); });
+  }
+  /// body(row) for 0 <= row < rows, in parallel and compiled for the instruction set; `width` elements of work a row.
+  template <class F> void rows(i64 rows, i64 width, const F& body) const {
+    const Isa isa = call_.runtime.isa();
+    const i64 grain = std::max<i64>(1, kGrain / std::max<i64>(1, width));
+    ranges(rows, grain, [&](i64 begin, i64 end) {
+      block(isa, [&] {
+        for (i64 r = begin; r < end; ++r) body(r);
+      });
+    });
+  }
+  template <class F> void ranges(i64 n, i64 grain, const F& body) const {
+    if (n <= grain) {
+      if (n > 0) body(i64{0}, n);
+      return;
+    }
+    call_.runtime.parallel().ranges(n, grain, body);
+  }
+  void multiply(const Product<T>& product) const { call_.runtime.products().multiply(product); }
+  /// Memory for the length of this call, uninitialised.
+  Tensor scratch(Shape shape) const {
+    return Tensor::uninitialised(std::move(shape), dtype_of<T>(), call_.runtime.pool());
+  }
+  Isa isa() const { return call_.runtime.isa(); }
+  const Runtime& runtime() const { return call_.runtime; }
+  /// The call itself, for an op that runs a graph of its own.
+  KernelCall& call() { return call_; }
+
+  // Place in the run.
+  bool training() const { return call_.settings.training; }
+  Key key() const { return call_.settings.key.fold(call_.node.place.stream); }
+  PlaceCounter counter(const Shape& shape) const { return {shape, call_.node.place, call_.settings}; }
+  const RunSettings& settings() const { return call_.settings; }
+  const Place& place() const { return call_.node.place; }
+  /// Position of the first token of batch row `row` of this call.
+  i64 offset(i64 row) const {
+    const auto& o = call_.settings.offsets;
+    return o.empty() ? 0 : o[o.size() == 1 ? 0 : static_cast<std::size_t>(row)];
+  }
+
+ private:
+  static std::span<const T> view(const std::vector<const Tensor*>& tensors, std::size_t i) {
+    if (i >= tensors.size() || !tensors[i]) return {};
+    return tensors[i]->values<T>();
+  }
+  KernelCall& call_;
+};
+
+/// Strides of the dimensions of `from`, seen as `to` by broadcasting: 0 where repeated.
+std::vector<i64> broadcast_strides(const Shape& from, const Shape& to);
+
+/// Elements `begin .. begin + count` of `from` broadcast to `to`, copied to `out`.
+template <class T>
+void expand_block(const Shape& to, const std::vector<i64>& strides, const T* from, i64 begin, i64 count, T* out) {
+  const int rank = static_cast<int>(to.size());
+  if (rank == 0) {
+    std::fill(out, out + count, from[0]);
+    return;
+  }
+  std::vector<i64> index(to.size());
+  i64 rest = begin, offset = 0;
+  for (int d = rank - 1; d >= 0; --d) {
+    index[d] = rest % to[d];
+    rest /= to[d];
+    offset += index[d] * strides[d];
+  }
+  while (count > 0) {  // one run of the innermost dimension at a time
+    const i64 run = std::min(count, to[rank - 1] - index[rank - 1]);
+    if (strides[rank - 1] == 0) {
+      std::fill(out, out + run, from[offset]);
+    } else {
+      std::copy(from + offset, from + offset + run, out);
+    }
+    out += run;
+    count -= run;
+    index[rank - 1] += run;
+    offset += run * strides[rank - 1];
+    for (int d = rank - 1; d > 0 && index[d] == to[d]; --d) {
+      offset += strides[d - 1] - index[d] * strides[d];
+      index[d] = 0;
+      ++index[d - 1];
+    }
+  }
+}
+
+}  // namespace weft

@@ -1,0 +1,292 @@
+// Makes an op's row from its struct. Included by the one translation unit that is generated per op, and by no other:
+// the kernels are compiled here.
+#pragma once
+#include "engine/kernel.h"
+#include "engine/math.h"
+
+namespace weft {
+namespace detail {
+
+template <class F> constexpr AttributeInfo::Type type_of() {
+  using Type = AttributeInfo::Type;
+  if constexpr (std::is_same_v<F, bool>) return Type::boolean;
+  else if constexpr (std::is_same_v<F, i64>) return Type::whole;
+  else if constexpr (std::is_same_v<F, double>) return Type::real;
+  else if constexpr (std::is_same_v<F, std::string>) return Type::word;
+  else if constexpr (std::is_same_v<F, Axis>) return Type::axis;
+  else if constexpr (std::is_same_v<F, Dim>) return Type::size;
+  else if constexpr (std::is_same_v<F, Dims>) return Type::sizes;
+  else {
+    static_assert(std::is_same_v<F, std::shared_ptr<const Graph>>, "an attribute of a type that has no row");
+    return Type::graph;
+  }
+}
+
+template <class F> void from_value(const AttributeValue& value, F& field) {
+  if constexpr (std::is_same_v<F, Axis>) field.index = std::get<i64>(value);
+  else field = std::get<F>(value);
+}
+
+template <class D> typename D::Attrs attrs_of(const std::vector<AttributeValue>& values) {
+  typename D::Attrs attrs;
+  std::size_t i = 0;
+  std::apply([&](const auto&... a) { (from_value(values[i++], attrs.*(a.field)), ...); }, D::attributes());
+  return attrs;
+}
+
+template <class D> std::vector<AttributeInfo> describe_attributes() {
+  const typename D::Attrs standard;
+  std::vector<AttributeInfo> infos;
+  const auto add = [&]<class A, class F>(const Attribute<A, F>& a) {
+    infos.push_back({a.name, type_of<F>(), to_value(standard.*(a.field)), a.about, a.choices});
+  };
+  std::apply([&](const auto&... a) { (add(a), ...); }, D::attributes());
+  return infos;
+}
+
+// ---- pointwise ------------------------------------------------------------------------------------------------
+
+inline constexpr i64 kBlock = 1024;  // floats: four kilobytes, so that a few inputs stay in the first-level cache
+
+// Input `i` of elements begin .. begin + count of the output: in place, or expanded into `buffer`.
+template <class T>
+const T* block_of(const Tensor* tensor, const Shape& from, const Shape& to, i64 begin, i64 count, T* buffer) {
+  if (!tensor) {
+    std::fill(buffer, buffer + count, T(0));  // not read: any value will do
+    return buffer;
+  }
+  const T* data = tensor->values<T>().data();
+  if (from == to) return data + begin;
+  expand_block(to, broadcast_strides(from, to), data, begin, count, buffer);
+  return buffer;
+}
+
+template <class D, class T, std::size_t... I> void pointwise_forward(KernelCall& call, std::index_sequence<I...>) {
+  const auto attrs = attrs_of<D>(call.attributes);
+  Kernel<T> k(call);
+  const std::span<T> y = k.result();
+  k.ranges(std::ssize(y), kGrain, [&](i64 begin, i64 end) {
+    T buffer[sizeof...(I)][kBlock];
+    for (i64 b = begin; b < end; b += kBlock) {
+      const i64 n = std::min(kBlock, end - b);
+      const T* x[] = {block_of(call.inputs[I], k.shape(I), k.output_shape(), b, n, buffer[I])...};
+      T* out = y.data() + b;
+      loop(k.isa(), 0, n, [=](i64 i) { out[i] = D::template value<T>(attrs, x[I][i]...); });
+    }
+  });
+}
+
+// Gradients at the shape of the output; the engine sums them over what was broadcast.
+template <class D, class T, std::size_t... I> void pointwise_backward(KernelCall& call, std::index_sequence<I...>) {
+  const auto attrs = attrs_of<D>(call.attributes);
+  Kernel<T> k(call);
+  const std::span<const T> dy = k.cotangent();
+  const Shape& shape = k.output_shape();
+  k.ranges(std::ssize(dy), kGrain, [&](i64 begin, i64 end) {
+    T buffer[sizeof...(I) + 1][kBlock];
+    for (i64 b = begin; b < end; b += kBlock) {
+      const i64 n = std::min(kBlock, end - b);
+      const T* x[] = {block_of(call.inputs[I], k.shape(I), shape, b, n, buffer[I])...};
+      const T* y = block_of(call.outputs[0], shape, shape, b, n, buffer[sizeof...(I)]);
+      const T* g = dy.data() + b;
+      const auto one = [&](std::size_t which, auto pick) {
+        if (!k.wants(which)) return;
+        T* out = k.gradient(which).data() + b;
+        loop(k.isa(), 0, n, [=](i64 i) { out[i] = g[i] * pick(D::template slopes<T>(attrs, x[I][i]..., y[i])); });
+      };
+      (one(I, [](const auto& slopes) { return slopes[I]; }), ...);
+    }
+  });
+}
+
+template <class D>
+std::vector<Dims> pointwise_infer(const Op& op, const std::vector<AttributeValue>&, const InputDims& in) {
+  Dims out = in[0];
+  for (std::size_t i = 1; i < in.size(); ++i) out = broadcast(out, in[i], op.name);
+  return {out};
+}
+
+template <class D, std::size_t... I>
+int branch_of(const std::vector<AttributeValue>& values, std::span<const double> x, std::index_sequence<I...>) {
+  return D::branch(attrs_of<D>(values), x[I]...);
+}
+
+// ---- reduce ---------------------------------------------------------------------------------------------------
+
+struct Line {  // a dimension as outer x length x inner
+  i64 outer = 1, length = 1, inner = 1;
+};
+inline Line line_of(const Shape& shape, i64 axis, const std::string& who) {
+  const int a = axis_from_front(axis, shape.size(), who);
+  Line line;
+  for (int d = 0; d < static_cast<int>(shape.size()); ++d) {
+    (d < a ? line.outer : d == a ? line.length : line.inner) *= shape[d];
+  }
+  return line;
+}
+
+template <class D>
+std::vector<Dims> reduce_infer(const Op& op, const std::vector<AttributeValue>& values, const InputDims& in) {
+  Dims out = in[0];
+  out.erase(out.begin() + axis_from_front(attrs_of<D>(values).dim.index, out.size(), op.name));
+  return {out};
+}
+
+template <class D, class T> void reduce_forward(KernelCall& call) {
+  const auto attrs = attrs_of<D>(call.attributes);
+  Kernel<T> k(call);
+  const Line l = line_of(k.shape(0), attrs.dim.index, call.op.name);
+  const T* x = k.input(0).data();
+  T* y = k.result().data();
+  k.rows(l.outer * l.inner, l.length, [&](i64 r) {
+    y[r] = D::template fold<T>(attrs, x + r / l.inner * l.length * l.inner + r % l.inner, l.length, l.inner);
+  });
+}
+
+template <class D, class T> void reduce_backward(KernelCall& call) {
+  const auto attrs = attrs_of<D>(call.attributes);
+  Kernel<T> k(call);
+  const Line l = line_of(k.shape(0), attrs.dim.index, call.op.name);
+  const T* x = k.input(0).data();
+  const T* y = k.output().data();
+  const T* dy = k.cotangent().data();
+  T* dx = k.gradient(0).data();
+  k.rows(l.outer, l.length * l.inner, [&](i64 o) {
+    for (i64 j = 0; j < l.length; ++j) {
+      for (i64 i = 0; i < l.inner; ++i) {
+        const i64 at = (o * l.length + j) * l.inner + i, r = o * l.inner + i;
+        dx[at] = dy[r] * D::template slope<T>(attrs, x ? x[at] : T(0), y ? y[r] : T(0), l.length);
+      }
+    }
+  });
+}
+
+// ---- the row --------------------------------------------------------------------------------------------------
+
+template <class D, class T> void forward(KernelCall& call) {
+  constexpr auto each = std::make_index_sequence<std::size(D::inputs)>{};
+  if constexpr (D::family == Op::Family::pointwise) pointwise_forward<D, T>(call, each);
+  else if constexpr (D::family == Op::Family::reduce) reduce_forward<D, T>(call);
+  else {
+    Kernel<T> k(call);
+    D::template forward<T>(attrs_of<D>(call.attributes), k);
+  }
+}
+
+template <class D, class T> void backward(KernelCall& call) {
+  constexpr auto each = std::make_index_sequence<std::size(D::inputs)>{};
+  if constexpr (D::family == Op::Family::pointwise) pointwise_backward<D, T>(call, each);
+  else if constexpr (D::family == Op::Family::reduce) reduce_backward<D, T>(call);
+  else {
+    Kernel<T> k(call);
+    D::template backward<T>(attrs_of<D>(call.attributes), k);
+  }
+}
+
+template <class D>
+std::vector<Dims> infer(const Op& op, const std::vector<AttributeValue>& values, const InputDims& in) {
+  if constexpr (requires(typename D::Attrs a) { D::infer(a, in); }) return D::infer(attrs_of<D>(values), in);
+  else if constexpr (D::family == Op::Family::pointwise) return pointwise_infer<D>(op, values, in);
+  else if constexpr (D::family == Op::Family::reduce) return reduce_infer<D>(op, values, in);
+  else return {in[0]};
+}
+
+template <class D>
+Cost cost(const std::vector<AttributeValue>& values, const std::vector<Shape>& inputs,
+          const std::vector<Shape>& outputs) {
+  Cost c;
+  for (const auto& shapes : {inputs, outputs}) {
+    for (const auto& s : shapes) c.bytes += 4.0 * static_cast<double>(element_count(s));
+  }
+  if constexpr (requires(typename D::Attrs a) { D::flops(a, inputs, outputs); }) {
+    c.flops = D::flops(attrs_of<D>(values), inputs, outputs);
+  } else {
+    const auto& counted = D::family == Op::Family::reduce ? inputs : outputs;
+    for (const auto& s : counted) c.flops += static_cast<double>(element_count(s));
+  }
+  return c;
+}
+
+/// An op without gradient (a comparison, a mask of positions) has neither slopes, slope, nor backward.
+template <class D> constexpr bool differentiable() {
+  constexpr auto has = []<class T>(T) {
+    return requires(typename D::Attrs a, Kernel<T> k) { D::template backward<T>(a, k); };
+  };
+  if constexpr (D::family == Op::Family::pointwise) {
+    return requires(typename D::Attrs a) { D::template slopes<double>(a, 0.0, 0.0); } ||
+           requires(typename D::Attrs a) { D::template slopes<double>(a, 0.0, 0.0, 0.0); } ||
+           requires(typename D::Attrs a) { D::template slopes<double>(a, 0.0, 0.0, 0.0, 0.0); };
+  } else if constexpr (D::family == Op::Family::reduce) {
+    return requires(typename D::Attrs a) { D::template slope<double>(a, 0.0, 0.0, i64{1}); };
+  } else {
+    return has(double{});
+  }
+}
+
+template <class D>
+Dims state_dims(const Op&, const std::vector<AttributeValue>& values, const InputDims& in, std::size_t state,
+                const Dim& past) {
+  if constexpr (requires(typename D::Attrs a) { D::state_dims(a, in, state, past); }) {
+    return D::state_dims(attrs_of<D>(values), in, state, past);
+  } else {
+    return {};
+  }
+}
+
+template <class D>
+std::vector<Var> build(Graph& graph, const std::vector<AttributeValue>& values, std::span<const Var> inputs) {
+  return {D::build(graph, attrs_of<D>(values), inputs)};
+}
+
+}  // namespace detail
+
+/// The op's name, which is the name of its file. The generated unit specialises it before it includes the header.
+template <class D> const char* op_name();
+
+template <class D> Op make_op() {
+  Op op;
+  op.name = op_name<D>();
+  op.doc = D::doc;
+  op.family = D::family;
+  op.along = D::along;
+  op.random = D::random;
+  if constexpr (requires { D::inputs(); }) op.inputs = D::inputs();
+  else op.inputs.assign(D::inputs.begin(), D::inputs.end());
+  op.variadic = D::variadic;
+  op.outputs = D::outputs();
+  op.saved = D::saved;
+  op.attributes = detail::describe_attributes<D>();
+  op.reads = D::reads;
+  op.passes_cotangent = D::passes_cotangent;
+  op.states = D::states();
+  op.output_kind = &D::output_kind;
+  op.samples = &D::samples;
+  op.error_samples = &D::error_samples;
+  if constexpr (D::family == Op::Family::composite) {
+    op.build = &detail::build<D>;
+    return op;
+  } else {
+    op.infer = &detail::infer<D>;
+    op.state_dims = &detail::state_dims<D>;
+    op.cost = &detail::cost<D>;
+    op.forward_f32 = &detail::forward<D, float>;
+    op.forward_f64 = &detail::forward<D, double>;
+    if constexpr (detail::differentiable<D>()) {
+      op.backward_f32 = &detail::backward<D, float>;
+      op.backward_f64 = &detail::backward<D, double>;
+    }
+    if constexpr (D::family == Op::Family::pointwise && requires { &D::branch; }) {
+      op.branch = [](const std::vector<AttributeValue>& values, std::span<const double> x) {
+        return detail::branch_of<D>(values, x, std::make_index_sequence<std::size(D::inputs)>{});
+      };
+    }
+    return op;
+  }
+}
+
+template <class D> const Op& row() {
+  static const Op op = make_op<D>();
+  return op;
+}
+
+}  // namespace weft

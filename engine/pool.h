@@ -1,0 +1,43 @@
+// Memory: a caching pool from the first day, with exact counts of what is live.
+//
+// Freed blocks are kept by size and handed out again. Page faults cost 1.3 us per 4 KB, ten times the cost of using
+// the memory: returning blocks to the system between steps makes memory-bound ops 2.5 times slower.
+#pragma once
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "engine/error.h"
+
+namespace weft {
+
+class Pool {
+ public:
+  Pool() = default;
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+  ~Pool();
+
+  /// A block of at least `bytes`, 64-byte aligned, uninitialised. The shared owner puts it back.
+  static std::shared_ptr<std::byte> allocate(const std::shared_ptr<Pool>& pool, std::size_t bytes);
+
+  std::size_t live_bytes() const { return live_; }
+  std::size_t peak_bytes() const { return peak_; }
+  void reset_peak() { peak_ = live_; }
+  /// Fill fresh blocks with signalling bytes: tests use it to find reads of what was never written.
+  void poison(bool on) { poison_ = on; }
+  /// Refuse to hold more than this many bytes (0: no limit); the error is of kind `size`.
+  void limit(std::size_t bytes) { limit_ = bytes; }
+
+ private:
+  std::byte* take(std::size_t bytes);
+  void put(std::byte* block, std::size_t bytes);
+  std::mutex mutex_;
+  std::map<std::size_t, std::vector<std::byte*>> free_;
+  std::size_t live_ = 0, peak_ = 0, limit_ = 0;
+  bool poison_ = false;
+};
+
+}  // namespace weft

@@ -1,0 +1,195 @@
+#include "engine/run.h"
+
+#include <algorithm>
+
+#include "engine/kernel.h"
+
+namespace weft {
+namespace {
+
+AttributeValue bound(const AttributeValue& value, const Bindings& bindings) {
+  if (const Dim* d = std::get_if<Dim>(&value)) return Dim(d->value(bindings));
+  if (const Dims* d = std::get_if<Dims>(&value)) return to_dims(bind(*d, bindings));
+  return value;
+}
+
+void make_results(KernelCall& call, const Graph& graph, const std::vector<Shape>& shapes, DType dtype) {
+  for (const i32 id : call.node.outputs) {
+    if (id < 0) {
+      call.results.emplace_back();
+      continue;
+    }
+    const DType type = graph.value(id).kind == Kind::index ? DType::i32 : dtype;
+    call.results.push_back(Tensor::uninitialised(shapes[static_cast<std::size_t>(id)], type, call.runtime.pool()));
+  }
+}
+
+}  // namespace
+
+std::vector<Tensor> compute(const Graph& graph, const Node& node, const std::vector<Tensor>& values,
+                            const std::vector<Shape>& shapes, const Bindings& bindings, const Runtime& runtime,
+                            DType dtype, const RunSettings& settings) {
+  const Op& op = *node.op;
+  KernelCall call{runtime, settings, graph, node, op, {}, {}, {}, {}, {}, {}, {}};
+  for (const auto& a : node.attributes) call.attributes.push_back(bound(a, bindings));
+  const bool forward = node.phase == Phase::forward;
+  const Node& f = forward ? node : graph.node(node.forward_node);
+  const auto tensor = [&](i32 id) { return id < 0 ? nullptr : &values[static_cast<std::size_t>(id)]; };
+  for (const i32 id : f.inputs) call.input_shapes.push_back(id < 0 ? nullptr : &shapes[static_cast<std::size_t>(id)]);
+  for (const i32 id : f.outputs) call.output_shapes.push_back(&shapes[static_cast<std::size_t>(id)]);
+  const std::size_t n_in = f.inputs.size(), n_out = f.outputs.size();
+  for (std::size_t i = 0; i < n_in; ++i) call.inputs.push_back(tensor(node.inputs[i]));
+  if (!forward) {
+    for (std::size_t i = n_in; i < n_in + n_out; ++i) call.outputs.push_back(tensor(node.inputs[i]));
+    for (std::size_t i = n_in + n_out; i < node.inputs.size(); ++i) call.cotangents.push_back(tensor(node.inputs[i]));
+  }
+  make_results(call, graph, shapes, dtype);
+  const auto kernel = dtype == DType::f64 ? (forward ? op.forward_f64 : op.backward_f64)
+                                          : (forward ? op.forward_f32 : op.backward_f32);
+  kernel(call);
+  return std::move(call.results);
+}
+
+Run::Run(const Graph& graph, std::vector<Var> outputs) : graph_(graph), outputs_(std::move(outputs)) {
+  // From the back: a node runs when something that runs needs one of its values.
+  std::vector<bool> needed(graph.values().size());
+  for (const Var& v : outputs_) {
+    check(&v.graph() == &graph, "run: an output of another graph");
+    needed[static_cast<std::size_t>(v.id())] = true;
+  }
+  const auto& nodes = graph.nodes();
+  for (i32 n = static_cast<i32>(nodes.size()) - 1; n >= 0; --n) {
+    const Node& node = nodes[static_cast<std::size_t>(n)];
+    if (std::none_of(node.outputs.begin(), node.outputs.end(),
+                     [&](i32 id) { return id >= 0 && needed[static_cast<std::size_t>(id)]; })) {
+      continue;
+    }
+    order_.push_back(n);
+    for (const i32 id : node.inputs) {
+      if (id >= 0) needed[static_cast<std::size_t>(id)] = true;
+    }
+  }
+  std::reverse(order_.begin(), order_.end());
+
+  std::vector<i32> last(graph.values().size(), -1);
+  for (std::size_t at = 0; at < order_.size(); ++at) {
+    const Node& node = graph.node(order_[at]);
+    for (const auto& list : {node.inputs, node.outputs}) {
+      for (const i32 id : list) {
+        if (id >= 0) last[static_cast<std::size_t>(id)] = static_cast<i32>(at);
+      }
+    }
+  }
+  for (const Var& v : outputs_) last[static_cast<std::size_t>(v.id())] = -1;
+  last_use_.resize(order_.size());
+  for (std::size_t id = 0; id < last.size(); ++id) {
+    if (last[id] >= 0) last_use_[static_cast<std::size_t>(last[id])].push_back(static_cast<i32>(id));
+  }
+}
+
+Bindings Run::bindings(const Feeds& feeds) const {
+  Bindings found;
+  for (const auto& [v, tensor] : feeds) {
+    const Value& value = graph_.value(v.id());
+    const bool index = tensor.dtype() == DType::i32;
+    check(index == (value.kind == Kind::index), "run: the input {} must hold {}", value.name,
+          index ? "real numbers" : "indices");
+    check(value.dims.size() == tensor.shape().size(), "run: the input {} has the shape {}, but {} was given",
+          value.name, text(value.dims), text(tensor.shape()));
+    for (std::size_t d = 0; d < value.dims.size(); ++d) {
+      const Dim& dim = value.dims[d];
+      const i64 given = tensor.shape()[d];
+      if (!dim.known() && dim.is(dim.text()) && !found.contains(dim.text())) found[dim.text()] = given;
+      check(dim.value(found) == given, "run: the input {} has the shape {} (here {}), but {} was given", value.name,
+            text(value.dims), dim.value(found), text(tensor.shape()));
+    }
+  }
+  return found;
+}
+
+const Plan& Run::plan(const Bindings& bindings) {
+  constexpr std::size_t kPlans = 8;
+  if (const auto found = plans_.find(bindings); found != plans_.end()) return found->second;
+  if (plans_.size() >= kPlans) plans_.clear();
+  Plan plan;
+  plan.shapes.resize(graph_.values().size());
+  const auto add = [&](i32 id) {
+    if (id >= 0) plan.shapes[static_cast<std::size_t>(id)] = bind(graph_.value(id).dims, bindings);
+  };
+  for (const i32 n : order_) {
+    const Node& node = graph_.node(n);
+    for (const i32 id : node.inputs) add(id);
+    for (const i32 id : node.outputs) add(id);
+    if (node.phase == Phase::backward) {  // shapes of what the backward does not read may matter to it
+      for (const i32 id : graph_.node(node.forward_node).inputs) add(id);
+      for (const i32 id : graph_.node(node.forward_node).outputs) add(id);
+    }
+  }
+  return plans_[bindings] = std::move(plan);
+}
+
+std::vector<Tensor> Run::operator()(const Runtime& runtime, DType dtype, const Feeds& feeds,
+                                    const RunSettings& settings) {
+  const Bindings bound = bindings(feeds);
+  const Plan& p = plan(bound);
+  std::vector<Tensor> values(graph_.values().size());
+  for (const auto& [v, tensor] : feeds) {
+    const bool right_type = tensor.dtype() == DType::i32 || tensor.dtype() == dtype;
+    check(right_type, "run: the input {} is {}, the run is {}", graph_.value(v.id()).name, name(tensor.dtype()),
+          name(dtype));
+    values[static_cast<std::size_t>(v.id())] = tensor;
+  }
+  const auto present = [&](i32 id) {
+    Tensor& tensor = values[static_cast<std::size_t>(id)];
+    if (tensor) return;
+    const Value& value = graph_.value(id);
+    if (value.constant) {
+      Tensor& kept = constants_[{id, dtype}];
+      if (!kept) kept = value.kind == Kind::index ? value.constant : value.constant.converted(dtype);
+      tensor = kept;
+      return;
+    }
+    throw Error("run: the input " + value.name + " is not given", Failure::internal);
+  };
+  for (std::size_t at = 0; at < order_.size(); ++at) {
+    const Node& node = graph_.node(order_[at]);
+    for (const i32 id : node.inputs) {
+      if (id >= 0) present(id);
+    }
+    auto made = compute(graph_, node, values, p.shapes, bound, runtime, dtype, settings);
+    for (std::size_t i = 0; i < made.size(); ++i) {
+      if (node.outputs[i] >= 0) values[static_cast<std::size_t>(node.outputs[i])] = std::move(made[i]);
+    }
+    for (const i32 id : last_use_[at]) values[static_cast<std::size_t>(id)] = Tensor();
+  }
+  std::vector<Tensor> results;
+  for (const Var& v : outputs_) {
+    present(v.id());
+    results.push_back(values[static_cast<std::size_t>(v.id())]);
+  }
+  return results;
+}
+
+std::size_t Run::peak_bytes(const Bindings& bindings, DType dtype) const {
+  std::vector<std::size_t> bytes(graph_.values().size());
+  const auto size_of = [&](i32 id) {
+    const Value& v = graph_.value(id);
+    const DType type = v.kind == Kind::index ? DType::i32 : dtype;
+    return static_cast<std::size_t>(element_count(bind(v.dims, bindings))) * byte_size(type);
+  };
+  std::size_t live = 0, peak = 0;
+  for (std::size_t at = 0; at < order_.size(); ++at) {
+    const Node& node = graph_.node(order_[at]);
+    for (const auto& list : {node.inputs, node.outputs}) {
+      for (const i32 id : list) {
+        if (id < 0 || bytes[static_cast<std::size_t>(id)]) continue;
+        live += bytes[static_cast<std::size_t>(id)] = size_of(id);
+      }
+    }
+    peak = std::max(peak, live);
+    for (const i32 id : last_use_[at]) live -= bytes[static_cast<std::size_t>(id)];
+  }
+  return peak;
+}
+
+}  // namespace weft

@@ -1,0 +1,57 @@
+// The eager interpreter of a graph: computes the nodes that the wanted outputs need, in order, and lets go of each
+// value after its last use.
+#pragma once
+#include <map>
+
+#include "engine/graph.h"
+#include "engine/runtime.h"
+
+namespace weft {
+
+/// What differs from run to run of one graph.
+struct RunSettings {
+  Key key{};                 // of this step; random ops draw below it
+  bool training = false;     // what training and evaluation do differently is up to the op
+  i64 first_row = 0;         // global index of batch row 0
+  std::vector<i64> offsets;  // position of the first token, one a row, or one for all; empty: 0
+};
+
+/// Concrete shapes and last uses of a graph for one binding of its symbols.
+struct Plan {
+  std::vector<Shape> shapes;  // by value
+};
+
+class Run {
+ public:
+  /// `graph` must outlive the run; `outputs` are what `operator()` returns, in this order.
+  Run(const Graph& graph, std::vector<Var> outputs);
+
+  using Feeds = std::vector<std::pair<Var, Tensor>>;
+  /// Binds inputs and computes. An error names an input that is missing, or whose shape or type is wrong.
+  std::vector<Tensor> operator()(const Runtime& runtime, DType dtype, const Feeds& feeds,
+                                 const RunSettings& settings = {});
+
+  /// The nodes that are computed, in order.
+  const std::vector<i32>& order() const { return order_; }
+  /// Symbols from the shapes of the feeds.
+  Bindings bindings(const Feeds& feeds) const;
+  /// Highest sum of the bytes of live values under these bindings; weights and other feeds count.
+  std::size_t peak_bytes(const Bindings& bindings, DType dtype) const;
+
+ private:
+  const Plan& plan(const Bindings& bindings);
+  const Graph& graph_;
+  std::vector<Var> outputs_;
+  std::vector<i32> order_;
+  std::vector<std::vector<i32>> last_use_;  // by position in `order_`: values not needed afterwards
+  std::map<std::pair<i32, DType>, Tensor> constants_;
+  std::map<Bindings, Plan> plans_;
+};
+
+/// Computes one node. `find` gives the tensor of a value, `shape` its shape; made values are returned in the order of
+/// `node.outputs`, empty where unwanted.
+std::vector<Tensor> compute(const Graph& graph, const Node& node, const std::vector<Tensor>& values,
+                            const std::vector<Shape>& shapes, const Bindings& bindings, const Runtime& runtime,
+                            DType dtype, const RunSettings& settings);
+
+}  // namespace weft

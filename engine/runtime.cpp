@@ -1,0 +1,108 @@
+#include "engine/runtime.h"
+
+#include <tbb/blocked_range.h>
+#include <tbb/parallel_for.h>
+#include <tbb/task_arena.h>
+
+#include <algorithm>
+#include <thread>
+
+namespace weft {
+namespace {
+
+class Loops final : public Products {
+ public:
+  void multiply(const Product<float>& p) const override { run(p); }
+  void multiply(const Product<double>& p) const override { run(p); }
+  std::string name() const override { return "loops"; }
+
+ private:
+  template <class T> static void run(const Product<T>& p) {
+    for (i64 i = 0; i < p.m; ++i) {
+      for (i64 j = 0; j < p.n; ++j) {
+        T sum = 0;
+        for (i64 l = 0; l < p.k; ++l) {
+          sum += (p.transpose_a ? p.a[l * p.lda + i] : p.a[i * p.lda + l]) *
+                 (p.transpose_b ? p.b[j * p.ldb + l] : p.b[l * p.ldb + j]);
+        }
+        T& c = p.c[i * p.ldc + j];
+        c = p.alpha * sum + (p.beta == 0 ? T(0) : p.beta * c);
+      }
+    }
+  }
+};
+
+class Serial final : public Parallel {
+ public:
+  void ranges(i64 n, i64 grain, const Range& body) const override {
+    for (i64 begin = 0; begin < n; begin += grain) body(begin, std::min(n, begin + grain));
+  }
+  int threads() const override { return 1; }
+  std::string name() const override { return "serial"; }
+};
+
+// TBB owns the threads. Pieces have the size of the grain whatever the number of threads, and no result depends on
+// which thread computes a piece.
+class Tbb final : public Parallel {
+ public:
+  explicit Tbb(int threads) : arena_(threads) {}
+  void ranges(i64 n, i64 grain, const Range& body) const override {
+    const i64 pieces = (n + grain - 1) / grain;
+    arena_.execute([&] {
+      tbb::parallel_for(i64{0}, pieces, [&](i64 p) { body(p * grain, std::min(n, (p + 1) * grain)); });
+    });
+  }
+  int threads() const override { return arena_.max_concurrency(); }
+  std::string name() const override { return "tbb"; }
+
+ private:
+  mutable tbb::task_arena arena_;
+};
+
+}  // namespace
+
+std::unique_ptr<Products> make_loops_products() { return std::make_unique<Loops>(); }
+std::unique_ptr<Parallel> make_serial() { return std::make_unique<Serial>(); }
+std::unique_ptr<Parallel> make_tbb(int threads) { return std::make_unique<Tbb>(threads); }
+
+Isa best_isa() {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512vl")) {
+    return Isa::avx512;
+  }
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return Isa::avx2;
+#endif
+  return Isa::baseline;
+}
+
+std::string_view name(Isa isa) {
+  switch (isa) {
+    case Isa::avx512: return "AVX-512";
+    case Isa::avx2: return "AVX2";
+    default: return "baseline";
+  }
+}
+
+Runtime::Runtime(const RuntimeOptions& options) : isa_(best_isa()) {
+  const auto& p = options.products;
+  check(p == "auto" || p == "loops" || p == "blas", "--products is auto, loops or blas, not {}", p);
+  products_ = p == "loops" ? make_loops_products() : make_blas_products();
+  if (options.parallel == "serial") {
+    parallel_ = make_serial();
+    if (p == "loops") isa_ = Isa::baseline;  // the reference to read: the same bits on every machine
+    return;
+  }
+  check(options.parallel == "tbb", "--parallel is serial or tbb, not {}", options.parallel);
+  check(options.threads >= 0 && options.threads <= 1024, "--threads is from 1 to 1024, not {}", options.threads);
+  const int all = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  parallel_ = make_tbb(options.threads ? options.threads : all);
+}
+
+std::string Runtime::describe() const {
+  return fmt::format("products {}, {} threads ({}), {}", products_->name(), parallel_->threads(), parallel_->name(),
+                     name(isa_));
+}
+
+}  // namespace weft

@@ -1,0 +1,76 @@
+// What a computation runs on: memory, parallel ranges, products. Several may live side by side; nothing is global.
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "engine/pool.h"
+
+namespace weft {
+
+/// One matrix product C = alpha A B + beta C, row-major with leading dimensions; A is m x k, B is k x n as used, and
+/// `transpose_a`, `transpose_b` say that they are stored the other way round.
+template <class T> struct Product {
+  bool transpose_a = false, transpose_b = false;
+  i64 m = 0, n = 0, k = 0;
+  const T* a = nullptr;
+  i64 lda = 0;
+  const T* b = nullptr;
+  i64 ldb = 0;
+  T* c = nullptr;
+  i64 ldc = 0;
+  T alpha = 1, beta = 0;
+};
+
+/// Single-threaded products; the caller splits the work into tiles whose geometry depends on shapes alone.
+class Products {
+ public:
+  virtual ~Products() = default;
+  virtual void multiply(const Product<float>& p) const = 0;
+  virtual void multiply(const Product<double>& p) const = 0;
+  virtual std::string name() const = 0;
+};
+std::unique_ptr<Products> make_loops_products();  // the reference to read: same bits on every machine
+std::unique_ptr<Products> make_blas_products();   // OpenBLAS, its kernels chosen and tried (engine/blas.cpp)
+
+using Range = std::function<void(i64 begin, i64 end)>;
+class Parallel {
+ public:
+  virtual ~Parallel() = default;
+  /// Runs `body` over 0 .. n in pieces of `grain`; pieces may run at the same time. An exception ends it.
+  virtual void ranges(i64 n, i64 grain, const Range& body) const = 0;
+  virtual int threads() const = 0;
+  virtual std::string name() const = 0;
+};
+std::unique_ptr<Parallel> make_serial();
+std::unique_ptr<Parallel> make_tbb(int threads);
+
+/// Instruction sets that the elementwise loops are built for.
+enum class Isa { baseline, avx2, avx512 };
+Isa best_isa();
+std::string_view name(Isa isa);
+
+struct RuntimeOptions {
+  std::string products = "auto";  // auto | loops | blas
+  std::string parallel = "tbb";   // serial | tbb
+  int threads = 0;                // 0: all that the machine has
+};
+
+class Runtime {
+ public:
+  explicit Runtime(const RuntimeOptions& options = {});
+  const Products& products() const { return *products_; }
+  const Parallel& parallel() const { return *parallel_; }
+  const std::shared_ptr<Pool>& pool() const { return pool_; }
+  Isa isa() const { return isa_; }
+  /// One line for the banner: products and their kernels, threads, instruction set.
+  std::string describe() const;
+
+ private:
+  std::unique_ptr<Products> products_;
+  std::unique_ptr<Parallel> parallel_;
+  std::shared_ptr<Pool> pool_ = std::make_shared<Pool>();
+  Isa isa_;
+};
+
+}  // namespace weft

@@ -1,0 +1,125 @@
+#include "engine/tensor.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace weft {
+namespace {
+
+// Tensors made outside a run (weights, data, tests) come from plain pools of their own, one a tensor.
+Tensor plain(Shape shape, DType dtype) {
+  return Tensor::uninitialised(std::move(shape), dtype, std::make_shared<Pool>());
+}
+
+template <class F> auto visit(DType dtype, F f) {
+  switch (dtype) {
+    case DType::f32: return f(float());
+    case DType::f64: return f(double());
+    default: return f(i32());
+  }
+}
+
+}  // namespace
+
+std::string_view name(DType dtype) {
+  switch (dtype) {
+    case DType::f32: return "f32";
+    case DType::f64: return "f64";
+    default: return "i32";
+  }
+}
+
+std::size_t byte_size(DType dtype) { return dtype == DType::f64 ? 8 : 4; }
+
+Tensor Tensor::uninitialised(Shape shape, DType dtype, const std::shared_ptr<Pool>& pool) {
+  Tensor t;
+  t.size_ = element_count(shape);
+  t.shape_ = std::move(shape);
+  t.dtype_ = dtype;
+  t.data_ = Pool::allocate(pool, t.bytes());
+  return t;
+}
+
+Tensor Tensor::zeros(Shape shape, DType dtype) {
+  Tensor t = plain(std::move(shape), dtype);
+  std::memset(t.mutable_raw(), 0, t.bytes());
+  return t;
+}
+
+Tensor Tensor::full(Shape shape, double value, DType dtype) {
+  Tensor t = plain(std::move(shape), dtype);
+  visit(dtype, [&](auto zero) {
+    using T = decltype(zero);
+    for (T& x : t.mutable_values<T>()) x = static_cast<T>(value);
+  });
+  return t;
+}
+
+Tensor Tensor::from(std::span<const double> values, Shape shape, DType dtype) {
+  check(element_count(shape) == static_cast<i64>(values.size()), "tensor: {} values do not fill the shape {}",
+        values.size(), text(shape));
+  Tensor t = plain(std::move(shape), dtype);
+  visit(dtype, [&](auto zero) {
+    using T = decltype(zero);
+    std::transform(values.begin(), values.end(), t.mutable_values<T>().begin(),
+                   [](double x) { return static_cast<T>(x); });
+  });
+  return t;
+}
+
+Tensor Tensor::from(std::initializer_list<double> values, Shape shape, DType dtype) {
+  return from(std::span(values.begin(), values.size()), std::move(shape), dtype);
+}
+
+Tensor Tensor::of_indices(std::span<const i32> values, Shape shape) {
+  check(element_count(shape) == static_cast<i64>(values.size()), "tensor: {} indices do not fill the shape {}",
+        values.size(), text(shape));
+  Tensor t = plain(std::move(shape), DType::i32);
+  std::copy(values.begin(), values.end(), t.mutable_values<i32>().begin());
+  return t;
+}
+
+double Tensor::at(i64 i) const {
+  check(i >= 0 && i < size_, "tensor: element {} of {} does not exist", i, size_);
+  return visit(dtype_, [&](auto zero) { return static_cast<double>(values<decltype(zero)>()[i]); });
+}
+
+Tensor Tensor::reshaped(Shape shape) const {
+  check(element_count(shape) == size_, "tensor: {} cannot take the shape {}", text(shape_), text(shape));
+  Tensor t = *this;
+  t.shape_ = std::move(shape);
+  return t;
+}
+
+Tensor Tensor::converted(DType dtype) const {
+  if (dtype == dtype_) return *this;
+  Tensor t = plain(shape_, dtype);
+  visit(dtype, [&](auto to) {
+    visit(dtype_, [&](auto source) {
+      const auto from = values<decltype(source)>();
+      std::transform(from.begin(), from.end(), t.mutable_values<decltype(to)>().begin(),
+                     [](auto x) { return static_cast<decltype(to)>(x); });
+    });
+  });
+  return t;
+}
+
+Tensor Tensor::copy() const {
+  Tensor t = plain(shape_, dtype_);
+  std::memcpy(t.mutable_raw(), raw(), bytes());
+  return t;
+}
+
+void Tensor::require(DType dtype) const {
+  check(dtype == dtype_, "tensor: it holds {}, not {}", name(dtype_), name(dtype));
+}
+
+void Tensor::require_sole_owner() const {
+  check(data_.use_count() == 1, "tensor: it is shared, so it can no longer be written");
+}
+
+bool same_bits(const Tensor& a, const Tensor& b) {
+  return a.dtype() == b.dtype() && a.shape() == b.shape() && std::memcmp(a.raw(), b.raw(), a.bytes()) == 0;
+}
+
+}  // namespace weft

@@ -1,0 +1,15 @@
+// The table of all ops, generated from the folder: every header in ops/ is a row.
+#pragma once
+#include <string_view>
+#include <vector>
+
+#include "engine/op.h"
+
+namespace weft::ops {
+
+/// All rows, sorted by name; built on first use, then constant.
+const std::vector<const Op*>& table();
+/// The row of that name, or null.
+const Op* find(std::string_view name);
+
+}  // namespace weft::ops
