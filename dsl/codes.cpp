@@ -1,0 +1,249 @@
+// The rows of codes.h. Every example and every cure of the syntactic front is run by a test.
+
+#include "dsl/codes.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include <fmt/format.h>
+
+namespace weft::dsl {
+namespace {
+
+constexpr auto kCodes = std::to_array<Code>({
+    {"E0001", "a file cannot be read",
+     "The path is relative to the working directory on the command line, and to the folder of the "
+     "description inside one.",
+     "weft check modle.yaml", "weft check model.yaml", 4},
+    {"E0101", "bytes that are no text",
+     "A description is UTF-8 without control characters. LF and CRLF line ends and a byte order "
+     "mark at the start are accepted.",
+     "name: \"a\\0b\"", "name: \"ab\"", 2},
+    {"E0102", "a description that is too large",
+     "At most 256 KiB, 64 levels of nesting and 100,000 values, 64 KiB in one value: what a person "
+     "writes stays far below, and nothing that is fed to the reader can exhaust memory.",
+     "model: "
+     "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[x]]]]]]]]]]]]]]]]]]]]]]]]]]]"
+     "]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]",
+     "model: [x]", 2},
+    {"E0103", "not YAML",
+     "The text breaks the syntax of YAML. Usual reasons: a tab as indentation, `: ` inside a text "
+     "without quotes, a value that begins with one of @ % ` ! & *, an unclosed bracket.",
+     "model: [a, b", "model: [a, b]", 2},
+    {"E0104", "a quote that does not close",
+     "A quoted text must close on its line. YAML would take the rest of the file for text without "
+     "a word.",
+     "name: \"retnet\n"
+     "about: x",
+     "name: \"retnet\"\n"
+     "about: x",
+     2},
+    {"E0105", "anchors, aliases, tags, merge keys",
+     "YAML's own ways of reuse are not part of the language: `defs`, `params` and `share` are, and "
+     "they keep their names in messages and in weights.",
+     "params: {a: &w 4, b: *w}", "params: {a: 4, b: a}", 2},
+    {"E0106", "not a name",
+     "Names have ASCII letters, digits and underscores, do not begin with a digit and are no words "
+     "of the grammar. In `{...}` a comma ends a value: an equation with a call of two arguments "
+     "needs a line of its own.",
+     "defs: {f: {in: {x: [n]}, let: {y: sum(x, dim=n)}, out: y}}",
+     "defs:\n"
+     "  f:\n"
+     "    in: {x: [n]}\n"
+     "    let:\n"
+     "      y: sum(x, dim=n)\n"
+     "    out: y",
+     2},
+    {"E0107", "a key that stands twice", "Readers of YAML differ in which of the two they take.",
+     "params: {width: 128, width: 256}", "params: {width: 256}", 2},
+    {"E0108", "more than one document", "A file holds one description; `---` begins another.",
+     "name: a\n"
+     "---\n"
+     "name: b",
+     "name: a", 2},
+    {"E0109", "an empty description", "There is nothing but white space or comments.",
+     "# nothing yet", "schema: 1", 2},
+    {"E0120", "not an expression",
+     "Something is missing, or stands where it cannot. Operators, from weak to strong: if else, "
+     "or, and, not, comparisons, + -, * / // % @, unary -, ^, and x^T.",
+     "params: {a: 2 +}", "params: {a: 2 + 1}", 2},
+    {"E0121", "a character without meaning here",
+     "Operators are ASCII and those of Python, with `^` for the power and `and`, `or`, `not` in "
+     "words.",
+     "params: {a: 2 ** 3}", "params: {a: 2 ^ 3}", 2},
+    {"E0122", "not a number",
+     "Numbers are decimal: 12, 0.5, 1e-3, 2e4. No leading zeros, no 0x, no underscores, no "
+     "infinities, and nothing that a double cannot hold.",
+     "params: {a: 010}", "params: {a: 10}", 2},
+    {"E0123", "an expression that is too large",
+     "At most 4 KiB, 32 levels of nesting and 256 parts. A long equation reads better in named "
+     "parts anyway.",
+     "params: {a: (((((((((((((((((((((((((((((((((1)))))))))))))))))))))))))))))))))}",
+     "params: {a: 1}", 2},
+    {"E0124", "indexing",
+     "Positions of a sequence are not indexed, because an equation must mean the same in all "
+     "forms.",
+     "defs: {f: {in: {x: [T]}, out: 'x[T]'}}",
+     "defs:\n"
+     "  f:\n"
+     "    in: {x: [T]}\n"
+     "    out: shift(x, 1)",
+     2},
+    {"E0125", "`^T` that can be read in two ways",
+     "Glued, `x^T` is the transpose. With a space it may be meant as the power with the length T "
+     "as exponent.",
+     "defs: {f: {in: {x: [n, n]}, out: x ^T}}", "defs: {f: {in: {x: [n, n]}, out: x^T}}", 2},
+    {"E0126", "`...` not in front",
+     "`[..., n]` leaves the front of a shape open; the end is always written out.",
+     "defs: {f: {in: {x: [n, ...]}, out: x}}", "defs: {f: {in: {x: [..., n]}, out: x}}", 2},
+    {"E0201", "an unknown name",
+     "Only names declared at that place can be read. A def is a closed room: it sees its own "
+     "params, dims and inputs.",
+     "params: {a: 2 * widht, width: 4}", "params: {a: 2 * width, width: 4}", 2},
+    {"E0202", "an unknown function",
+     "Over params there are min, max, sqrt, log, exp, abs, floor and ceil; `weft ops` lists what "
+     "equations may call.",
+     "params: {a: sine(1)}", "params: {a: sqrt(1)}", 2},
+    {"E0203", "a contraction of unequal sizes",
+     "`a @ b` contracts the last dimension of a with the second-last of b (the last, when b has "
+     "one dimension).",
+     "q @ S   with q: [H, T, 64] and S: [H, 32, 64]", "declare S as [H, 64, 64]", 2},
+    {"E0301", "an unknown key",
+     "Every map has a closed set of keys: a misspelt key would otherwise be an option that "
+     "silently stays at its default.",
+     "modle: [linear]", "model: [linear]", 2},
+    {"E0302", "a missing key", "The map does not say something that has no default.",
+     "model: [{repeat: {body: linear}}]", "model: [{repeat: {times: 2, body: linear}}]", 2},
+    {"E0303", "a value of the wrong kind",
+     "The field decides what its value is: a map, a list, a text, `true` or `false` (plain), a "
+     "number.",
+     "model: [{residual: {pre: yes, body: linear}}]",
+     "model: [{residual: {pre: true, body: linear}}]", 2},
+    {"E0304", "`T` where it cannot stand",
+     "`T` is the length in time. Weights and states have one size for every length, and no name "
+     "may hide it.",
+     "params: {T: 128}", "params: {context: 128}", 2},
+    {"E0305", "two ways through time in one def",
+     "A def has at most one recurrence or one fold. Several defs can be called one after the "
+     "other.",
+     "defs:\n"
+     "  f:\n"
+     "    in: {x: [T]}\n"
+     "    recurrence: [a, b]\n"
+     "    out: x",
+     "defs:\n"
+     "  f:\n"
+     "    in: {x: [T]}\n"
+     "    out: x",
+     2},
+    {"E0306", "a name defined twice",
+     "Single assignment: a name means one thing in a def. Only states are assigned anew, once in "
+     "every step.",
+     "defs: {f: {in: {x: [n]}, let: {x: 2}, out: x}}",
+     "defs: {f: {in: {x: [n]}, let: {y: 2}, out: x * y}}", 2},
+    {"E0307", "a trained weight that is drawn anew",
+     "`redraw` is for buffers such as random features.",
+     "defs: {f: {weights: {W: {shape: [4], redraw: 100}}, out: W}}",
+     "defs: {f: {weights: {W: {shape: [4], buffer: true, redraw: 100}}, out: W}}", 2},
+    {"E0308", "a recurrence over something else than time",
+     "`over: T` is the only direction in schema 1.",
+     "defs: {f: {in: {x: [T]}, fold: {over: n, leaf: {c: x}, merge: {c: left(c)}, read: {y: "
+     "prefix(c)}}, out: y}}",
+     "defs: {f: {in: {x: [T]}, fold: {over: T, leaf: {c: x}, merge: {c: left(c)}, read: {y: "
+     "prefix(c)}}, out: y}}",
+     2},
+    {"E0309", "an unknown form", "Forms are recurrent, chunkwise, parallel and auto.",
+     "defs: {f: {in: {x: [T]}, recurrence: {over: T, state: {s: []}, step: {s: s + x}, read: {y: "
+     "s}, forms: chunk}, out: y}}",
+     "defs: {f: {in: {x: [T]}, recurrence: {over: T, state: {s: []}, step: {s: s + x}, read: {y: "
+     "s}, forms: chunkwise}, out: y}}",
+     2},
+    {"E0310", "a state that is never assigned",
+     "Every state needs its update in `step`, every node value its update in `merge`.",
+     "defs: {f: {in: {x: [T]}, recurrence: {over: T, state: {s: []}, step: {u: x}, read: {y: s}}, "
+     "out: y}}",
+     "defs: {f: {in: {x: [T]}, recurrence: {over: T, state: {s: []}, step: {s: s + x}, read: {y: "
+     "s}}, out: y}}",
+     2},
+    {"E0311", "not an item",
+     "An item of a composition is a name or a map with one key (and perhaps `name`).",
+     "model: [{linear: {}, dropout: {p: 0.1}}]", "model: [{linear: {}}, {dropout: {p: 0.1}}]", 2},
+    {"E0312", "an empty composition", "A composition has at least one item.", "model: []",
+     "model: [linear]", 2},
+    {"E0313", "branches that cannot be combined so",
+     "`combine` is add, concat, mul or gate; `gate` takes two branches, the first times the "
+     "sigmoid of the second.",
+     "model: [{parallel: {branches: [a, b], combine: sum}}]",
+     "model: [{parallel: {branches: [a, b], combine: add}}]", 2},
+    {"E0314", "a schema this program does not know",
+     "`schema` counts changes of the language. A file keeps the meaning it was written with.",
+     "schema: 2", "schema: 1", 2},
+    {"E0401", "params in a circle", "Each of them waits for another.",
+     "params: {a: b + 1, b: a - 1}", "params: {a: 2, b: a - 1}", 2},
+    {"E0402", "a value of another type", "The declaration says int, float, bool or enum.",
+     "params: {n: {type: int, default: 2.5}}", "params: {n: {type: int, default: 2}}", 2},
+    {"E0403", "a value out of range", "The declaration gives `min` or `max`.",
+     "params: {n: {type: int, min: 1, default: 0}}", "params: {n: {type: int, min: 1, default: 1}}",
+     2},
+    {"E0404", "an unknown param",
+     "Defs and presets take their params by name, and only those they declare.",
+     "model: {use: std/retnet, with: {hedas: 4}}", "model: {use: std/retnet, with: {heads: 4}}", 2},
+    {"E0405", "a missing param", "A param without a default must be given where the def is called.",
+     "params: {n: int}", "params: {n: 4}", 2},
+    {"E0406", "a check that does not hold",
+     "The description itself states what its params must satisfy.",
+     "params: {D: 250, H: 6}\n"
+     "check: [D % H == 0]",
+     "params: {D: 252, H: 6}\n"
+     "check: [D % H == 0]",
+     2},
+    {"E0407", "arithmetic that has no value",
+     "Division by zero, overflow of a whole number, the root of a negative number, a word where a "
+     "number belongs.",
+     "params: {a: 1 // 0}", "params: {a: 1 // 2}", 2},
+    {"E0408", "a division that is not whole",
+     "Sizes are whole: `/` must divide exactly in params and shapes. `//` rounds down.",
+     "params: {a: 256 / 6}", "params: {a: 256 // 6}", 2},
+    {"E0501", "an option without a value", "The key stands alone.", "train: {steps: }",
+     "train: {steps: 100}", 2},
+    {"E0502", "not a choice with its arguments",
+     "Such an option is a map with one key, which chooses: `optimizer: {adamw: {lr: 1e-3}}`, or "
+     "the bare name.",
+     "train: {optimizer: {adamv: {}}}", "train: {optimizer: {adamw: {}}}", 2},
+    {"E0503", "an option out of range",
+     "`weft help` and the schema for editors show the range of every option.", "train: {steps: 0}",
+     "train: {steps: 1}", 2},
+    {"E0504", "an unknown word", "The option takes one of a few words.", "train: {form: chunk}",
+     "train: {form: chunkwise}", 2},
+    {"E0505", "an override that fits nowhere",
+     "`--set` changes what the description or the options of a section have; a misspelt path must "
+     "not pass.",
+     "--set train.step=10", "--set train.steps=10", 2},
+    {"W0101", "a name that is never used", "It costs nothing, but it is often a slip of the pen.",
+     "defs: {f: {in: {x: [n]}, let: {r: 2 * x}, out: x}}",
+     "defs: {f: {in: {x: [n]}, let: {r: 2 * x}, out: r}}", 0},
+});
+
+std::string indented(std::string_view text) {
+  std::string out = "    ";
+  for (const char c : text) out += c == '\n' ? std::string("\n    ") : std::string(1, c);
+  return out + "\n";
+}
+
+}  // namespace
+
+std::span<const Code> codes() { return kCodes; }
+
+const Code* find_code(std::string_view id) {
+  const auto found =
+      std::find_if(kCodes.begin(), kCodes.end(), [&](const Code& code) { return code.id == id; });
+  return found == kCodes.end() ? nullptr : &*found;
+}
+
+std::string code_text(const Code& code) {
+  return fmt::format("{}: {}\n\n{}\n\nfor example\n\n{}\ncure\n\n{}", code.id, code.title,
+                     code.explanation, indented(code.example), indented(code.cure));
+}
+
+}  // namespace weft::dsl

@@ -1,0 +1,146 @@
+#include "dsl/file.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "dsl/def_reader.h"
+#include "dsl/fields.h"
+
+namespace weft::dsl {
+namespace {
+
+const std::vector<std::string>& top_keys() {
+  static const std::vector<std::string> names = {"schema", "name",     "about", "params", "check",
+                                                 "import", "defs",     "model", "data",   "train",
+                                                 "eval",   "generate", "sweep"};
+  return names;
+}
+
+void check_top_keys(const Yaml& tree, Diagnostics& diagnostics, std::span<const Option> tables) {
+  for (const Entry& entry : tree.entries) {
+    const std::string& key = entry.key.text;
+    if (std::find(top_keys().begin(), top_keys().end(), key) != top_keys().end()) continue;
+    Diagnostic& d = unknown_key(entry.key, "a description", top_keys(), diagnostics);
+    for (const Option& table : tables) {
+      if (table.child(key)) d.help(fmt::format("`{}` belongs under `{}`", key, table.name));
+    }
+  }
+}
+
+int read_schema(const Yaml& tree, const Span& top, Diagnostics& diagnostics) {
+  const Yaml* value = tree.find("schema");
+  if (!value) {
+    diagnostics.error("E0302", top, "a description lacks the key `schema`")
+        .help(fmt::format("begin it with `schema: {}`", kSchema));
+    return kSchema;
+  }
+  const ExprPtr expr = parse_expression(*value, diagnostics);
+  if (!expr) return kSchema;
+  const auto schema = evaluate_whole(*expr, {}, diagnostics);
+  if (!schema || *schema == kSchema) return kSchema;
+  Diagnostic& d = diagnostics.error(
+      "E0314", value->span,
+      fmt::format("schema {} is not known; this program reads schema {}", *schema, kSchema));
+  d.help(*schema > kSchema ? "use a newer weft" : fmt::format("write `schema: {}`", kSchema));
+  return kSchema;
+}
+
+void read_checks(const Yaml& value, File& file, Diagnostics& diagnostics) {
+  if (!expect_kind(value, Yaml::Kind::list, "`check`", diagnostics)) return;
+  for (const Yaml& item : value.items) {
+    if (ExprPtr expr = parse_expression(item, diagnostics)) file.checks.push_back(std::move(expr));
+  }
+}
+
+void read_imports(const Yaml& value, File& file, Diagnostics& diagnostics) {
+  if (!expect_kind(value, Yaml::Kind::map, "`import`", diagnostics)) return;
+  for (const Entry& entry : value.entries) {
+    const bool named = check_new_name(entry.key, "an import", diagnostics);
+    const bool path =
+        expect_kind(entry.value, Yaml::Kind::scalar,
+                    fmt::format("the path of import `{}`", entry.key.text), diagnostics);
+    if (path && entry.value.text.empty()) {
+      diagnostics.error("E0303", entry.value.span,
+                        fmt::format("the path of import `{}` is empty", entry.key.text));
+    } else if (named && path) {
+      file.imports.push_back({entry.key.text, entry.key.span, entry.value.text, entry.value.span});
+    }
+  }
+}
+
+// A call of a plain name must mean one thing; imports and defs live in one room.
+void check_clashes(const File& file, Diagnostics& diagnostics) {
+  for (const Import& import : file.imports) {
+    for (const Def& def : file.defs) {
+      if (def.name == import.alias)
+        diagnostics
+            .error("E0306", def.span, fmt::format("`{}` names a def and an import", def.name))
+            .note("the import is here", import.span)
+            .help("choose another name");
+    }
+  }
+}
+
+void read_parts(File& file, Diagnostics& diagnostics) {
+  const Yaml& tree = *file.tree;
+  file.name = read_text(tree, "name", diagnostics);
+  file.about = read_text(tree, "about", diagnostics);
+  if (const Yaml* params = tree.find("params"); params && !params->is_null())
+    file.params = parse_params(*params, diagnostics);
+  if (const Yaml* check = tree.find("check")) read_checks(*check, file, diagnostics);
+  if (const Yaml* import = tree.find("import")) read_imports(*import, file, diagnostics);
+  if (const Yaml* defs = tree.find("defs")) file.defs = read_defs(*defs, diagnostics);
+  if (const Entry* model = tree.find_entry("model")) {
+    file.model_span = model->key.span;
+    file.model = read_items(model->value, diagnostics);
+  }
+  file.data = tree.find("data");
+  file.train = tree.find("train");
+  file.eval = tree.find("eval");
+  file.generate = tree.find("generate");
+  file.sweep = tree.find("sweep");
+}
+
+}  // namespace
+
+const Def* File::find_def(std::string_view def) const {
+  for (const Def& d : defs) {
+    if (d.name == def) return &d;
+  }
+  return nullptr;
+}
+
+File parse_file(const SourcePtr& source, Yaml tree, Diagnostics& diagnostics,
+                std::span<const Option> tables) {
+  File file;
+  file.source = source;
+  file.tree = std::make_shared<const Yaml>(std::move(tree));
+  const int before = diagnostics.error_count();
+  const Span top{source, bom_length(source->text), bom_length(source->text) + 1};
+  if (!file.tree->is_map()) {
+    // A tree that did not read is null and has been reported; a text that is YAML but no map has
+    // not.
+    if (!file.tree->is_null())
+      expect_kind(*file.tree, Yaml::Kind::map, "a description", diagnostics);
+    file.broken = true;
+    return file;
+  }
+  check_top_keys(*file.tree, diagnostics, tables);
+  file.schema = read_schema(*file.tree, top, diagnostics);
+  read_parts(file, diagnostics);
+  check_clashes(file, diagnostics);
+  file.broken = diagnostics.error_count() > before;
+  return file;
+}
+
+File parse_file(const SourcePtr& source, Diagnostics& diagnostics, std::span<const Option> tables) {
+  const int before = diagnostics.error_count();
+  Yaml tree = read_yaml(source, diagnostics);
+  const bool read = diagnostics.error_count() == before;
+  File file = parse_file(source, std::move(tree), diagnostics, tables);
+  file.broken |= !read;
+  return file;
+}
+
+}  // namespace weft::dsl

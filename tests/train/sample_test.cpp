@@ -1,0 +1,95 @@
+#include "train/sample.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+#include "tests/train/bigram.h"
+
+using namespace weft;
+using namespace weft::train;
+
+namespace {
+
+std::string text_of(const GenerateOptions& options) {
+  Practice p;
+  const auto weights = p.model.initial_weights(1, DType::f32);
+  const auto stream = p.model.stream(p.runtime, weights);
+  std::string text;
+  CHECK(generate(*stream, p.text.tokenizer, options,
+                 [&](std::string_view piece) { return text += piece, true; }) == options.tokens);
+  return text;
+}
+
+// How often each of n draws gives each token.
+std::vector<double> frequencies(const std::vector<double>& logits, const GenerateOptions& options,
+                                i64 n = 20000) {
+  std::vector<double> counts(logits.size());
+  for (i64 i = 0; i < n; ++i)
+    counts[static_cast<std::size_t>(sample(logits, options, i))] += 1.0 / static_cast<double>(n);
+  return counts;
+}
+
+}  // namespace
+
+TEST_CASE("tokens are drawn as often as the softmax of logits over temperature says") {
+  const std::vector<double> logits{0, 1, -1, 2};
+  for (const double temperature : {0.5, 1.0, 2.0}) {
+    double sum = 0;
+    for (const double z : logits) sum += std::exp(z / temperature);
+    const auto counts = frequencies(logits, {.temperature = temperature});
+    for (std::size_t i = 0; i < logits.size(); ++i) {
+      CHECK(std::abs(counts[i] - std::exp(logits[i] / temperature) / sum) <
+            0.015);  // 4 sigma of 20,000 draws
+    }
+  }
+}
+
+TEST_CASE("temperature 0 takes the likeliest token, of equals the first") {
+  CHECK(sample(std::vector<double>{1, 5, 5, 2}, {.temperature = 0}, 3) == 1);
+}
+
+TEST_CASE("top_k and top_p leave only the likeliest tokens") {
+  const std::vector<double> logits{0, 1, -1, 2};  // probabilities 0.087 0.237 0.032 0.644
+  const auto two = frequencies(logits, {.temperature = 1, .top_k = 2});
+  CHECK(two[0] + two[2] == 0);
+  CHECK(two[1] > 0.2);
+  const auto most = frequencies(logits, {.temperature = 1, .top_p = 0.6});
+  CHECK(most[3] == doctest::Approx(1));
+  const auto three = frequencies(logits, {.temperature = 1, .top_p = 0.9});
+  CHECK(three[2] == 0);
+  CHECK(three[0] > 0.05);
+}
+
+TEST_CASE("logits that are not numbers end generation with an error") {
+  CHECK(caught([] { sample(std::vector<double>{0, NAN}, {}, 0); }).failure == Failure::diverged);
+  CHECK(sample(std::vector<double>{0, -INFINITY}, {}, 0) == 0);
+}
+
+TEST_CASE(
+    "the same seed repeats, another differs, and a shorter text is a prefix of a longer one") {
+  const std::string text = text_of({.tokens = 100, .seed = 1});
+  CHECK(text.size() == 100);
+  CHECK(text_of({.tokens = 100, .seed = 1}) == text);
+  CHECK(text_of({.tokens = 40, .seed = 1}) == text.substr(0, 40));
+  CHECK(text_of({.tokens = 100, .seed = 2}) != text);
+}
+
+TEST_CASE("a prompt with an unknown character is refused, and no prompt means a line feed") {
+  const Tokenizer t = Tokenizer::characters("ab\n", "text"),
+                  no_line = Tokenizer::characters("xy", "text");
+  CHECK(caught([&] { prompt_tokens({.prompt = "abc"}, t); }).failure == Failure::usage);
+  CHECK(prompt_tokens({}, t) == std::vector<i32>{0});
+  CHECK(prompt_tokens({}, no_line) == std::vector<i32>{0});
+  CHECK_THROWS_AS(check_options({.prompt = ""}), Error);
+  CHECK_THROWS_AS(check_options({.temperature = -1}), Error);
+  CHECK_THROWS_AS(check_options({.top_p = 0}), Error);
+}
+
+TEST_CASE("the sink can end the text") {
+  Practice p;
+  const auto stream = p.model.stream(p.runtime, p.model.initial_weights(1, DType::f32));
+  i64 pieces = 0;
+  CHECK(generate(*stream, p.text.tokenizer, {.tokens = 100},
+                 [&](std::string_view) { return ++pieces < 7; }) == 7);
+}

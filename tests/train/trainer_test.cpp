@@ -1,0 +1,281 @@
+#include "train/trainer.h"
+
+#include <doctest/doctest.h>
+
+#include <csignal>
+#include <nlohmann/json.hpp>
+
+#include "tests/train/bigram.h"
+#include "train/floors.h"
+
+using namespace weft;
+using namespace weft::train;
+
+TEST_CASE("a bigram model learns what a bigram count knows") {
+  Practice p;
+  p.job.train.steps = 400;
+  p.job.train.batch = 8;
+  p.job.train.optimizer.lr = 0.05;
+  p.job.train.optimizer.weight_decay = 0;
+  p.job.eval.every = 100;
+  CHECK(p.train("run").exit == 0);
+  const Floors floors = measure_floors(p.text.train, p.text.valid, p.text.tokenizer.vocab());
+  const double loss = load_weights(p.folder / "run").progress.best_loss;
+  CHECK(loss < floors.unigram - 0.2);
+  CHECK(std::abs(loss - floors.bigram) < 0.1);
+  CHECK(contains(p.out.str(), "nats per character"));
+  CHECK(contains(p.out.str(),
+                 "./weft resume " + (p.folder / "run").string() + " --set train.steps=800"));
+  CHECK(contains(p.out.str(), "./weft generate "));
+}
+
+TEST_CASE("a run writes its folder and nothing that tells time or place into its weights") {
+  Practice p;
+  CHECK(p.train("run").step == 12);
+  const fs::path run = p.folder / "run";
+  CHECK(read_file(run / "description.yaml") == p.job.description);
+  CHECK(read_file(run / "data" / "text.txt") == p.source);
+  CHECK(list_checkpoints(run / "checkpoints") == std::vector<i64>{12, 10});
+  CHECK(contains(read_file(run / "samples.txt"), "step 4\n"));
+  std::istringstream log(read_file(run / "log.jsonl"));
+  i64 steps = 0;
+  for (std::string line; std::getline(log, line);) {
+    const auto event = nlohmann::json::parse(line);
+    if (event.at("event") != "train") continue;
+    CHECK(event.at("step") == ++steps);
+    CHECK(event.at("loss").is_number());
+    CHECK(event.at("tokens_per_second").is_number());
+  }
+  CHECK(steps == 12);
+  p.train("again");
+  CHECK(fingerprint(p, "run") == fingerprint(p, "again"));
+}
+
+TEST_CASE("a run gives the same bytes with 1, 2 and 3 threads") {
+  Practice p;
+  p.train("serial");
+  for (const int threads : {1, 2, 3}) {
+    p.runtime = Runtime({.products = "loops", .parallel = "tbb", .threads = threads});
+    p.train(std::to_string(threads));
+    CHECK(fingerprint(p, std::to_string(threads)) == fingerprint(p, "serial"));
+  }
+}
+
+TEST_CASE("stopped at any step by any signal and resumed, a run ends with the same bytes") {
+  Practice p;
+  p.train("whole");
+  const std::string whole = fingerprint(p, "whole");
+  for (i64 stop = 1; stop <= 12; ++stop) {
+    const std::string name = std::to_string(stop);
+    const int signal = std::array{SIGINT, SIGTERM, SIGHUP}[static_cast<std::size_t>(stop % 3)];
+    p.model.calls = 0;
+    p.model.before = [&](i64 call) {
+      if (call == stop) std::raise(signal);
+    };
+    const Outcome stopped = p.train(name);
+    CHECK(stopped.exit == 128 + signal);
+    CHECK(stopped.step == stop);
+    p.model.before = {};
+    CHECK(p.resume(name).exit == 0);
+    CHECK(fingerprint(p, name) == whole);
+  }
+}
+
+TEST_CASE("stopped during validation, a run validates again after resuming") {
+  Practice p;
+  p.train("whole");
+  p.model.before_loss = [] { std::raise(SIGINT); };
+  const Outcome stopped = p.train("run");
+  CHECK(stopped.exit == 130);
+  CHECK(stopped.step == 4);
+  p.model.before_loss = {};
+  p.resume("run");
+  CHECK(fingerprint(p, "run") == fingerprint(p, "whole"));
+}
+
+TEST_CASE("a run that ended without a word goes on from its newest checkpoint") {
+  Practice p;
+  p.train("whole");
+  for (i64 stop = 1; stop <= 12; ++stop) {
+    const std::string name = std::to_string(stop);
+    p.model.calls = 0;
+    p.model.before = [&](i64 call) {
+      if (call == stop) throw std::runtime_error("power cut");
+    };
+    CHECK_THROWS_AS(p.train(name), std::runtime_error);
+    AppendLog(p.folder / name / "metrics.csv").append("13,torn li");
+    p.model.before = {};
+    p.resume(name);
+    CHECK(fingerprint(p, name) == fingerprint(p, "whole"));
+  }
+}
+
+TEST_CASE("a finished run says so, and goes on to a larger number of steps") {
+  Practice p;
+  p.train("run");
+  p.out.str("");
+  CHECK(p.resume("run").exit == 0);
+  CHECK(contains(p.out.str(), "is finished: 12 steps are done"));
+  p.job.train.steps = 20;
+  p.job.description += "train: {steps: 20}\n";
+  CHECK(p.resume("run").step == 20);
+  CHECK(read_file(p.folder / "run" / "description.yaml") == p.job.description);
+  p.job.train.steps = 5;
+  CHECK(contains(caught([&] { p.resume("run"); }).message, "has done 20 steps"));
+}
+
+TEST_CASE("accumulating in parts is one update of the whole batch") {
+  Practice p;
+  p.job.train.dtype = DType::f64;
+  p.job.train.batch = 6;
+  p.train("whole");
+  p.job.train.batch = 2;
+  p.job.train.accumulate = 3;
+  p.train("parts");
+  const auto a = load_newest(p.folder / "whole", p.model.weights(), false),
+             b = load_newest(p.folder / "parts", p.model.weights(), false);
+  for (i64 i = 0; i < a.weights[0].size(); ++i)
+    CHECK(a.weights[0].at(i) == doctest::Approx(b.weights[0].at(i)).epsilon(1e-9));
+}
+
+TEST_CASE("a loss or gradient that is not finite is never applied") {
+  Practice p;
+  for (const bool in_loss : {true, false}) {
+    const std::string name = in_loss ? "loss" : "gradient";
+    p.model.calls = 0;
+    p.model.after = [&](i64 call, dsl::LossSum& loss, std::vector<Tensor>& gradients) {
+      if (call != 8) return;
+      if (in_loss) loss.nats = NAN;
+      if (!in_loss) gradients[1] = Tensor::full(gradients[1].shape(), INFINITY, DType::f32);
+    };
+    const Caught error = caught([&] { p.train(name); });
+    CHECK(error.failure == Failure::diverged);
+    CHECK(contains(error.message, "diverged at step 8"));
+    CHECK(contains(error.message, "step_0000005"));
+    CHECK(contains(error.message, "model.0.bias") == !in_loss);
+    p.model.after = {};
+    p.resume(name);
+    if (in_loss) p.train("whole");
+    CHECK(fingerprint(p, name) == fingerprint(p, "whole"));
+  }
+}
+
+TEST_CASE("weights that are no longer finite are not saved over good ones") {
+  Practice p;
+  p.job.train.optimizer.lr = 1e39;  // times the factor this is beyond f32
+  p.job.train.save_every = 1;
+  p.job.eval.every = 0;
+  const Caught error = caught([&] { p.train("run"); });
+  CHECK(error.failure == Failure::diverged);
+  CHECK(contains(error.message, "the weight `model.0."));
+  CHECK(load_newest(p.folder / "run", p.model.weights(), false).progress.step == 0);
+}
+
+TEST_CASE("what can be wrong is found before the folder is made") {
+  Practice p;
+  const auto fails = [&](Failure failure, const std::string& part) {
+    const Caught error = caught([&] { p.train("run"); });
+    CHECK(error.failure == failure);
+    CHECK(contains(error.message, part));
+    CHECK_FALSE(fs::exists(p.folder / "run"));
+  };
+  const Job good = p.job;
+  p.job.generate.prompt = "Z";
+  fails(Failure::usage, "the prompt: character 1 is 'Z'");
+  p.job = good;
+  p.job.train.context = 5000;
+  fails(Failure::data,
+        "the training part has 1350 characters, a context of 5000 needs at least 5001");
+  p.job = good;
+  p.job.train.optimizer.lr = -1;
+  fails(Failure::usage, "lr and eps must be above 0");
+  p.job = good;
+  p.model = Bigram(99);
+  fails(Failure::usage, "the model has a vocabulary of 99");
+}
+
+TEST_CASE("a folder that cannot be written ends the run before the first step") {
+  Practice p;
+  const auto start = [&](const fs::path& folder) {
+    return caught(
+        [&] { train::train(p.runtime, p.model, p.text, p.job, {.folder = folder}, p.terminal); });
+  };
+  CHECK(start("/proc/run").failure == Failure::data);
+  CHECK(start("/dev/null").failure == Failure::data);
+  CHECK(p.model.calls == 0);
+}
+
+TEST_CASE("resuming refuses another text, another seed and another tokenizer") {
+  Practice p;
+  p.train("run");
+  p.job.train.steps = 20;
+  p.job.train.seed = 2;
+  CHECK(contains(caught([&] { p.resume("run"); }).message, "has the seed 1, not 2"));
+  p.job.train.seed = 1;
+  p.text = load_text({.path = {}, .builtin = "practice"}, p.source + "a");
+  const Caught error = caught([&] { p.resume("run"); });
+  CHECK(error.failure == Failure::data);
+  CHECK(contains(error.message, "the text is not the one"));
+}
+
+TEST_CASE(
+    "after --last-good the damaged checkpoint is set aside and the run ends as if nothing had "
+    "been") {
+  Practice p;
+  p.train("whole");
+  p.model.calls = 0;
+  p.model.before = [&](i64 call) {
+    if (call == 12) std::raise(SIGTERM);
+  };
+  p.job.train.steps = 13;
+  p.train("run");
+  p.model.before = {};
+  p.job.train.steps = 12;
+  const fs::path newest = checkpoint_file(p.folder / "run" / "checkpoints", 12);
+  std::string bytes = read_file(newest);
+  bytes.resize(bytes.size() - 1);
+  write_atomically(newest, bytes);
+  CHECK(contains(caught([&] { p.resume("run"); }).message, "--last-good"));
+  p.resume("run", true);
+  CHECK(fs::exists(p.folder / "run" / "checkpoints" / "damaged_step_0000012"));
+  CHECK(list_checkpoints(p.folder / "run" / "checkpoints") == std::vector<i64>{12, 10});
+}
+
+TEST_CASE("where there is no terminal, lines are plain and as many as asked for") {
+  Practice p;
+  p.job.train.log_every = 5;
+  p.train("run");
+  const std::string out = p.out.str();
+  CHECK(out.find('\r') == std::string::npos);
+  CHECK(out.find('\x1b') == std::string::npos);
+  CHECK(contains(out, "\nstep 5/12 | loss "));
+  CHECK(contains(out, "\nstep 10/12 | loss "));
+  CHECK(contains(out, "\nstep 12/12 | loss "));
+  CHECK_FALSE(contains(out, "\nstep 6/12"));
+  CHECK(contains(out, " tok/s | left 0:0"));
+}
+
+TEST_CASE("on a terminal the line is drawn again and makes way for text") {
+  std::ostringstream out;
+  Terminal terminal{out, true, 20};
+  {
+    StepLine line(terminal, 0, 3, 10, 1);
+    line.step(3, 1.5);
+    CHECK(out.str() == "\rstep 3/3 | loss 1.5\x1b[K");
+    line.print("text\n");
+    CHECK(contains(out.str(), "\r\x1b[Ktext\n"));
+    line.step(3, 1.5);
+  }
+  CHECK(out.str().ends_with("\r\x1b[K"));
+  CHECK(safe_lines("a\x1b[2Jb\n\tc") == "a?[2Jb\n\tc");
+  CHECK(duration(3725) == "1:02:05");
+  CHECK(duration(65) == "1:05");
+}
+
+TEST_CASE("text without a validation part trains, and the newest weights serve") {
+  Practice p;
+  p.text = load_text({.path = {}, .builtin = "practice", .val_fraction = 0}, p.source);
+  p.train("run");
+  CHECK_FALSE(fs::exists(best_file(p.folder / "run" / "checkpoints")));
+  CHECK(load_weights(p.folder / "run").progress.step == 12);
+}

@@ -1,0 +1,213 @@
+#include "train/checkpoint.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "train/file.h"
+
+namespace weft::train {
+namespace {
+
+constexpr std::string_view kFirst = "adamw.first.", kSecond = "adamw.second.";
+constexpr std::string_view kStepFolder = "step_";
+constexpr std::size_t kKept = 2;
+
+// Shortest digits that read back as the same number: equal state, equal bytes.
+std::string digits(double value) { return fmt::format("{}", value); }
+
+Metadata metadata_of(const Progress& p) {
+  return {{"step", std::to_string(p.step)},
+          {"data_position", std::to_string(p.step)},
+          {"evaluated", std::to_string(p.evaluated)},
+          {"best_loss", digits(p.best_loss)},
+          {"best_step", std::to_string(p.best_step)},
+          {"seed", std::to_string(p.seed)},
+          {"text_hash", p.text_hash},
+          {"tokenizer", p.tokenizer},
+          {"description", p.description}};
+}
+
+template <class T>
+T number(const Metadata& metadata, const std::string& key, const fs::path& file) {
+  const auto found = metadata.find(key);
+  if (found == metadata.end())
+    fail_data("{}: is not a checkpoint of ours (no `{}` in its metadata)", file.string(), key);
+  const std::string& text = found->second;
+  T value{};
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) {
+    fail_data("{}: `{}` is not a number in its metadata: {}", file.string(), key, shown(text));
+  }
+  return value;
+}
+
+Progress progress_of(const Metadata& metadata, const fs::path& file) {
+  Progress p;
+  p.step = number<i64>(metadata, "step", file);
+  p.evaluated = number<i64>(metadata, "evaluated", file);
+  p.best_loss = number<double>(metadata, "best_loss", file);
+  p.best_step = number<i64>(metadata, "best_step", file);
+  p.seed = number<u64>(metadata, "seed", file);
+  const auto text = [&](const char* key) {
+    const auto found = metadata.find(key);
+    if (found == metadata.end())
+      fail_data("{}: is not a checkpoint of ours (no `{}` in its metadata)", file.string(), key);
+    return found->second;
+  };
+  p.text_hash = text("text_hash");
+  p.tokenizer = text("tokenizer");
+  p.description = text("description");
+  return p;
+}
+
+// Moves the tensors out, in the order of `names`, each under `prefix` + name.
+std::vector<Tensor> taken(std::vector<NamedTensor>& tensors, const std::vector<dsl::Weight>& names,
+                          std::string_view prefix, const fs::path& file) {
+  std::map<std::string_view, NamedTensor*> by_name;
+  for (NamedTensor& t : tensors) by_name[t.name] = &t;
+  std::vector<Tensor> result;
+  std::string faults;
+  for (const dsl::Weight& weight : names) {
+    const std::string full = std::string(prefix) + weight.name;
+    const auto found = by_name.find(full);
+    if (found == by_name.end()) {
+      faults += fmt::format("\n  missing: {}", full);
+    } else if (found->second->tensor.shape() != weight.shape) {
+      faults += fmt::format("\n  {} has the shape {}, the model wants {}", full,
+                            text(found->second->tensor.shape()), text(weight.shape));
+    } else {
+      result.push_back(std::move(found->second->tensor));
+    }
+    by_name.erase(full);
+  }
+  for (const auto& [name, tensor] : by_name) {
+    if (prefix.empty() && !name.starts_with("adamw."))
+      faults += fmt::format("\n  not in the model: {}", shown(name));
+  }
+  if (!faults.empty()) fail_data("{}: does not fit the model{}", file.string(), faults);
+  return result;
+}
+
+Checkpoint read_checkpoint(const fs::path& file, const std::vector<dsl::Weight>& names) {
+  const Safetensors saved(file);
+  Checkpoint checkpoint{progress_of(saved.metadata(), file), {}, {}, {}};
+  std::vector<NamedTensor> tensors = saved.load_all();
+  checkpoint.weights = taken(tensors, names, "", file);
+  checkpoint.first = taken(tensors, names, kFirst, file);
+  checkpoint.second = taken(tensors, names, kSecond, file);
+  return checkpoint;
+}
+
+void remove_old(const fs::path& checkpoints) {
+  const std::vector<i64> steps = list_checkpoints(checkpoints);
+  for (std::size_t i = kKept; i < steps.size(); ++i) {
+    std::error_code ignored;  // an old checkpoint that stays does no harm
+    fs::remove_all(checkpoint_file(checkpoints, steps[i]).parent_path(), ignored);
+  }
+}
+
+}  // namespace
+
+fs::path checkpoint_file(const fs::path& checkpoints, i64 step) {
+  return checkpoints / fmt::format("{}{:07}", kStepFolder, step) / "state.safetensors";
+}
+
+fs::path best_file(const fs::path& checkpoints) { return checkpoints / "best.safetensors"; }
+
+u64 checkpoint_bytes(const std::vector<Tensor>& weights) {
+  constexpr u64 kHeader = 65536, kPerWeight = 600;
+  u64 bytes = kHeader;
+  for (const Tensor& weight : weights) bytes += 3 * weight.bytes() + kPerWeight;
+  return bytes;
+}
+
+void save_checkpoint(const fs::path& checkpoints, const std::vector<dsl::Weight>& names,
+                     const Checkpoint& checkpoint) {
+  const fs::path file = checkpoint_file(checkpoints, checkpoint.progress.step);
+  make_folders(file.parent_path());
+  std::vector<NamedTensor> tensors;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    tensors.push_back({names[i].name, checkpoint.weights[i]});
+    tensors.push_back({std::string(kFirst) + names[i].name, checkpoint.first[i]});
+    tensors.push_back({std::string(kSecond) + names[i].name, checkpoint.second[i]});
+  }
+  write_safetensors(file, tensors, metadata_of(checkpoint.progress));
+  sync_folder(checkpoints);
+  Safetensors(file).verify();  // the one before goes only when this one is known to be good
+  remove_old(checkpoints);
+}
+
+void save_weights(const fs::path& file, const std::vector<dsl::Weight>& names,
+                  const std::vector<Tensor>& weights, const Progress& progress) {
+  std::vector<NamedTensor> tensors;
+  for (std::size_t i = 0; i < names.size(); ++i) tensors.push_back({names[i].name, weights[i]});
+  write_safetensors(file, tensors, metadata_of(progress));
+}
+
+std::vector<i64> list_checkpoints(const fs::path& checkpoints) {
+  std::vector<i64> steps;
+  std::error_code error;
+  for (const fs::directory_entry& entry : fs::directory_iterator(checkpoints, error)) {
+    const std::string folder = entry.path().filename().string();
+    if (!folder.starts_with(kStepFolder)) continue;
+    i64 step = -1;
+    const auto parsed =
+        std::from_chars(folder.data() + kStepFolder.size(), folder.data() + folder.size(), step);
+    if (parsed.ec != std::errc() || parsed.ptr != folder.data() + folder.size()) continue;
+    // A folder without the file is one whose writer was killed: the rename never came.
+    std::error_code missing;
+    if (fs::is_regular_file(entry.path() / "state.safetensors", missing)) steps.push_back(step);
+  }
+  std::sort(steps.rbegin(), steps.rend());
+  return steps;
+}
+
+Checkpoint load_newest(const fs::path& run, const std::vector<dsl::Weight>& names, bool last_good) {
+  const fs::path checkpoints = run / "checkpoints";
+  const std::vector<i64> steps = list_checkpoints(checkpoints);
+  if (steps.empty()) fail_data("{}: has no checkpoint", run.string());
+  std::string damage;
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const fs::path file = checkpoint_file(checkpoints, steps[i]);
+    try {
+      return read_checkpoint(file, names);
+    } catch (const Error& error) {
+      if (error.failure != Failure::data) throw;
+      damage += (damage.empty() ? "" : "\n") + std::string(error.what());
+    }
+    if (last_good) continue;
+    if (i + 1 == steps.size()) break;
+    fail_data(
+        "{}\nthe checkpoint before it is {}; `weft resume {} --last-good` continues from there",
+        damage, checkpoint_file(checkpoints, steps[i + 1]).string(), run.string());
+  }
+  fail_data("{}\nno other checkpoint is left in {}", damage, run.string());
+}
+
+SavedWeights load_weights(const fs::path& run_or_file) {
+  SavedWeights saved;
+  saved.file = run_or_file;
+  if (fs::is_directory(run_or_file)) {
+    const fs::path checkpoints = run_or_file / "checkpoints";
+    const std::vector<i64> steps = list_checkpoints(checkpoints);
+    saved.file = best_file(checkpoints);
+    if (!fs::exists(saved.file)) {
+      if (steps.empty())
+        fail_data("{}: has no weights (is it the folder of a run?)", run_or_file.string());
+      saved.file = checkpoint_file(checkpoints, steps.front());
+    }
+  }
+  const Safetensors file(saved.file);
+  saved.progress = progress_of(file.metadata(), saved.file);
+  for (const TensorEntry& entry : file.entries()) {
+    if (!entry.name.starts_with("adamw.")) saved.tensors.push_back({entry.name, file.load(entry)});
+  }
+  return saved;
+}
+
+std::vector<Tensor> matched(const SavedWeights& saved, const std::vector<dsl::Weight>& names) {
+  std::vector<NamedTensor> tensors = saved.tensors;
+  return taken(tensors, names, "", saved.file);
+}
+
+}  // namespace weft::train

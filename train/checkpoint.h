@@ -1,0 +1,72 @@
+// Checkpoints: everything that training needs to go on as if it had never stopped, in one
+// safetensors file.
+//
+//   checkpoints/step_0001200/state.safetensors   weights by their names, and the moments of AdamW
+//   as
+//                                                adamw.first.<name> and adamw.second.<name>
+//   checkpoints/best.safetensors                 the weights with the lowest validation loss so far
+//
+// There is no pointer file: what is there is found by looking. Files hold no time, host or
+// arguments, so two runs of one description and seed write the same bytes.
+#pragma once
+#include <limits>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "dsl/model.h"
+#include "train/safetensors.h"
+
+namespace weft::train {
+
+/// The numbers and texts beside the tensors.
+struct Progress {
+  i64 step = 0;       // steps done; the windows of the next step follow from it and the seed
+  i64 evaluated = 0;  // the last step whose validation loss is known
+  double best_loss = std::numeric_limits<double>::infinity();
+  i64 best_step = 0;
+  u64 seed = 0;
+  std::string text_hash;    // of the training text
+  std::string tokenizer;    // JSON
+  std::string description;  // the resolved description
+};
+
+struct Checkpoint {
+  Progress progress;
+  std::vector<Tensor> weights, first, second;  // in the order of the model's weights
+};
+
+/// The files a checkpoint of `step` and the best weights are kept in.
+std::filesystem::path checkpoint_file(const std::filesystem::path& checkpoints, i64 step);
+std::filesystem::path best_file(const std::filesystem::path& checkpoints);
+/// Bytes of one checkpoint, about.
+u64 checkpoint_bytes(const std::vector<Tensor>& weights);
+
+/// Writes, reads back and checks; then removes all but the newest two.
+void save_checkpoint(const std::filesystem::path& checkpoints,
+                     const std::vector<dsl::Weight>& names, const Checkpoint& checkpoint);
+void save_weights(const std::filesystem::path& file, const std::vector<dsl::Weight>& names,
+                  const std::vector<Tensor>& weights, const Progress& progress);
+
+/// Steps that have a checkpoint file, newest first, whether it is damaged or not.
+std::vector<i64> list_checkpoints(const std::filesystem::path& checkpoints);
+
+/// The newest checkpoint. When it is damaged: an error (exit 4) that names the one before it and
+/// `--last-good`; with `last_good` the newest that is whole.
+Checkpoint load_newest(const std::filesystem::path& run, const std::vector<dsl::Weight>& names,
+                       bool last_good);
+
+/// Weights to evaluate or generate with.
+struct SavedWeights {
+  std::filesystem::path file;
+  Progress progress;
+  std::vector<NamedTensor> tensors;
+};
+/// From a weights or checkpoint file, or from a run: the best weights by validation loss, else the
+/// newest.
+SavedWeights load_weights(const std::filesystem::path& run_or_file);
+/// The tensors in the order of the model's weights; every missing or unknown name and wrong shape
+/// is listed at once.
+std::vector<Tensor> matched(const SavedWeights& saved, const std::vector<dsl::Weight>& names);
+
+}  // namespace weft::train

@@ -1,0 +1,39 @@
+// What is to be trained, and how: the options of `train` and `eval`, with their defaults.
+#pragma once
+#include <string>
+
+#include "train/optimizer.h"
+#include "train/sample.h"
+#include "train/schedule.h"
+
+namespace weft::train {
+
+struct TrainOptions {
+  i64 steps = 1000;
+  i64 batch = 16;  // windows per update
+  i64 accumulate =
+      1;              // parts in which a step computes `batch` windows each; their gradients add up
+  i64 context = 128;  // tokens of a window
+  std::string form = "auto";  // of all recurrences: auto | recurrent | chunkwise | parallel
+  u64 seed = 1;
+  AdamWOptions optimizer;
+  Schedule schedule;
+  double clip = 1;       // largest norm of all gradients together; 0: no limit
+  i64 log_every = 10;    // steps between two lines where the output is no terminal
+  i64 save_every = 500;  // steps between two checkpoints; 0: at the end alone
+  DType dtype = DType::f32;
+};
+
+struct EvalOptions {
+  i64 every = 250;  // steps between two passes over the validation text; 0: at the end alone
+};
+
+struct Job {
+  std::string name;         // of the description, for the folder of the run
+  std::string description;  // the resolved text
+  TrainOptions train;
+  EvalOptions eval;
+  GenerateOptions generate;
+};
+
+}  // namespace weft::train

@@ -1,0 +1,55 @@
+// What training needs of a model, and no more: a described model has it, and so has a dozen lines
+// in a test.
+#pragma once
+#include <memory>
+#include <vector>
+
+#include "dsl/model.h"
+
+namespace weft::train {
+
+class Learner {
+ public:
+  virtual ~Learner() = default;
+  virtual const std::vector<dsl::Weight>& weights() const = 0;
+  virtual i64 vocab() const = 0;
+  virtual std::vector<Tensor> initial_weights(u64 seed, DType dtype) const = 0;
+  /// Evaluation mode.
+  virtual dsl::LossSum loss(Runtime& runtime, const std::vector<Tensor>& weights,
+                            const dsl::Batch& batch) const = 0;
+  /// Training mode; gradients of the mean loss, one per weight.
+  virtual dsl::LossSum gradients(Runtime& runtime, const std::vector<Tensor>& weights,
+                                 const dsl::Batch& batch, Key key,
+                                 std::vector<Tensor>& gradients) const = 0;
+  virtual std::unique_ptr<dsl::Stream> stream(Runtime& runtime,
+                                              std::vector<Tensor> weights) const = 0;
+};
+
+/// A model of the language as a learner; `model` must outlive it.
+class ModelLearner final : public Learner {
+ public:
+  explicit ModelLearner(const dsl::Model& model) : model_(model) {}
+  const std::vector<dsl::Weight>& weights() const override { return model_.weights(); }
+  i64 vocab() const override { return model_.vocab(); }
+  std::vector<Tensor> initial_weights(u64 seed, DType dtype) const override {
+    return model_.initial_weights(seed, dtype);
+  }
+  dsl::LossSum loss(Runtime& runtime, const std::vector<Tensor>& weights,
+                    const dsl::Batch& batch) const override {
+    return model_.loss(runtime, weights, batch);
+  }
+  dsl::LossSum gradients(Runtime& runtime, const std::vector<Tensor>& weights,
+                         const dsl::Batch& batch, Key key,
+                         std::vector<Tensor>& gradients) const override {
+    return model_.gradients(runtime, weights, batch, key, gradients);
+  }
+  std::unique_ptr<dsl::Stream> stream(Runtime& runtime,
+                                      std::vector<Tensor> weights) const override {
+    return model_.stream(runtime, std::move(weights));
+  }
+
+ private:
+  const dsl::Model& model_;
+};
+
+}  // namespace weft::train

@@ -1,0 +1,200 @@
+#include "train/options.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace weft::train {
+namespace {
+
+using dsl::Option;
+using dsl::OptionKind;
+using dsl::Settings;
+
+Option whole(const char* name, const char* fallback, double min, const char* about) {
+  return {
+      .name = name, .kind = OptionKind::whole, .fallback = fallback, .min = min, .about = about};
+}
+
+Option real(const char* name, const char* fallback, double min, std::optional<double> max,
+            const char* about) {
+  return {.name = name,
+          .kind = OptionKind::real,
+          .fallback = fallback,
+          .min = min,
+          .max = max,
+          .about = about};
+}
+
+Option word(const char* name, const char* fallback, std::vector<std::string> choices,
+            const char* about) {
+  return {.name = name,
+          .kind = OptionKind::word,
+          .fallback = fallback,
+          .choices = std::move(choices),
+          .about = about};
+}
+
+Option section(const char* name, const char* about, std::vector<Option> children) {
+  return {
+      .name = name, .kind = OptionKind::section, .about = about, .children = std::move(children)};
+}
+
+Option one_of(const char* name, std::optional<std::string> fallback, const char* about,
+              std::vector<Option> children) {
+  return {.name = name,
+          .kind = OptionKind::one_of,
+          .fallback = std::move(fallback),
+          .about = about,
+          .children = std::move(children)};
+}
+
+Option data_table() {
+  Option builtin = word("builtin", "weft", {"weft"},
+                        "A text inside the program: `weft`, its own sources and documents.");
+  builtin.fallback = {};
+  return one_of(
+      "data", {}, "What to learn from.",
+      {section("text", "A text; the model learns to predict the next token.",
+               {{.name = "path",
+                 .kind = OptionKind::path,
+                 .about = "The file, relative to the description's folder."},
+                builtin,
+                word("tokenizer", "char", {"char", "byte"},
+                     "char: Unicode characters of the text, sorted; byte: 256 of them, any file."),
+                real("val_fraction", "0.1", 0, 0.9,
+                     "The last part of the text, kept for validation.")})});
+}
+
+Option optimizer_table() {
+  Option betas{.name = "betas",
+               .kind = OptionKind::list,
+               .fallback = "[0.9, 0.99]",
+               .min = 2,
+               .max = 2,
+               .about = "Decay of the mean of the gradients and of their squares.",
+               .children = {{.name = "beta", .kind = OptionKind::real, .min = 0, .max = 1}}};
+  return one_of("optimizer", "adamw", "How weights follow gradients.",
+                {section("adamw", "AdamW with bias correction (Loshchilov and Hutter 2019).",
+                         {real("lr", "3e-3", 0, {}, "Learning rate at its peak."), std::move(betas),
+                          real("eps", "1e-8", 0, {}, "Added to the root of the mean square."),
+                          real("weight_decay", "0.1", 0, {},
+                               "Times the learning rate; off for weights below rank 2 unless they "
+                               "say otherwise.")})});
+}
+
+Option schedule_table() {
+  const Option warmup = whole("warmup", "100", 0, "Steps from 0 up to the peak.");
+  const Option floor =
+      real("floor", "0.1", 0, 1, "Fraction of the peak that is left at the last step.");
+  return one_of("schedule", "cosine", "The learning rate over the steps.",
+                {section("cosine", "Half a cosine wave down to the floor.", {warmup, floor}),
+                 section("linear", "A straight line down to the floor.", {warmup, floor}),
+                 section("constant", "The peak for ever.", {warmup})});
+}
+
+Option train_table() {
+  return section(
+      "train", "Training.",
+      {whole("steps", "1000", 1, "Updates of the weights."),
+       whole("batch", "16", 1, "Windows per update."),
+       whole("accumulate", "1", 1,
+             "Parts in which an update computes `batch` windows each; for large batches in little "
+             "memory."),
+       whole("context", "128", 1, "Tokens of a window."),
+       word("form", "auto", {"auto", "recurrent", "chunkwise", "parallel"},
+            "The form of all recurrences."),
+       whole("seed", "1", 0, "Of the first weights, the order of the data and everything random."),
+       optimizer_table(), schedule_table(),
+       real("clip", "1", 0, {}, "Largest norm of all gradients together; 0: no limit."),
+       whole("log_every", "10", 1, "Steps between two lines of output when it is no terminal."),
+       whole("save_every", "500", 0, "Steps between two checkpoints; 0: at the end alone."),
+       word("dtype", "f32", {"f32", "f64"}, "Precision of weights and computation.")});
+}
+
+Option eval_table() {
+  return section("eval", "Validation, over the whole validation part.",
+                 {whole("every", "250", 0, "Steps between two passes; 0: at the end alone.")});
+}
+
+Option generate_table() {
+  Option prompt{.name = "prompt",
+                .kind = OptionKind::text,
+                .about = "What the text starts with; a line feed unless given."};
+  Option seed = whole("seed", "1", 0, "Of the draws; that of the run unless given.");
+  seed.fallback = {};
+  return section(
+      "generate", "Text from the model; during training, too.",
+      {whole("tokens", "400", 0, "Tokens to generate, the prompt not counted."),
+       real("temperature", "0.8", 0, {}, "Divides the logits; 0: always the likeliest token."),
+       whole("top_k", "0", 0, "Only the k likeliest tokens; 0: all."),
+       real("top_p", "1", 0, 1, "Only the likeliest tokens that together reach p."),
+       std::move(prompt), std::move(seed)});
+}
+
+}  // namespace
+
+const std::vector<Option>& option_tables() {
+  static const std::vector<Option> tables = {data_table(), train_table(), eval_table(),
+                                             generate_table()};
+  return tables;
+}
+
+const Option& option_table(std::string_view section) {
+  for (const Option& table : option_tables()) {
+    if (table.name == section) return table;
+  }
+  throw std::logic_error(fmt::format("there is no option table `{}`", section));
+}
+
+TextOptions text_options(const Settings& data) {
+  check(data.chosen("") == "text", "data: give `text: {{path: ...}}` or `text: {{builtin: weft}}`");
+  TextOptions o;
+  if (data.has("text.path")) o.path = data.path("text.path");
+  if (data.has("text.builtin")) o.builtin = data.word("text.builtin");
+  check(o.path.empty() || o.builtin.empty(), "{}: `path` and `builtin` exclude each other",
+        dsl::place_text(data.span("text.builtin")));
+  check(!o.path.empty() || !o.builtin.empty(), "{}: `text` needs a `path` or a `builtin`",
+        dsl::place_text(data.span("")));
+  o.tokenizer = data.word("text.tokenizer");
+  o.val_fraction = data.real("text.val_fraction");
+  return o;
+}
+
+TrainOptions train_options(const Settings& train) {
+  TrainOptions o;
+  o.steps = train.whole("steps");
+  o.batch = train.whole("batch");
+  o.accumulate = train.whole("accumulate");
+  o.context = train.whole("context");
+  o.form = train.word("form");
+  o.seed = static_cast<u64>(train.whole("seed"));
+  const std::vector<double> betas = train.reals("optimizer.adamw.betas");
+  o.optimizer = {train.real("optimizer.adamw.lr"), betas.at(0), betas.at(1),
+                 train.real("optimizer.adamw.eps"), train.real("optimizer.adamw.weight_decay")};
+  const std::string shape = train.chosen("schedule");
+  o.schedule.shape = shape == "cosine"   ? Schedule::Shape::cosine
+                     : shape == "linear" ? Schedule::Shape::linear
+                                         : Schedule::Shape::constant;
+  o.schedule.warmup = train.whole("schedule." + shape + ".warmup");
+  if (shape != "constant") o.schedule.floor = train.real("schedule." + shape + ".floor");
+  o.clip = train.real("clip");
+  o.log_every = train.whole("log_every");
+  o.save_every = train.whole("save_every");
+  o.dtype = train.word("dtype") == "f64" ? DType::f64 : DType::f32;
+  return o;
+}
+
+EvalOptions eval_options(const Settings& eval) { return {eval.whole("every")}; }
+
+GenerateOptions generate_options(const Settings& generate, u64 seed) {
+  GenerateOptions o;
+  o.tokens = generate.whole("tokens");
+  o.temperature = generate.real("temperature");
+  o.top_k = generate.whole("top_k");
+  o.top_p = generate.real("top_p");
+  if (generate.has("prompt")) o.prompt = generate.text("prompt");
+  o.seed = generate.has("seed") ? static_cast<u64>(generate.whole("seed")) : seed;
+  return o;
+}
+
+}  // namespace weft::train

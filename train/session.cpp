@@ -1,0 +1,241 @@
+#include "train/session.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+
+#include "train/floors.h"
+
+namespace weft::train {
+namespace {
+
+constexpr i64 kSampleTokens = 200;  // of a sample during training: a few lines
+
+std::vector<bool> decays(const std::vector<dsl::Weight>& weights) {
+  std::vector<bool> answer;
+  for (const dsl::Weight& weight : weights) answer.push_back(weight.decays);
+  return answer;
+}
+
+std::string shell_word(const std::string& word) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=+,:";
+  if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
+  std::string quoted = "'";
+  for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
+// The first word of the validation text: a prompt that the model has not learned by heart.
+std::string example_prompt(const TextData& text) {
+  const std::size_t n = std::min<std::size_t>(text.valid.size(), 2000);
+  const std::string start = text.tokenizer.decode(std::span(text.valid).first(n));
+  std::string word;
+  for (std::size_t i = std::min(start.size(), start.find_first_of(" \n")); i < start.size(); ++i) {
+    if (std::isalpha(static_cast<unsigned char>(start[i]))) {
+      word += start[i];
+    } else if (word.size() >= 3) {
+      return word;
+    } else {
+      word.clear();
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Session::Session(Runtime& runtime, const Learner& learner, const TextData& text, const Job& job,
+                 const RunDir& run, Checkpoint state, Terminal& terminal)
+    : runtime_(runtime),
+      learner_(learner),
+      text_(text),
+      job_(job),
+      run_(run),
+      progress_(std::move(state.progress)),
+      weights_(std::move(state.weights)),
+      optimizer_(job.train.optimizer, weights_, decays(learner.weights())),
+      log_(run, progress_.step, progress_.evaluated),
+      line_(terminal, progress_.step, job.train.steps,
+            job.train.batch * job.train.accumulate * job.train.context, job.train.log_every) {
+  if (!state.first.empty())
+    optimizer_.restore(progress_.step, std::move(state.first), std::move(state.second));
+  std::size_t numbers = 0;
+  for (const Tensor& weight : weights_) numbers += static_cast<std::size_t>(weight.size());
+  log_.event(progress_.step == 0 ? "start" : "resume", progress_.step, runtime.describe());
+  line_.print(
+      fmt::format("{}\n{} weights, {} {}s of {} to learn from, {} to validate, seed {}\n{}\n",
+                  run.path().string(), numbers, text.train.size(), text.tokenizer.unit(),
+                  text.source, text.valid.size(), job.train.seed, runtime.describe()));
+}
+
+Outcome Session::run() {
+  for (;;) {
+    const bool last = progress_.step >= job_.train.steps;
+    if (due(job_.eval.every) && progress_.evaluated < progress_.step) evaluate_and_sample();
+    if (interrupt_.signal() != 0) return interrupted();
+    if (due(job_.train.save_every) && saved_ != progress_.step) save();
+    if (last) return finished();
+    take_step();
+  }
+}
+
+// Every so many steps, and at the last one.
+bool Session::due(i64 every) const {
+  const i64 step = progress_.step;
+  return step > 0 && (step >= job_.train.steps || (every > 0 && step % every == 0));
+}
+
+dsl::LossSum Session::gradients(i64 step, std::vector<Tensor>& total) {
+  const TrainOptions& o = job_.train;
+  const Key key = Key{o.seed}.fold("model").fold(static_cast<u64>(step));
+  const auto part = [&](i64 i, std::vector<Tensor>& to) {
+    const dsl::Batch batch =
+        training_batch(text_.train, o.seed, step, i * o.batch, o.batch, o.context);
+    return learner_.gradients(runtime_, weights_, batch, key.fold(static_cast<u64>(i)), to);
+  };
+  if (o.accumulate == 1) return part(0, total);
+  dsl::LossSum sum;
+  for (const Tensor& weight : weights_)
+    total.push_back(Tensor::zeros(weight.shape(), weight.dtype()));
+  const double all = static_cast<double>(o.accumulate * o.batch * o.context);
+  for (i64 i = 0; i < o.accumulate; ++i) {
+    std::vector<Tensor> one;
+    const dsl::LossSum loss = part(i, one);
+    add_scaled(runtime_.parallel(), total, one, static_cast<double>(loss.count) / all);
+    sum.nats += loss.nats;
+    sum.count += loss.count;
+  }
+  return sum;
+}
+
+void Session::take_step() {
+  const TrainOptions& o = job_.train;
+  const i64 step = progress_.step + 1;
+  std::vector<Tensor> gradient;
+  const dsl::LossSum sum = gradients(step, gradient);
+  const double loss = sum.nats / static_cast<double>(sum.count);
+  const Norm norm = global_norm(runtime_.parallel(), gradient);
+  require_finite(step, loss, norm);
+  const double scale = o.clip > 0 && norm.norm > o.clip ? o.clip / norm.norm : 1;
+  const double factor = schedule_factor(o.schedule, step, o.steps);
+  optimizer_.step(runtime_, weights_, gradient, scale, factor);
+  progress_.step = step;
+  line_.step(step, loss);
+  log_.step({step, step * o.batch * o.accumulate * o.context, loss, o.optimizer.lr * factor,
+             norm.norm, line_.speed()});
+}
+
+// Before the update: comparisons with NaN are false, so a clip alone would let it through.
+void Session::require_finite(i64 step, double loss, const Norm& norm) {
+  if (std::isfinite(loss) && norm.not_finite < 0) return;
+  std::string what = fmt::format("the loss is {}", loss);
+  if (norm.not_finite >= 0) {
+    what += fmt::format(" and the gradient of `{}` is not finite",
+                        learner_.weights()[static_cast<std::size_t>(norm.not_finite)].name);
+  }
+  diverged(step, what + "; the update was not applied");
+}
+
+void Session::diverged(i64 step, const std::string& what) {
+  const std::vector<i64> steps = list_checkpoints(run_.checkpoints());
+  log_.event("diverged", progress_.step, what);
+  line_.print("");
+  throw Error(
+      fmt::format(
+          "training diverged at step {}: {}\nthe last good checkpoint is {}\na lower learning rate "
+          "(train.optimizer.adamw.lr, now {}) or a longer warm-up often helps",
+          step, what,
+          steps.empty() ? "none" : checkpoint_file(run_.checkpoints(), steps.front()).string(),
+          job_.train.optimizer.lr),
+      Failure::diverged);
+}
+
+void Session::save() {
+  // The last update may have been finite and its result not (a huge learning rate): that must not
+  // replace a good one.
+  const Norm norm = global_norm(runtime_.parallel(), weights_);
+  if (norm.not_finite >= 0) {
+    diverged(progress_.step,
+             fmt::format("the weight `{}` is not finite; it was not saved",
+                         learner_.weights()[static_cast<std::size_t>(norm.not_finite)].name));
+  }
+  save_checkpoint(run_.checkpoints(), learner_.weights(),
+                  {progress_, weights_, optimizer_.first_moments(), optimizer_.second_moments()});
+  saved_ = progress_.step;
+}
+
+// Counts as done only when validation and sample both are: what was cut short by a signal is done
+// again.
+void Session::evaluate_and_sample() {
+  if (!validate() || !write_sample()) return;
+  progress_.evaluated = progress_.step;
+  saved_ = -1;
+  if (!validation_ || !(*validation_ < progress_.best_loss)) return;
+  progress_.best_loss = *validation_;
+  progress_.best_step = progress_.step;
+  save_weights(best_file(run_.checkpoints()), learner_.weights(), weights_, progress_);
+}
+
+bool Session::validate() {
+  if (text_.valid.empty()) return true;
+  const auto loss = evaluate(runtime_, learner_, weights_, text_.valid, job_.train.batch,
+                             job_.train.context, [&] { return interrupt_.signal() != 0; });
+  if (!loss) return false;
+  validation_ = loss->nats / static_cast<double>(loss->count);
+  line_.validation(*validation_);
+  const i64 tokens = progress_.step * job_.train.batch * job_.train.accumulate * job_.train.context;
+  log_.validation(progress_.step, tokens, *validation_);
+  return true;
+}
+
+bool Session::write_sample() {
+  GenerateOptions options = job_.generate;
+  options.tokens = std::min(options.tokens, kSampleTokens);
+  if (options.tokens == 0) return true;
+  const auto stream = learner_.stream(runtime_, weights_);
+  std::string text = text_.tokenizer.decode(prompt_tokens(options, text_.tokenizer));
+  generate(*stream, text_.tokenizer, options, [&](std::string_view piece) {
+    text += piece;
+    return interrupt_.signal() == 0;
+  });
+  if (interrupt_.signal() != 0) return false;
+  log_.sample(progress_.step, text);
+  line_.print(fmt::format("--- sample at step {}{}\n{}\n---\n", progress_.step,
+                          validation_ ? fmt::format(", validation loss {:.4f}", *validation_) : "",
+                          safe_lines(text)));
+  return true;
+}
+
+Outcome Session::interrupted() {
+  save();
+  log_.event("interrupted", progress_.step, "");
+  line_.print(fmt::format("stopped after step {} of {} and saved; to go on:\n  ./weft resume {}\n",
+                          progress_.step, job_.train.steps, shell_word(run_.path().string())));
+  return {128 + interrupt_.signal(), run_.path(), progress_.step};
+}
+
+Outcome Session::finished() {
+  log_.event("end", progress_.step, "");
+  if (std::isfinite(progress_.best_loss)) {
+    const Floors floors = measure_floors(text_.train, text_.valid, text_.tokenizer.vocab());
+    if (progress_.best_step != progress_.step) {
+      line_.print(fmt::format("the best weights are those of step {}:\n", progress_.best_step));
+    }
+    line_.print(meaning(progress_.best_loss, static_cast<i64>(text_.valid.size()) - 1, floors,
+                        text_.tokenizer.unit()));
+  }
+  line_.print(next_commands(run_.path(), text_, job_));
+  return {0, run_.path(), progress_.step};
+}
+
+std::string next_commands(const fs::path& run, const TextData& text, const Job& job) {
+  const std::string path = shell_word(run.string()), prompt = example_prompt(text);
+  return fmt::format(
+      "run: {}\nnext:\n  ./weft generate {}{} --tokens 400\n  ./weft resume {} --set "
+      "train.steps={}\n",
+      run.string(), path, prompt.empty() ? "" : fmt::format(" --prompt \"{}\"", prompt), path,
+      2 * job.train.steps);
+}
+
+}  // namespace weft::train

@@ -1,0 +1,49 @@
+// One process at work on one run: the loop behind `train` and `resume`.
+#pragma once
+#include "train/checkpoint.h"
+#include "train/interrupt.h"
+#include "train/run_log.h"
+#include "train/trainer.h"
+
+namespace weft::train {
+
+class Session {
+ public:
+  /// `state` is consumed: the weights and moments to go on from.
+  Session(Runtime& runtime, const Learner& learner, const TextData& text, const Job& job,
+          const RunDir& run, Checkpoint state, Terminal& terminal);
+  /// Writes the checkpoint of the current step.
+  void save();
+  Outcome run();
+
+ private:
+  bool due(i64 every) const;
+  dsl::LossSum gradients(i64 step, std::vector<Tensor>& total);
+  void take_step();
+  void require_finite(i64 step, double loss, const Norm& gradients);
+  [[noreturn]] void diverged(i64 step, const std::string& what);
+  void evaluate_and_sample();
+  bool validate();
+  bool write_sample();
+  Outcome interrupted();
+  Outcome finished();
+
+  Runtime& runtime_;
+  const Learner& learner_;
+  const TextData& text_;
+  const Job& job_;
+  const RunDir& run_;
+  Progress progress_;
+  std::vector<Tensor> weights_;
+  AdamW optimizer_;
+  i64 saved_ = -1;  // the step of the newest checkpoint that is up to date
+  std::optional<double> validation_;
+  Interrupt interrupt_;
+  RunLog log_;
+  StepLine line_;
+};
+
+/// Lines after a finished run: what to do with it.
+std::string next_commands(const fs::path& run, const TextData& text, const Job& job);
+
+}  // namespace weft::train

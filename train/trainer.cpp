@@ -1,0 +1,127 @@
+#include "train/trainer.h"
+
+#include "train/session.h"
+
+namespace weft::train {
+namespace {
+
+void check_options(const Job& job) {
+  const TrainOptions& o = job.train;
+  check(o.steps >= 1, "train.steps must be 1 or more ({})", o.steps);
+  check(o.batch >= 1, "train.batch must be 1 or more ({})", o.batch);
+  check(o.accumulate >= 1, "train.accumulate must be 1 or more ({})", o.accumulate);
+  check(o.context >= 1, "train.context must be 1 or more ({})", o.context);
+  check(o.log_every >= 1, "train.log_every must be 1 or more ({})", o.log_every);
+  check(o.save_every >= 0, "train.save_every must be 0 or more ({})", o.save_every);
+  check(o.clip >= 0, "train.clip must be 0 or more ({})", o.clip);
+  check(o.dtype != DType::i32, "train.dtype must be f32 or f64");
+  check(job.eval.every >= 0, "eval.every must be 0 or more ({})", job.eval.every);
+  check(o.schedule.warmup >= 0, "train.schedule: warmup must be 0 or more ({})", o.schedule.warmup);
+  const AdamWOptions& a = o.optimizer;
+  check(a.lr > 0 && a.eps > 0 && a.weight_decay >= 0,
+        "adamw: lr and eps must be above 0, weight_decay 0 or more ({}, {}, {})", a.lr, a.eps,
+        a.weight_decay);
+  check(a.beta1 >= 0 && a.beta1 < 1 && a.beta2 >= 0 && a.beta2 < 1,
+        "adamw: betas must be from 0 to below 1 ({}, {})", a.beta1, a.beta2);
+  check_options(job.generate);
+}
+
+void check_fit(const Learner& learner, const TextData& text, const Job& job) {
+  check_options(job);
+  check(learner.vocab() == text.tokenizer.vocab(),
+        "the model has a vocabulary of {} and the text one of {}", learner.vocab(),
+        text.tokenizer.vocab());
+  check_length(text, job.train.context);
+  prompt_tokens(job.generate, text.tokenizer);
+}
+
+// Two checkpoints are kept while a third is written, and the best weights beside them.
+void check_disk(const RunDir& run, const std::vector<Tensor>& weights) {
+  run.check_space(4 * checkpoint_bytes(weights));
+}
+
+void check_same(const Checkpoint& state, const TextData& text, const Job& job,
+                const fs::path& run) {
+  const Progress& p = state.progress;
+  if (p.text_hash != text.hash) {
+    fail_data("{}: the text is not the one the run was started with: {} has the hash {}, it was {}",
+              run.string(), text.source, text.hash, p.text_hash);
+  }
+  check(p.tokenizer == text.tokenizer.json(), "{}: the run has another tokenizer", run.string());
+  check(p.seed == job.train.seed, "{}: the run has the seed {}, not {}", run.string(), p.seed,
+        job.train.seed);
+  check(p.step <= job.train.steps, "{}: has done {} steps, train.steps={} is less", run.string(),
+        p.step, job.train.steps);
+  check(state.weights.empty() || state.weights.front().dtype() == job.train.dtype,
+        "{}: the run is in {}, not {}", run.string(), name(state.weights.front().dtype()),
+        name(job.train.dtype));
+}
+
+// Damaged checkpoints that were passed over would count as the newest for ever: out of the way, but
+// not deleted.
+void set_aside_newer(const fs::path& checkpoints, i64 step) {
+  for (const i64 newer : list_checkpoints(checkpoints)) {
+    if (newer <= step) break;
+    const fs::path folder = checkpoint_file(checkpoints, newer).parent_path();
+    fs::rename(folder, checkpoints / ("damaged_" + folder.filename().string()));
+  }
+}
+
+}  // namespace
+
+Outcome train(Runtime& runtime, const Learner& learner, const TextData& text, const Job& job,
+              const RunPlace& place, Terminal& terminal) {
+  check_fit(learner, text, job);
+  Checkpoint state;
+  state.progress.seed = job.train.seed;
+  state.progress.text_hash = text.hash;
+  state.progress.tokenizer = text.tokenizer.json();
+  state.progress.description = job.description;
+  state.weights = learner.initial_weights(job.train.seed, job.train.dtype);
+  const RunDir run = RunDir::create(place, job.name, job.train.seed);
+  check_disk(run, state.weights);
+  if (!text.built_in.empty()) {
+    make_folders(run.text().parent_path());
+    write_atomically(run.text(), text.built_in);
+  }
+  write_atomically(run.description(), job.description);
+  Session session(runtime, learner, text, job, run, std::move(state), terminal);
+  session.save();
+  return session.run();
+}
+
+Outcome resume(Runtime& runtime, const Learner& learner, const TextData& text, const Job& job,
+               const fs::path& path, bool last_good, Terminal& terminal) {
+  check_fit(learner, text, job);
+  const RunDir run = RunDir::open(path);
+  Checkpoint state = load_newest(path, learner.weights(), last_good);
+  check_same(state, text, job, path);
+  const Progress& p = state.progress;
+  if (p.step >= job.train.steps && p.evaluated >= p.step) {
+    terminal.out << fmt::format("{} is finished: {} steps are done\n", path.string(), p.step)
+                 << next_commands(path, text, job) << std::flush;
+    return {0, path, p.step};
+  }
+  check_disk(run, state.weights);
+  if (last_good) set_aside_newer(run.checkpoints(), p.step);
+  if (job.description != state.progress.description)
+    write_atomically(run.description(), job.description);
+  state.progress.description = job.description;
+  return Session(runtime, learner, text, job, run, std::move(state), terminal).run();
+}
+
+std::optional<dsl::LossSum> evaluate(Runtime& runtime, const Learner& learner,
+                                     const std::vector<Tensor>& weights, std::span<const i32> valid,
+                                     i64 rows, i64 context, const std::function<bool()>& stop) {
+  const ValidationBatches batches(valid, rows, context);
+  dsl::LossSum sum;
+  for (i64 i = 0; i < batches.count(); ++i) {
+    if (stop && stop()) return {};
+    const dsl::LossSum loss = learner.loss(runtime, weights, batches.at(i));
+    sum.nats += loss.nats;
+    sum.count += loss.count;
+  }
+  return sum;
+}
+
+}  // namespace weft::train
