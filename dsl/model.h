@@ -1,6 +1,7 @@
 // A described model, ready to run: what `train`, `generate` and the other verbs see of the language.
 #pragma once
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,14 @@ struct LossSum {
   i64 count = 0;
 };
 
+/// What one training step of `batch` windows of `context` tokens takes, and one generated token.
+struct StepCost {
+  double flops = 0;              // forward and backward
+  std::size_t peak_bytes = 0;    // of live tensors while it runs, weights included
+  std::size_t weight_bytes = 0;
+  std::optional<std::size_t> state_bytes;  // of a stream; nothing when it grows or there is no streaming form
+};
+
 class Lowered;  // the graphs behind a model (dsl/lower.h)
 
 /// Generation, one or more tokens at a time; the state is all that is kept of what came before.
@@ -49,6 +58,7 @@ class Model {
   const std::vector<Weight>& weights() const;
   i64 weight_count() const;  // numbers in all weights
   i64 vocab() const;
+  StepCost cost(i64 batch, i64 context, DType dtype) const;
   /// Freshly drawn weights; the same seed gives the same bits.
   std::vector<Tensor> initial_weights(u64 seed, DType dtype) const;
 
