@@ -106,9 +106,135 @@ constexpr auto kCodes = std::to_array<Code>({
      "equations may call.",
      "params: {a: sine(1)}", "params: {a: sqrt(1)}", 2},
     {"E0203", "a contraction of unequal sizes",
-     "`a @ b` contracts the last dimension of a with the second-last of b (the last, when b has "
-     "one dimension).",
-     "q @ S   with q: [H, T, 64] and S: [H, 32, 64]", "declare S as [H, 64, 64]", 2},
+     "`a @ b` sums over the last dimension of a and the second to last of b (the only one, "
+     "when b is a vector).",
+     "defs:\n"
+     "  f:\n"
+     "    in: {x: [T, D]}\n"
+     "    weights: {W: {shape: [4, D]}}\n"
+     "    out: x @ W\n"
+     "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]",
+     "defs:\n"
+     "  f:\n"
+     "    in: {x: [T, D]}\n"
+     "    weights: {W: {shape: [D, D]}}\n"
+     "    out: x @ W\n"
+     "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]", 2},
+    {"E0204", "dimensions that do not meet",
+     "Elementwise work combines dimensions by name; of two operands the one with fewer "
+     "dimensions has a subset of the names of the other. Equal sizes with different names are "
+     "no match: they are a slip more often than a wish, and a claim renames.",
+     "defs:\n"
+     "  f:\n"
+     "    in: {x: [T, D]}\n"
+     "    dims: {K: 8}\n"
+     "    weights: {g: {shape: [K]}}\n"
+     "    out: x * g\n"
+     "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]",
+     "defs:\n"
+     "  f:\n"
+     "    in: {x: [T, D]}\n"
+     "    weights: {g: {shape: [D]}}\n"
+     "    out: x * g\n"
+     "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]", 2},
+    {"E0205", "a claim that does not hold",
+     "`-> [T, D]` behind an equation claims its shape. It is checked, and it names the "
+     "dimensions.",
+     "defs:\n"
+     "  f:\n"
+     "    in: {x: [T, D]}\n"
+     "    let: {y: \"x + 1 -> [D, T]\"}\n"
+     "    out: y\n"
+     "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]",
+     "defs:\n"
+     "  f:\n"
+     "    in: {x: [T, D]}\n"
+     "    let: {y: \"x + 1 -> [T, D]\"}\n"
+     "    out: y\n"
+     "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]", 2},
+    {"E0206", "arguments that do not fit",
+     "An op takes its required inputs by position, then its attributes in order or by name; "
+     "optional inputs by name. A def takes its inputs by position and its params by name.",
+     "defs:\n"
+     "  f:\n"
+     "    in: {x: [T, D]}\n"
+     "    out: softmax(x, axis=D)\n"
+     "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]",
+     "defs:\n"
+     "  f:\n"
+     "    in: {x: [T, D]}\n"
+     "    out: softmax(x, dim=D)\n"
+     "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]", 2},
+    {"E0207", "a dimension that is not there",
+     "`dim=` names a dimension of the first input, or counts from the back.",
+     "defs:\n"
+     "  f:\n"
+     "    in: {x: [T, D]}\n"
+     "    out: x - mean(x, dim=H)\n"
+     "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]",
+     "defs:\n"
+     "  f:\n"
+     "    in: {x: [T, D]}\n"
+     "    out: x - mean(x, dim=D)\n"
+     "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]", 2},
+    {"E0208", "shapes that an op refuses",
+     "The rule of the op itself; `weft ops NAME` describes it.",
+     "defs:\n"
+     "  f:\n"
+     "    in: {x: [T, D]}\n"
+     "    out: merge_heads(to_heads(x, 3))\n"
+     "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]",
+     "defs:\n"
+     "  f:\n"
+     "    in: {x: [T, D]}\n"
+     "    out: merge_heads(to_heads(x, 4))\n"
+     "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]", 2},
+    {"E0209", "a model that sees the future",
+     "A model that predicts the next token computes every position from those before it. What "
+     "sums over all of T is allowed behind a causal mask alone.",
+     "defs:\n"
+     "  f:\n"
+     "    in: {x: [T, D]}\n"
+     "    out: softmax(x @ x^T) @ x\n"
+     "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]",
+     "defs:\n"
+     "  f:\n"
+     "    in: {x: [T, D]}\n"
+     "    out: softmax(x @ x^T, mask=causal_mask(T, T)) @ x\n"
+     "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]", 2},
+    {"E0210", "a value of another shape than declared",
+     "What a def is given fits its `in`; a residual keeps the shape of its input; a model for "
+     "text gives logits [T, vocab].",
+     "defs:\n"
+     "  f:\n"
+     "    in: {x: [T, H, D]}\n"
+     "    out: x\n"
+     "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]",
+     "defs:\n"
+     "  f:\n"
+     "    in: {x: [T, D]}\n"
+     "    out: x * 2\n"
+     "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]", 2},
+    {"E0211", "a weight that cannot be tied",
+     "`tie:` names an earlier item that owns one matrix, of the same shape.",
+     "model: [{embed: {width: 8}}, {logits: {tie: table}}]",
+     "model: [{embed: {width: 8}}, {logits: {tie: embed}}]", 2},
+    {"E0212", "a def that calls itself",
+     "The language has no recursion: what repeats is a `repeat`, a `recurrence` or a `fold`.",
+     "defs:\n"
+     "  f:\n"
+     "    in: {x: [T, D]}\n"
+     "    out: f(x)\n"
+     "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]",
+     "defs:\n"
+     "  f:\n"
+     "    in: {x: [T, D]}\n"
+     "    out: x * 2\n"
+     "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]", 2},
+    {"E0213", "sharing that does not add up",
+     "The first `share` of a name says `of`; later ones use it by name alone.",
+     "model: [{embed: {width: 8}}, {share: ff}, {logits: {tie: embed}}]",
+     "model: [{embed: {width: 8}}, {share: ff, of: [{linear: {width: 8}}]}, {share: ff}, {logits: {tie: embed}}]", 2},
     {"E0301", "an unknown key",
      "Every map has a closed set of keys: a misspelt key would otherwise be an option that "
      "silently stays at its default.",
@@ -179,6 +305,79 @@ constexpr auto kCodes = std::to_array<Code>({
     {"E0314", "a schema this program does not know",
      "`schema` counts changes of the language. A file keeps the meaning it was written with.",
      "schema: 2", "schema: 1", 2},
+    {"E0316", "a form that cannot be derived",
+     "A recurrence has the parallel and chunkwise forms when its states are linear with sums "
+     "or scalar decays; the sequential loop is always there. What is demanded and does not "
+     "exist is an error at the demand.",
+     "defs:\n"
+     "  f:\n"
+     "    in: {x: [T, D]}\n"
+     "    recurrence:\n"
+     "      over: T\n"
+     "      state: {s: [D]}\n"
+     "      step: {s: tanh(s) + x}\n"
+     "      read: {y: s}\n"
+     "      forms: [parallel]\n"
+     "    out: y\n"
+     "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]",
+     "defs:\n"
+     "  f:\n"
+     "    in: {x: [T, D]}\n"
+     "    recurrence:\n"
+     "      over: T\n"
+     "      state: {s: [D]}\n"
+     "      step: {s: 0.9 * s + x}\n"
+     "      read: {y: s}\n"
+     "      forms: [parallel]\n"
+     "    out: y\n"
+     "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]", 2},
+    {"E0317", "a state that changes its shape",
+     "What a step assigns to a state has the shape of the state.",
+     "defs:\n"
+     "  f:\n"
+     "    in: {x: [T, D]}\n"
+     "    recurrence:\n"
+     "      over: T\n"
+     "      state: {s: [D]}\n"
+     "      step: {s: \"tanh(s) + outer(x, x)\"}\n"
+     "      read: {y: s}\n"
+     "    out: y\n"
+     "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]",
+     "defs:\n"
+     "  f:\n"
+     "    in: {x: [T, D]}\n"
+     "    recurrence:\n"
+     "      over: T\n"
+     "      state: {s: [D]}\n"
+     "      step: {s: tanh(s) + x}\n"
+     "      read: {y: s}\n"
+     "    out: y\n"
+     "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]", 2},
+    {"E0318", "files that import each other in a circle",
+     "Each of them waits for another.",
+     "import: {me: <this file>}\n"
+     "model: [me.f]",
+     "model: [f]", 2},
+    {"E0319", "no such file in the standard library",
+     "`std/NAME` is a file of the program itself.",
+     "import: {r: std/retnot}\n"
+     "model: [{embed: {width: 8}}, {logits: {tie: embed}}]",
+     "import: {r: std/retnet}\n"
+     "model: [{embed: {width: 8}}, {logits: {tie: embed}}]", 2},
+    {"E0390", "not in this version",
+     "The reader understands it; running it is not written yet.",
+     "defs:\n"
+     "  f:\n"
+     "    in: {x: [T, D]}\n"
+     "    weights: {W: {shape: [D, D], buffer: true}}\n"
+     "    out: x @ W\n"
+     "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]",
+     "defs:\n"
+     "  f:\n"
+     "    in: {x: [T, D]}\n"
+     "    weights: {W: {shape: [D, D]}}\n"
+     "    out: x @ W\n"
+     "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]", 2},
     {"E0401", "params in a circle", "Each of them waits for another.",
      "params: {a: b + 1, b: a - 1}", "params: {a: 2, b: a - 1}", 2},
     {"E0402", "a value of another type", "The declaration says int, float, bool or enum.",
@@ -205,6 +404,11 @@ constexpr auto kCodes = std::to_array<Code>({
     {"E0408", "a division that is not whole",
      "Sizes are whole: `/` must divide exactly in params and shapes. `//` rounds down.",
      "params: {a: 256 / 6}", "params: {a: 256 // 6}", 2},
+    {"E0409", "a vocabulary of unknown size",
+     "It comes from the data, or from a param of that name.",
+     "model: [{embed: {width: 8}}, {logits: {tie: embed}}]",
+     "params: {vocab: 16}\n"
+     "model: [{embed: {width: 8}}, {logits: {tie: embed}}]", 2},
     {"E0501", "an option without a value", "The key stands alone.", "train: {steps: }",
      "train: {steps: 100}", 2},
     {"E0502", "not a choice with its arguments",

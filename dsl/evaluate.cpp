@@ -11,12 +11,6 @@
 namespace weft::dsl {
 namespace {
 
-const std::vector<std::string>& functions() {
-  static const std::vector<std::string> names = {"min", "max", "sqrt",  "log",
-                                                 "exp", "abs", "floor", "ceil"};
-  return names;
-}
-
 class Evaluator {
  public:
   Evaluator(const Scope& scope, Diagnostics& diagnostics, Division division)
@@ -245,10 +239,10 @@ class Evaluator {
   Value call(const Expr& expr) {
     const bool extremum = expr.name == "min" || expr.name == "max";
     bool known = false;
-    for (const std::string& f : functions()) known |= f == expr.name;
+    for (const std::string& f : number_functions()) known |= f == expr.name;
     if (!known)
       fail(expr.at, fmt::format("`{}` is no function of numbers", expr.name),
-           guess_text(expr.name, functions()), "E0202");
+           guess_text(expr.name, number_functions()), "E0202");
     if (!expr.named.empty())
       fail(expr.named[0].span, fmt::format("`{}` takes its arguments by position", expr.name));
     if (extremum ? expr.args.size() < 2 : expr.args.size() != 1) {
@@ -288,6 +282,12 @@ class Evaluator {
 };
 
 }  // namespace
+
+const std::vector<std::string>& number_functions() {
+  static const std::vector<std::string> names = {"min", "max", "sqrt",  "log",
+                                                 "exp", "abs", "floor", "ceil"};
+  return names;
+}
 
 std::optional<Value> evaluate(const Expr& expr, const Scope& scope, Diagnostics& diagnostics,
                               Division division) {

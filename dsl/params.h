@@ -57,6 +57,9 @@ std::vector<Param> parse_params(const Yaml& value, Diagnostics& diagnostics);
 std::optional<Value> evaluate(const Expr& expr, const Scope& scope, Diagnostics& diagnostics,
                               Division division = Division::exact);
 
+/// The functions of numbers that `evaluate` knows: sqrt, min, ...
+const std::vector<std::string>& number_functions();
+
 /// The same for fields that want a certain type.
 std::optional<i64> evaluate_whole(const Expr& expr, const Scope& scope, Diagnostics& diagnostics);
 std::optional<double> evaluate_real(const Expr& expr, const Scope& scope, Diagnostics& diagnostics);

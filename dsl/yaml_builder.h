@@ -35,9 +35,9 @@ inline bool is_key(std::string_view text) {
   return !text.empty() && !start && !(text[0] >= '0' && text[0] <= '9');
 }
 
-class Builder : public YAML::EventHandler {
+class TreeBuilder : public YAML::EventHandler {
  public:
-  Builder(SourcePtr source, int base) : source_(std::move(source)), base_(base) {}
+  TreeBuilder(SourcePtr source, int base) : source_(std::move(source)), base_(base) {}
 
   Yaml root;
   Diagnostics found;

@@ -15,7 +15,7 @@
 namespace weft::dsl {
 namespace {
 
-void report_syntax(const YAML::Exception& error, const Builder& builder, const SourcePtr& source,
+void report_syntax(const YAML::Exception& error, const TreeBuilder& builder, const SourcePtr& source,
                    Diagnostics& diagnostics) {
   const Explained ours = explain_yaml(error.msg);
   const int at = error.mark.is_null() ? 0 : builder.offset(error.mark);
@@ -31,7 +31,7 @@ void report_syntax(const YAML::Exception& error, const Builder& builder, const S
 }
 
 // False when the text is no YAML, or more than one document.
-bool parse(Builder& builder, const SourcePtr& source, int begin, Diagnostics& diagnostics) {
+bool parse(TreeBuilder& builder, const SourcePtr& source, int begin, Diagnostics& diagnostics) {
   std::istringstream stream(source->text.substr(static_cast<size_t>(begin)));
   bool first_done = false;
   try {
@@ -72,7 +72,7 @@ bool parse(Builder& builder, const SourcePtr& source, int begin, Diagnostics& di
 Yaml read_yaml(const SourcePtr& source, Diagnostics& diagnostics, int begin) {
   if (begin == 0) begin = bom_length(source->text);
   if (!check_bytes(source, begin, diagnostics)) return {};
-  Builder builder(source, begin);
+  TreeBuilder builder(source, begin);
   if (!parse(builder, source, begin, diagnostics)) return {};
   diagnostics.append(builder.found);
   if (builder.full) return {};

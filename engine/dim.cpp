@@ -155,6 +155,28 @@ std::optional<Dim> Dim::quotient(const Dim& a, const Dim& b) {
   return make(number, std::move(n));
 }
 
+Dim Dim::renamed(const std::map<std::string, Dim>& meaning) const {
+  if (!name_) return *this;
+  if (name_->unknown == name_->names && name_->divisors.empty()) return *this;
+  bool complete = true;
+  const auto replace = [&](const std::string& name) {
+    if (const auto found = meaning.find(name); found != meaning.end()) return found->second;
+    complete = false;
+    return Dim(1);
+  };
+  Dim top(name_->factor), bottom(1);
+  for (const auto& name : name_->names) {
+    const bool symbol = std::binary_search(name_->unknown.begin(), name_->unknown.end(), name);
+    if (symbol && name_->derived) return *this;
+    top = top * (symbol ? Dim::symbol(name) : replace(name));
+  }
+  for (const auto& name : name_->divisors) bottom = bottom * replace(name);
+  if (complete) {
+    if (const auto whole = quotient(top, bottom); whole && whole->number_ == number_) return *whole;
+  }
+  return known() ? Dim(number_) : *this;
+}
+
 bool same_size(const Dim& a, const Dim& b) {
   if (a.number_ != b.number_) return false;
   static const std::vector<std::string> none;

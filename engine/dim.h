@@ -49,6 +49,9 @@ class Dim {
   friend Dim operator+(const Dim& a, const Dim& b);
   /// a / b when it is certain to be whole: by cancelling names, or by numbers; otherwise nothing.
   static std::optional<Dim> quotient(const Dim& a, const Dim& b);
+  /// The same size told in other names, each replaced by its meaning. Where one has no meaning, or they do not come out
+  /// evenly, the number alone is left; symbols stay.
+  Dim renamed(const std::map<std::string, Dim>& meaning) const;
   /// How many chunks of `chunk` cover a length: length / chunk, rounded up.
   static Dim chunks(const Dim& length, i64 chunk);
 

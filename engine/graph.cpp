@@ -154,6 +154,18 @@ std::vector<Var> Graph::backward(std::span<const Var> outputs, std::span<const V
   return gradients;
 }
 
+void Graph::differentiate() {
+  std::vector<Var> reached, arriving;
+  cotangents.clear();
+  for (const Var& y : results) {
+    cotangents.push_back(input("cotangent", y.dims()));
+    if (!y.needs_gradient()) continue;
+    reached.push_back(y);
+    arriving.push_back(cotangents.back());
+  }
+  gradients = backward(reached, arriving, inputs);
+}
+
 void Graph::append_backward(i32 forward, std::vector<std::vector<i32>>& arriving) {
   const Op& op = *node(forward).op;
   const std::size_t n_inputs = node(forward).inputs.size(), n_public = node(forward).outputs.size() - op.saved;

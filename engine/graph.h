@@ -111,6 +111,10 @@ class Graph {
   std::string describe(const Node& node) const;
   /// What a graph that is an attribute (the step of a scan) takes and gives, in order.
   std::vector<Var> inputs, results;
+  /// Appends the gradients of `inputs`, given the cotangents of `results`: called once, when both lists stand.
+  void differentiate();
+  /// After `differentiate`: an input a result, and a gradient an input (empty where nothing depends on it).
+  std::vector<Var> cotangents, gradients;
 
  protected:
   /// Called for each node once it stands; a tape computes it.

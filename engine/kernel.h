@@ -69,6 +69,12 @@ template <class T> class Kernel {
   /// Backward: gradient of input `i` to be written, every element; empty when it is not wanted.
   std::span<T> gradient(std::size_t i) { return wants(i) ? result(i) : std::span<T>{}; }
 
+  /// Result `i` is the memory of `tensor` under the result's shape: nothing is copied.
+  void share(std::size_t i, const Tensor& tensor) {
+    Tensor& result = call_.results[i];
+    result = tensor.reshaped(result.shape());
+  }
+
   // Work.
   /// body(i) for 0 <= i < n: vectorised, in parallel, independent iterations.
   template <class F> void each(i64 n, const F& body) const {

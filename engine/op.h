@@ -117,6 +117,8 @@ struct Op {
   Doc doc;
   Family family = Family::general;
   Along along = Along::pointwise;
+  bool masks_future = false;  // its last two dimensions are times; what lies in the future is zero
+  bool causal_axis = false;   // along its axis each element sees those before it alone
   bool random = false;  // draws numbers: its samples run under a fixed key
   std::vector<Input> inputs;
   bool variadic = false;  // the last input may be repeated
@@ -162,6 +164,8 @@ struct OpDefaults {
   static constexpr std::size_t saved = 0;
   static constexpr Reads reads{};
   static constexpr unsigned passes_cotangent = 0;
+  static constexpr bool masks_future = false;
+  static constexpr bool causal_axis = false;
   static constexpr bool random = false;
   static constexpr bool variadic = false;
   static std::vector<StateInfo> states() { return {}; }

@@ -249,9 +249,10 @@ template <class D> Op make_op() {
   op.doc = D::doc;
   op.family = D::family;
   op.along = D::along;
+  op.masks_future = D::masks_future;
+  op.causal_axis = D::causal_axis;
   op.random = D::random;
-  if constexpr (requires { D::inputs(); }) op.inputs = D::inputs();
-  else op.inputs.assign(D::inputs.begin(), D::inputs.end());
+  op.inputs.assign(D::inputs.begin(), D::inputs.end());
   op.variadic = D::variadic;
   op.outputs = D::outputs();
   op.saved = D::saved;

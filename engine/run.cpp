@@ -192,4 +192,21 @@ std::size_t Run::peak_bytes(const Bindings& bindings, DType dtype) const {
   return peak;
 }
 
+double Run::flops(const Bindings& bindings) const {
+  double total = 0;
+  for (const i32 n : order_) {
+    const Node& node = graph_.node(n);
+    const bool forward = node.phase == Phase::forward;
+    const Node& f = forward ? node : graph_.node(node.forward_node);
+    if (!f.op->cost) continue;
+    std::vector<AttributeValue> attributes;
+    for (const auto& a : f.attributes) attributes.push_back(bound(a, bindings));
+    std::vector<Shape> inputs, outputs;
+    for (const i32 id : f.inputs) inputs.push_back(id < 0 ? Shape{0} : bind(graph_.value(id).dims, bindings));
+    for (const i32 id : f.outputs) outputs.push_back(bind(graph_.value(id).dims, bindings));
+    total += (forward ? 1 : 2) * f.op->cost(attributes, inputs, outputs).flops;
+  }
+  return total;
+}
+
 }  // namespace weft

@@ -37,6 +37,8 @@ class Run {
   Bindings bindings(const Feeds& feeds) const;
   /// Highest sum of the bytes of live values under these bindings; weights and other feeds count.
   std::size_t peak_bytes(const Bindings& bindings, DType dtype) const;
+  /// Floating point operations of one run; a backward counts as two forwards.
+  double flops(const Bindings& bindings) const;
 
  private:
   const Plan& plan(const Bindings& bindings);

@@ -16,14 +16,18 @@ int count(std::string_view description, std::string_view code) {
   return n;
 }
 
+bool is_semantic(std::string_view id) {
+  return (id >= "E0203" && id < "E0301") || (id >= "E0316" && id < "E0401") || id == "E0409";
+}
+
 }  // namespace
 
 TEST_CASE("every example of the front shows its error and every cure removes it") {
-  // A path, a contraction, a preset's interface and an override are not decided by the text of one
-  // description.
-  const std::set<std::string_view> elsewhere = {"E0001", "E0203", "E0404", "E0505"};
+  // A path, a preset's interface and an override are not decided by the text of one description; names and
+  // shapes in a graph are tried in tests/models/codes_test.cpp.
+  const std::set<std::string_view> elsewhere = {"E0001", "E0404", "E0505"};
   for (const Code& code : codes()) {
-    if (elsewhere.contains(code.id)) continue;
+    if (elsewhere.contains(code.id) || is_semantic(code.id)) continue;
     CAPTURE(code.id);
     CAPTURE(code.example);
     CAPTURE(front_codes(std::string(code.example)));

@@ -1,0 +1,303 @@
+// Calls in equations: arguments of ops and of defs.
+//
+// Required inputs come first, by position; then attributes in their declared order, or by name; optional inputs by
+// name only.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "dsl/define.h"
+#include "ops/table.h"
+
+namespace weft::dsl {
+namespace {
+
+std::vector<std::string> argument_names(const Op& op) {
+  std::vector<std::string> names;
+  for (const Input& i : op.inputs) names.emplace_back(i.name);
+  for (const AttributeInfo& a : op.attributes) names.push_back(a.name);
+  return names;
+}
+
+// "rms_norm(x, eps=1e-06; gain)": what can be given, for messages.
+std::string signature(const Op& op) {
+  std::string s, optional;
+  for (const Input& i : op.inputs) {
+    std::string& to = i.is(Input::optional) ? optional : s;
+    to += (to.empty() ? "" : ", ") + std::string(i.name);
+  }
+  if (op.variadic) s += ", ...";
+  for (const AttributeInfo& a : op.attributes) s += (s.empty() ? "" : ", ") + a.name + "=" + text(a.standard);
+  return fmt::format("{}({}{}{})", op.name, s, optional.empty() ? "" : "; by name: ", optional);
+}
+
+bool has_graph(const Op& op) {
+  return std::any_of(op.attributes.begin(), op.attributes.end(),
+                     [](const AttributeInfo& a) { return a.type == AttributeInfo::Type::graph; });
+}
+
+}  // namespace
+
+Term Builder::call(const Expr& expr) {
+  const Op* op = ops::find(expr.name);
+  if (op && has_graph(*op)) op = nullptr;
+  const FoundDef own = find_def(*room_.module, expr.name, false);
+  // A layer that is called like its op means the op: `rms_norm: {..., out: "rms_norm(x, gain=gain)"}`.
+  const bool inside = own && std::find(program_.open.begin(), program_.open.end(), own.def) != program_.open.end();
+  if (own && !(inside && op)) return call_def(own, expr);
+  if (op) return call_op(*op, expr);
+  if (const FoundDef def = find_def(*room_.module, expr.name, true)) return call_def(def, expr);
+  std::vector<std::string> names;
+  for (const Op* row : ops::table()) {
+    if (!has_graph(*row)) names.push_back(row->name);
+  }
+  for (const Def& def : room_.module->file.defs) names.push_back(def.name);
+  fail("E0202", expr.at, fmt::format("there is no op or def `{}`", expr.name), guess_text(expr.name, names));
+}
+
+Var Builder::call_op(const Op& op, const Expr& expr) {
+  const auto wrong = [&](const Span& span, const std::string& message, const std::string& help = {}) {
+    program_.diagnostics.error("E0206", span, message).note(signature(op)).help(help);
+    throw Failed{};
+  };
+  std::vector<const Expr*> inputs(op.inputs.size(), nullptr), attributes(op.attributes.size(), nullptr);
+  std::vector<const Expr*> more;  // of a variadic op
+  std::size_t next_input = 0, next_attribute = 0;
+  for (const ExprPtr& arg : expr.args) {
+    while (next_input < inputs.size() && op.inputs[next_input].is(Input::optional)) ++next_input;
+    if (next_input < inputs.size()) inputs[next_input++] = arg.get();
+    else if (op.variadic) more.push_back(arg.get());
+    else if (next_attribute < attributes.size()) attributes[next_attribute++] = arg.get();
+    else wrong(arg->span, fmt::format("`{}` takes at most {} arguments by position", op.name, expr.args.size() - 1));
+  }
+  for (const NamedArg& arg : expr.named) {
+    bool found = false;
+    const auto put = [&](auto& slots, std::size_t i) {
+      if (slots[i]) wrong(arg.span, fmt::format("`{}` is given twice", arg.name));
+      slots[i] = arg.value.get();
+      found = true;
+    };
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      if (arg.name == op.inputs[i].name) put(inputs, i);
+    }
+    for (std::size_t i = 0; i < attributes.size(); ++i) {
+      if (arg.name == op.attributes[i].name) put(attributes, i);
+    }
+    if (!found) {
+      wrong(arg.span, fmt::format("`{}` has no argument `{}`", op.name, arg.name),
+            guess_text(arg.name, argument_names(op)));
+    }
+  }
+  std::vector<std::optional<Operand>> operands;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (!inputs[i] && !op.inputs[i].is(Input::optional)) {
+      wrong(expr.at, fmt::format("`{}` needs its input `{}`", op.name, op.inputs[i].name));
+    }
+    operands.emplace_back();
+    if (inputs[i]) operands.back() = operand(*inputs[i], op.inputs[i].core);
+  }
+  for (const Expr* e : more) operands.push_back(operand(*e, op.inputs.back().core));
+  const Var first = operands.empty() || !operands[0] ? Var() : operands[0]->var;
+  std::vector<AttributeValue> values;
+  for (std::size_t i = 0; i < attributes.size(); ++i) {
+    const AttributeInfo& info = op.attributes[i];
+    values.push_back(attributes[i] ? attribute(op, info, *attributes[i], first) : info.standard);
+    if (!attributes[i] && info.type == AttributeInfo::Type::axis && op.family == Op::Family::reduce) {
+      wrong(expr.at, fmt::format("`{}` must be told the dimension", op.name),
+            first ? fmt::format("as in `{}(x, dim={})`", op.name,
+                                dims_of(first).empty() ? "D" : dims_of(first).back().text())
+                  : "");
+    }
+  }
+  return apply(op, std::move(operands), std::move(values), expr.at)[0];
+}
+
+AttributeValue Builder::attribute(const Op& op, const AttributeInfo& info, const Expr& expr, const Var& first) {
+  using Type = AttributeInfo::Type;
+  const auto number = [&] {
+    const auto value = evaluate(expr, room_.numbers, program_.diagnostics, Division::real);
+    if (!value) throw Failed{};
+    if (const i64* whole = std::get_if<i64>(&*value)) return static_cast<double>(*whole);
+    if (const double* x = std::get_if<double>(&*value)) return *x;
+    fail("E0206", expr.span, fmt::format("`{}` of `{}` is a number, not {}", info.name, op.name, value_kind(*value)));
+  };
+  switch (info.type) {
+    case Type::boolean: {
+      const auto value = evaluate_bool(expr, room_.numbers, program_.diagnostics);
+      if (!value) throw Failed{};
+      return *value;
+    }
+    case Type::whole: {
+      const auto value = evaluate_whole(expr, room_.numbers, program_.diagnostics);
+      if (!value) throw Failed{};
+      return *value;
+    }
+    case Type::real:
+      return number();
+    case Type::word:
+      return word(info, expr);
+    case Type::axis:
+      return axis(expr, first);
+    case Type::size:
+      return size(expr);
+    case Type::sizes:
+    case Type::graph:
+      break;
+  }
+  fail("E0206", expr.span, fmt::format("`{}` of `{}` cannot be written in an equation", info.name, op.name));
+}
+
+// A word of the op, or an index pattern: there the batch is added in front.
+std::string Builder::word(const AttributeInfo& info, const Expr& expr) {
+  std::string word = expr.name;
+  const auto param = room_.numbers.find(expr.name);
+  if (expr.kind == Expr::Kind::name && param != room_.numbers.end() && param->second) {
+    if (const Word* w = std::get_if<Word>(&*param->second)) word = w->text;
+  } else if (expr.kind != Expr::Kind::name && expr.kind != Expr::Kind::text) {
+    fail("E0206", expr.span, fmt::format("`{}` is a word, not `{}`", info.name, expr_text(expr)));
+  }
+  const auto& choices = info.choices;
+  if (!choices.empty() && std::find(choices.begin(), choices.end(), word) == choices.end()) {
+    fail("E0206", expr.span, fmt::format("`{}` is no choice of `{}`: {}", word, info.name, listed(choices)),
+         guess_text(word, choices));
+  }
+  return word;
+}
+
+i64 Builder::axis(const Expr& expr, const Var& first) {
+  const Dims dims = first ? dims_of(first) : Dims{};
+  const i64 rank = static_cast<i64>(dims.size());
+  std::vector<std::string> names;
+  std::vector<i64> found;
+  for (i64 i = 0; i < rank; ++i) {
+    names.push_back(dims[static_cast<std::size_t>(i)].text());
+    if (names.back() == expr_text(expr)) found.push_back(i);
+  }
+  if (found.empty() && arithmetic(expr) && expr.kind != Expr::Kind::name) {
+    const auto value = evaluate_whole(expr, room_.numbers, program_.diagnostics);
+    if (!value) throw Failed{};
+    if (*value >= -rank && *value < rank) return *value < 0 ? *value : *value - rank;
+  }
+  if (found.size() == 1) return found[0] - rank;  // from the back: the batch in front does not matter
+  Diagnostic& d = program_.diagnostics.error(
+      "E0207", expr.span,
+      found.empty() ? fmt::format("there is no dimension `{}` here", expr_text(expr))
+                    : fmt::format("`{}` stands {} times: a number says which, as in `dim=-1`", expr_text(expr), found.size()));
+  d.note(fmt::format("the value is {}", text(dims)));
+  if (found.empty()) d.help(guess_text(expr_text(expr), names));
+  throw Failed{};
+}
+
+std::vector<Var> Builder::apply(const Op& op, std::vector<std::optional<Operand>> operands,
+                                std::vector<AttributeValue> attributes, const Span& at) {
+  bool batched = false;
+  std::vector<Operand> present;
+  for (const auto& o : operands) {
+    if (!o) continue;
+    present.push_back(*o);
+    batched = batched || has_batch(o->var);
+  }
+  bool pattern = false;  // an index pattern says itself how its operands meet
+  for (std::size_t i = 0; i < op.attributes.size(); ++i) {
+    std::string* word = std::get_if<std::string>(&attributes[i]);
+    const auto arrow = word ? word->find("->") : std::string::npos;
+    if (arrow == std::string::npos) continue;
+    pattern = true;
+    std::string with, rest = word->substr(0, arrow) + ",";
+    for (std::size_t k = 0; !rest.empty(); ++k) {
+      const auto comma = rest.find(',');
+      with += (k ? "," : "") + std::string(k < present.size() && has_batch(present[k].var) ? "z" : "") + rest.substr(0, comma);
+      rest = rest.substr(comma + 1);
+    }
+    *word = with + "->" + (batched ? "z" : "") + word->substr(arrow + 2);
+  }
+  if (!pattern) align(present, room_.definitions, at, program_.diagnostics);
+  std::vector<Var> inputs;
+  std::size_t next = 0;
+  for (const auto& o : operands) inputs.push_back(o ? present[next++].var : Var());
+  try {
+    const bool streams = program_.mode == Mode::stream && &graph_ == &program_.graph && batched;
+    const std::size_t first_state = program_.states.size();
+    for (const StateInfo& state : op.states) {
+      if (!streams) break;
+      inputs.resize(std::max(inputs.size(), state.input + 1));
+      std::vector<const Dims*> dims;
+      for (const Var& v : inputs) dims.push_back(v ? &v.dims() : nullptr);
+      Dims carried = op.state_dims(op, attributes, InputDims(op, dims), state.input, Dim::symbol("P"));
+      if (!carried.empty() && carried[0].is("B")) carried.erase(carried.begin());
+      inputs[state.input] = program_.state_input(carried, inputs[state.input]);
+    }
+    const auto outputs = graph_.append(op, attributes, inputs);
+    for (std::size_t i = 0; streams && i < op.states.size(); ++i) {
+      program_.states[first_state + i].out = outputs[op.states[i].output];
+    }
+    watch_time(op, inputs, attributes, outputs, at);
+    return outputs;
+  } catch (const Error& e) {
+    Diagnostic& d = program_.diagnostics.error("E0208", at, e.what());
+    for (const Operand& o : present) d.note(fmt::format("`{}` is {}", o.text, text(dims_of(o.var))), o.span);
+    throw Failed{};
+  }
+}
+
+void Builder::whole(const Span& at, const std::string& what) {
+  program_.diagnostics.error("E0209", at, what + ": a model that predicts the next token must not see what follows it")
+      .help("multiply the scores by `causal_mask(T, T)` or `decay_mask(gamma, T)`, or give the mask to `softmax`");
+  throw Failed{};
+}
+
+// Who sees which positions: a value over all of T is causal only behind a mask, and then has no streaming state.
+void Builder::watch_time(const Op& op, const std::vector<Var>& inputs, const std::vector<AttributeValue>& attributes,
+                         const std::vector<Var>& outputs, const Span& at) {
+  if (&graph_ != &program_.graph) return;  // a step sees one position
+  const auto is_masked = [&](std::size_t i) { return i < inputs.size() && inputs[i] && masked(inputs[i]); };
+  const Dims first = inputs.empty() || !inputs[0] ? Dims{} : dims_of(inputs[0]);
+  bool mask_given = false, has_axis = false;
+  for (std::size_t i = 0; i < op.inputs.size(); ++i) mask_given = mask_given || (op.inputs[i].name == std::string("mask") && is_masked(i));
+  const bool masked_in = mask_given || (is_masked(0) && (op.name == "mul" || op.name == "div" || op.name == "neg")) ||
+                         (is_masked(1) && op.name == "mul");
+  if (op.masks_future || masked_in) program_.masked.insert(outputs[0].id());
+  if (op.along == Along::whole) whole(at, fmt::format("`{}` needs the whole sequence", op.name));
+  for (std::size_t i = 0; i < op.attributes.size(); ++i) {
+    if (op.attributes[i].type != AttributeInfo::Type::axis || first.empty()) continue;
+    has_axis = true;
+    const i64 axis = std::get<i64>(attributes[i]);
+    const i64 place = axis < 0 ? axis + static_cast<i64>(first.size()) : axis;
+    if (place < 0 || !is_time(first[static_cast<std::size_t>(place)])) continue;
+    const bool last = place + 1 == static_cast<i64>(first.size());
+    if (op.causal_axis || mask_given || (is_masked(0) && last)) program_.repeats = at;
+    else whole(at, fmt::format("`{}` goes over all of T", op.name));
+  }
+  if (has_axis || op.along == Along::streams || op.masks_future) return;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {  // an op mixes along the last dimension that is its own
+    const bool own = inputs[i] && op.inputs[std::min(i, op.inputs.size() - 1)].core > 0;
+    if (!own || dims_of(inputs[i]).empty() || !is_time(dims_of(inputs[i]).back())) continue;
+    if (is_masked(0)) program_.repeats = at;
+    else whole(at, fmt::format("`{}` takes all of T together", op.name));
+  }
+}
+
+Var Builder::call_def(const FoundDef& found, const Expr& expr) {
+  DefCall call{found, expr.name, {}, std::vector<std::optional<Operand>>(found.def->in.size()), {}, expr.at};
+  const auto& in = found.def->in;
+  if (expr.args.size() > in.size()) {
+    fail("E0206", expr.args[in.size()]->span, fmt::format("`{}` takes {} inputs by position", expr.name, in.size()),
+         "its params are given by name");
+  }
+  for (std::size_t i = 0; i < expr.args.size(); ++i) call.inputs[i] = operand(*expr.args[i]);
+  for (const NamedArg& arg : expr.named) {
+    const auto is_input = std::find_if(in.begin(), in.end(), [&](const InputDef& d) { return d.name == arg.name; });
+    if (is_input == in.end()) call.args.push_back({arg.name, arg.span, arg.value});
+    else call.inputs[static_cast<std::size_t>(is_input - in.begin())] = operand(*arg.value);
+  }
+  const int count = ++calls_[expr.name];
+  call.path = room_.path + "." + equation_ + "." + expr.name + (count > 1 ? fmt::format("#{}", count) : "");
+  const std::string equation = equation_;
+  const Var y = instantiate(*this, call);
+  equation_ = equation;
+  graph_.set_origin(place_text(expr.span));
+  graph_.set_stream(Key{}.fold(room_.path).fold(equation_).fold(call.path));
+  return y;
+}
+
+}  // namespace weft::dsl

@@ -1,0 +1,241 @@
+#include "dsl/compose.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "ops/table.h"
+
+namespace weft::dsl {
+namespace {
+
+const char* key_of(Item::Kind kind) {
+  constexpr const char* keys[] = {"", "residual", "parallel", "repeat", "cycle", "share", "use"};
+  return keys[static_cast<std::size_t>(kind)];
+}
+
+// `model.1.residual`, or the name that the item was given in place of `1.residual`.
+std::string path_of(const Item& item, const std::string& prefix, std::size_t index) {
+  if (!item.name.empty() && item.kind != Item::Kind::share) return prefix + "." + item.name;
+  return fmt::format("{}.{}.{}", prefix, index, item.kind == Item::Kind::call ? item.callee : key_of(item.kind));
+}
+
+}  // namespace
+
+void Composer::fail(std::string_view code, const Span& span, const std::string& message, const std::string& help) {
+  program_.diagnostics.error(code, span, message).help(help);
+  throw Failed{};
+}
+
+Var Composer::run(const std::vector<Item>& items, Var x, Room& room, const std::string& prefix) {
+  for (std::size_t i = 0; i < items.size(); ++i) x = item(items[i], x, room, path_of(items[i], prefix, i));
+  return x;
+}
+
+Var Composer::item(const Item& item, const Var& x, Room& room, const std::string& path) {
+  if (item.broken) throw Failed{};
+  program_.graph.set_origin(place_text(item.span));
+  switch (item.kind) {
+    case Item::Kind::call:
+      return call(item, x, room, path);
+    case Item::Kind::residual:
+      return residual(item, x, room, path);
+    case Item::Kind::parallel:
+      return parallel(item, x, room, path);
+    case Item::Kind::repeat:
+    case Item::Kind::cycle:
+      return repeated(item, x, room, path);
+    case Item::Kind::share:
+      return share(item, x, room);
+    case Item::Kind::use:
+      break;
+  }
+  return use(item, x, room, path);
+}
+
+Var Composer::call(const Item& item, const Var& x, Room& room, const std::string& path) {
+  const std::size_t first = program_.weights.size();
+  const FoundDef def = find_def(*room.module, item.callee, true);
+  Var y;
+  if (def) {
+    DefCall c{def, item.callee, {}, std::vector<std::optional<Operand>>(def.def->in.size()), path, item.callee_span, {}};
+    for (const Argument& a : item.args) {
+      if (a.name == "tie") c.tie = tied(a);
+      else c.args.push_back(a);
+    }
+    if (c.inputs.empty()) fail("E0206", item.callee_span, fmt::format("`{}` has no input: it cannot stand in a list", item.callee));
+    c.inputs[0] = Operand{x, "the value before it", item.span};
+    Builder builder(program_, program_.graph, room);
+    y = instantiate(builder, c);
+  } else if (const Op* op = ops::find(item.callee)) {
+    y = call_op(*op, item, x, room);
+  } else {
+    std::vector<std::string> names = {"residual", "parallel", "repeat", "cycle", "share", "use"};
+    for (const Module* m : {room.module, room.module->prelude}) {
+      if (!m) continue;
+      for (const Def& d : m->file.defs) names.push_back(d.name);
+    }
+    fail("E0202", item.callee_span, fmt::format("there is no def or op `{}`", item.callee), guess_text(item.callee, names));
+  }
+  built_.push_back({item.name, item.callee, first, program_.weights.size()});
+  return y;
+}
+
+Var Composer::call_op(const Op& op, const Item& item, const Var& x, Room& room) {
+  const auto required = std::count_if(op.inputs.begin(), op.inputs.end(), [](const Input& i) { return !i.is(Input::optional); });
+  if (required != 1) {
+    fail("E0206", item.callee_span, fmt::format("the op `{}` has {} inputs: in a list it needs exactly one", op.name, required),
+         "call it in the equations of a def");
+  }
+  Room inner = room;
+  inner.tensors["x"] = x;
+  auto name = std::make_shared<Expr>();
+  name->kind = Expr::Kind::name;
+  name->name = "x";
+  name->span = name->at = item.callee_span;
+  Expr call;
+  call.kind = Expr::Kind::call;
+  call.name = op.name;
+  call.span = call.at = item.callee_span;
+  call.args = {name};
+  for (const Argument& a : item.args) call.named.push_back({a.name, a.span, a.value});
+  return Builder(program_, program_.graph, inner).tensor(call);
+}
+
+// The matrix of an earlier item, found by its name or, when there is one alone, by its kind.
+std::optional<WeightSlot> Composer::tied(const Argument& argument) {
+  const std::string name = argument.value ? argument.value->name : "";
+  std::vector<const Built*> found;
+  std::vector<std::string> names;
+  for (const Built& b : built_) {
+    if (b.name == name || b.callee == name) found.push_back(&b);
+    names.push_back(b.name.empty() ? b.callee : b.name);
+  }
+  const Span& at = argument.value ? argument.value->span : argument.span;
+  if (found.size() != 1) {
+    fail("E0211", at, found.empty() ? fmt::format("there is no earlier item `{}` to be tied to", name)
+                                    : fmt::format("`{}` stands {} times before: give one a `name:`", name, found.size()),
+         found.empty() ? guess_text(name, names) : "");
+  }
+  std::optional<WeightSlot> matrix;
+  for (std::size_t i = found[0]->first_weight; i < found[0]->last_weight; ++i) {
+    if (program_.weights[i].weight.shape.size() < 2) continue;
+    if (matrix) fail("E0211", at, fmt::format("`{}` has more than one matrix", name));
+    matrix = program_.weights[i];
+  }
+  if (!matrix) fail("E0211", at, fmt::format("`{}` has no matrix of its own", name));
+  return matrix;
+}
+
+Var Composer::combine(const std::string& op, const Var& a, const Var& b, Room& room, const Item& item) {
+  Builder builder(program_, program_.graph, room);
+  const Op& row = *ops::find(op);
+  return builder.apply(row, {Operand{a, fmt::format("the input of {}", key_of(item.kind)), item.span},
+                             Operand{b, fmt::format("the output of {}", key_of(item.kind)), item.span}},
+                       row.complete({}), item.span)[0];
+}
+
+Var Composer::residual(const Item& item, const Var& x, Room& room, const std::string& path) {
+  const auto norm = [&](const Var& v) {
+    return item.norm ? this->item(*item.norm, v, room, path + ".norm." + item.norm->callee) : v;
+  };
+  try {
+    const Var y = run(item.body, item.pre ? norm(x) : x, room, path + ".body");
+    if (!same_size(dims_of(y), dims_of(x))) {
+      program_.diagnostics.error("E0210", item.span, "a residual adds its body to its input: both have one shape")
+          .note(fmt::format("the input is {}, the body gives {}", text(dims_of(x)), text(dims_of(y))));
+      throw Failed{};
+    }
+    const Var sum = combine("add", x, renamed(y, dims_of(x)), room, item);
+    return item.pre ? sum : norm(sum);
+  } catch (const Failed&) {
+    program_.failed = true;  // reported; a residual keeps its shape, so what follows can still be checked
+    return x;
+  }
+}
+
+Var Composer::parallel(const Item& item, const Var& x, Room& room, const std::string& path) {
+  Var total;
+  for (std::size_t b = 0; b < item.branches.size(); ++b) {
+    const Var y = run(item.branches[b], x, room, fmt::format("{}.branches.{}", path, b));
+    if (!total) {
+      total = y;
+    } else if (item.combine == "concat") {
+      total = append(program_.graph, "concat", {total, y}, {{"dim", i64{-1}}})[0];
+    } else if (item.combine == "gate") {
+      total = combine("mul", total, append(program_.graph, "sigmoid", {y})[0], room, item);
+    } else {
+      total = combine(item.combine, total, y, room, item);
+    }
+  }
+  return total;
+}
+
+Var Composer::repeated(const Item& item, Var x, Room& room, const std::string& path) {
+  const auto times = evaluate_whole(*item.times, room.numbers, program_.diagnostics);
+  if (!times) throw Failed{};
+  if (*times < 0 || *times > 10000) fail("E0403", item.times->span, fmt::format("it cannot be repeated {} times", *times));
+  for (i64 i = 0; i < *times; ++i) {
+    Room inner = room;
+    if (!item.as.empty()) inner.add_size(item.as, i);
+    const std::string at = item.tied ? path : fmt::format("{}[{}]", path, i);
+    const auto& body = item.kind == Item::Kind::repeat ? item.body : item.branches[static_cast<std::size_t>(i) % item.branches.size()];
+    x = run(body, x, inner, at + ".body");
+  }
+  return x;
+}
+
+// Weights shared by all uses of one name live under `share.<name>`; states are each use's own.
+Var Composer::share(const Item& item, const Var& x, Room& room) {
+  if (!item.body.empty()) {
+    const auto [at, fresh] = shared_.emplace(item.name, Shared{&item, "share." + item.name});
+    if (!fresh && at->second.item != &item) {
+      fail("E0213", item.span, fmt::format("`share: {}` says `of` a second time", item.name), "leave out the second `of`");
+    }
+  }
+  const auto found = shared_.find(item.name);
+  if (found == shared_.end()) {
+    std::vector<std::string> names;
+    for (const auto& [name, s] : shared_) names.push_back(name);
+    fail("E0213", item.span, fmt::format("nothing is shared as `{}` yet", item.name), guess_text(item.name, names));
+  }
+  return run(found->second.item->body, x, room, found->second.path);
+}
+
+Var Composer::use(const Item& item, const Var& x, Room& room, const std::string& path) {
+  const Module* module = program_.load(item.callee, item.callee_span, *room.module);
+  if (!module || module->file.broken) throw Failed{};
+  if (module->file.model.empty()) fail("E0302", item.callee_span, fmt::format("`{}` has no `model` to use", item.callee));
+  Builder caller(program_, program_.graph, room);
+  Room inner = file_room(program_, *module, item.args, &caller, item.callee_span);
+  const Var y = run(module->file.model, x, inner, path);
+  Dims dims;
+  for (const Dim& d : dims_of(y)) dims.push_back(d.renamed(inner.outside));
+  return renamed(y, dims);
+}
+
+Room file_room(Program& program, const Module& module, const std::vector<Argument>& arguments, Builder* caller,
+               const Span& call) {
+  Room room;
+  room.module = &module;
+  Scope known;
+  if (program.vocab) known["vocab"] = *program.vocab;
+  room.numbers = evaluate_params(module.file.params, arguments, caller ? caller->room().numbers : Scope{}, known, call,
+                                 caller ? "the used file" : "the description", program.diagnostics);
+  if (program.vocab) room.add_size("vocab", *program.vocab, Dim::named("vocab", *program.vocab));
+  for (const Param& p : module.file.params) {
+    if (p.name == "vocab") continue;
+    const auto& value = room.numbers[p.name];
+    const i64* whole = value ? std::get_if<i64>(&*value) : nullptr;
+    if (!whole || *whole < 0) continue;
+    Dim outside(*whole);
+    for (const Argument& a : arguments) {
+      if (caller && a.name == p.name && a.value) outside = caller->size(*a.value);
+    }
+    room.add_size(p.name, *whole, outside);
+  }
+  run_checks(module.file.checks, room.numbers, program.diagnostics);
+  return room;
+}
+
+}  // namespace weft::dsl

@@ -1,0 +1,113 @@
+#include "dsl/description.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "dsl/lower.h"
+#include "dsl/modules.h"
+#include "dsl/overrides.h"
+
+namespace weft::dsl {
+namespace {
+
+File read(const SourcePtr& source, const std::vector<std::string>& overrides, const Surroundings& surroundings,
+          Diagnostics& diagnostics) {
+  Yaml tree = read_yaml(source, diagnostics);
+  if (diagnostics.has_errors()) {
+    File file;
+    file.source = source;
+    file.tree = std::make_shared<const Yaml>(std::move(tree));
+    file.broken = true;
+    return file;
+  }
+  apply_overrides(tree, overrides, surroundings.sections, diagnostics);
+  return parse_file(source, std::move(tree), diagnostics, surroundings.sections);
+}
+
+// Params for the sections: what needs `vocab` has no value there, and stays silent.
+Scope section_params(const File& file, Diagnostics& diagnostics) {
+  return evaluate_params(file.params, {}, {}, {{"vocab", std::nullopt}}, {file.source, 0, 1}, "the description", diagnostics);
+}
+
+const Yaml* section_of(const File& file, std::string_view name) {
+  if (name == "data") return file.data;
+  if (name == "train") return file.train;
+  return name == "eval" ? file.eval : file.generate;
+}
+
+void make_absolute(Yaml& scalar, const Source& source) {
+  if (scalar.text.empty() || scalar.text.starts_with("std/")) return;
+  scalar.text = std::filesystem::absolute(resolved_path(scalar.text, source)).lexically_normal().string();
+  scalar.style = Yaml::Style::quoted;
+  scalar.quoted = true;
+}
+
+void make_paths_absolute(Yaml& value, const Option& option, const Source& source) {
+  if (option.kind == OptionKind::path && value.is_scalar()) return make_absolute(value, source);
+  for (Entry& e : value.entries) {
+    if (const Option* child = option.child(e.key.text)) make_paths_absolute(e.value, *child, source);
+  }
+}
+
+void make_uses_absolute(Yaml& value, const Source& source) {
+  for (Entry& e : value.entries) {
+    if (e.key.text == "use" && e.value.is_scalar()) make_absolute(e.value, source);
+    make_uses_absolute(e.value, source);
+  }
+  for (Yaml& item : value.items) make_uses_absolute(item, source);
+}
+
+}  // namespace
+
+Description::Description(const SourcePtr& source, const std::vector<std::string>& overrides, Surroundings surroundings,
+                         Diagnostics& diagnostics)
+    : surroundings_(std::move(surroundings)), file_(read(source, overrides, surroundings_, diagnostics)) {}
+
+std::string Description::name() const {
+  return file_.name.empty() ? std::filesystem::path(file_.source->name).stem().string() : file_.name;
+}
+
+std::string Description::text() const {
+  Yaml tree = *file_.tree;
+  for (const Option& section : surroundings_.sections) {
+    if (Yaml* value = tree.find(section.name)) make_paths_absolute(*value, section, *file_.source);
+  }
+  if (Yaml* imports = tree.find("import")) {
+    for (Entry& e : imports->entries) make_absolute(e.value, *file_.source);
+  }
+  if (Yaml* model = tree.find("model")) make_uses_absolute(*model, *file_.source);
+  return yaml_text(tree);
+}
+
+Settings Description::section(std::string_view section, Diagnostics& diagnostics) const {
+  for (const Option& table : surroundings_.sections) {
+    if (table.name != section) continue;
+    const Yaml* given = section_of(file_, section);
+    const Entry* entry = file_.tree->find_entry(section);
+    const Span key = entry ? entry->key.span : Span{file_.source, 0, 1};
+    return read_options(table, given, key, section_params(file_, diagnostics), diagnostics, surroundings_.sections);
+  }
+  throw std::logic_error("no table of options is called " + std::string(section));
+}
+
+std::shared_ptr<const Model> Description::model(std::optional<i64> vocab, Diagnostics& diagnostics) const {
+  Modules modules(surroundings_, diagnostics);
+  Blueprint plan;
+  plan.module = modules.root(file_);
+  plan.vocab = vocab;
+  plan.load = [&](const std::string& path, const Span& at, const Module& from) { return modules.load(path, at, from); };
+  Diagnostics elsewhere;  // whoever reads the section reports its errors
+  const Settings train = section("train", elsewhere);
+  if (train.has("form")) plan.form = train.word("form");
+
+  auto train_graph = lower(plan, Mode::train, diagnostics);
+  if (!train_graph) return nullptr;
+  auto evaluate = lower(plan, Mode::evaluate, diagnostics);
+  auto stream = lower(plan, Mode::stream, diagnostics);
+  if (!evaluate || !stream) return nullptr;
+  return std::make_shared<const Model>(
+      std::make_shared<const Lowered>(std::move(train_graph), std::move(evaluate), std::move(stream)));
+}
+
+}  // namespace weft::dsl

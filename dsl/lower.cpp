@@ -1,0 +1,90 @@
+#include "dsl/lower.h"
+
+#include <fmt/format.h>
+
+#include "dsl/compose.h"
+
+namespace weft::dsl {
+namespace {
+
+Var logits_of(Lowering& l, const Blueprint& plan, Diagnostics& diagnostics) {
+  Program& p = l.program;
+  const File& file = plan.module->file;
+  const Span start{file.source, 0, 1};
+  Room room = file_room(p, *plan.module, {}, nullptr, start);
+  if (!p.vocab) {
+    const auto& vocab = room.numbers.find("vocab");
+    const i64* value = vocab != room.numbers.end() && vocab->second ? std::get_if<i64>(&*vocab->second) : nullptr;
+    if (!value) {
+      diagnostics.error("E0409", start, "the size of the vocabulary is not known")
+          .help("add a section `data`, or declare `vocab` under `params`");
+      throw Failed{};
+    }
+    p.vocab = *value;
+    room.add_size("vocab", *value, Dim::named("vocab", *value));
+  }
+  if (file.model.empty()) {
+    if (!file.broken) diagnostics.error("E0302", start, "there is no `model`").help("`model:` is a list of layers");
+    throw Failed{};
+  }
+  const Var logits = Composer(p).run(file.model, l.tokens, room, "model");
+  const Dims wanted = {Dim::symbol("T"), Dim::named("vocab", *p.vocab)};
+  if (!same_size(dims_of(logits), wanted) || !has_batch(logits)) {
+    diagnostics.error("E0210", file.model_span, "a model for text gives logits [T, vocab]")
+        .note(fmt::format("this one gives {}", text(dims_of(logits))))
+        .note(fmt::format("vocab is {}", *p.vocab))
+        .help("end it with `logits: {tie: embed}`");
+    throw Failed{};
+  }
+  return logits;
+}
+
+}  // namespace
+
+std::unique_ptr<Lowering> lower(const Blueprint& plan, Mode mode, Diagnostics& diagnostics) {
+  auto l = std::make_unique<Lowering>(mode, diagnostics);
+  Program& p = l->program;
+  p.vocab = plan.vocab;
+  p.form = plan.form;
+  p.load = plan.load;
+  const Dims sequence = {Dim::symbol("B"), Dim::symbol("T")};
+  l->tokens = p.graph.input("tokens", sequence, Kind::index);
+  l->targets = p.graph.input("targets", sequence, Kind::index);
+  try {
+    l->logits = logits_of(*l, plan, diagnostics);
+  } catch (const Failed&) {
+    p.failed = true;
+  }
+  if (p.failed || diagnostics.has_errors()) return nullptr;
+  if (mode == Mode::stream) return l;
+  l->loss = append(p.graph, "cross_entropy", {l->logits, l->targets})[0];
+  if (mode == Mode::train) {
+    std::vector<Var> weights;
+    for (const WeightSlot& w : p.weights) weights.push_back(w.var);
+    const Var one = p.graph.constant(Tensor::full({}, 1, DType::f64));
+    l->gradients = p.graph.backward({&l->loss, 1}, {&one, 1}, weights);
+  }
+  return l;
+}
+
+Lowered::Lowered(std::unique_ptr<Lowering> train, std::unique_ptr<Lowering> evaluate, std::unique_ptr<Lowering> stream)
+    : train_(std::move(train)), evaluate_(std::move(evaluate)), stream_(std::move(stream)) {
+  for (const WeightSlot& w : train_->program.weights) weights_.push_back(w.weight);
+  std::vector<Var> outputs = {train_->loss};
+  for (const Var& g : train_->gradients) {
+    if (g) outputs.push_back(g);
+  }
+  train_run_ = std::make_unique<Run>(train_->program.graph, outputs);
+  loss_run_ = std::make_unique<Run>(evaluate_->program.graph, std::vector<Var>{evaluate_->loss});
+  logits_run_ = std::make_unique<Run>(evaluate_->program.graph, std::vector<Var>{evaluate_->logits});
+  outputs = {stream_->logits};
+  std::vector<Var> starts;
+  for (const StreamState& s : stream_->program.states) {
+    outputs.push_back(s.out);
+    if (s.start) starts.push_back(s.start);
+  }
+  stream_run_ = std::make_unique<Run>(stream_->program.graph, outputs);
+  start_run_ = std::make_unique<Run>(stream_->program.graph, starts);
+}
+
+}  // namespace weft::dsl

@@ -1,0 +1,50 @@
+// A description as graphs: one per mode, with the runs that interpret them.
+#pragma once
+#include <memory>
+
+#include "dsl/program.h"
+#include "engine/run.h"
+
+namespace weft::dsl {
+
+/// The graph of one mode. Weights are fed in the order of `program.weights`.
+struct Lowering {
+  Lowering(Mode mode, Diagnostics& diagnostics) : program(mode, diagnostics) {}
+  Program program;
+  Var tokens, targets, logits, loss;
+  std::vector<Var> gradients;  // train: of the mean loss, one a weight
+};
+
+/// What is lowered, and with which choices.
+struct Blueprint {
+  const Module* module;  // the description
+  std::optional<i64> vocab;
+  std::string form = "auto";
+  std::function<const Module*(const std::string&, const Span&, const Module&)> load;
+};
+
+/// Null when something was reported.
+std::unique_ptr<Lowering> lower(const Blueprint& plan, Mode mode, Diagnostics& diagnostics);
+
+class Lowered {
+ public:
+  Lowered(std::unique_ptr<Lowering> train, std::unique_ptr<Lowering> evaluate, std::unique_ptr<Lowering> stream);
+
+  const Lowering& train() const { return *train_; }
+  const Lowering& evaluate() const { return *evaluate_; }
+  const Lowering& stream() const { return *stream_; }
+  const std::vector<Weight>& weights() const { return weights_; }
+  // A run keeps plans between calls, which no caller can see.
+  Run &train_run() const { return *train_run_; }
+  Run &loss_run() const { return *loss_run_; }
+  Run &logits_run() const { return *logits_run_; }
+  Run &stream_run() const { return *stream_run_; }
+  Run &start_run() const { return *start_run_; }
+
+ private:
+  std::unique_ptr<Lowering> train_, evaluate_, stream_;
+  std::vector<Weight> weights_;
+  std::unique_ptr<Run> train_run_, loss_run_, logits_run_, stream_run_, start_run_;
+};
+
+}  // namespace weft::dsl

@@ -1,0 +1,63 @@
+#include "dsl/program.h"
+
+#include <algorithm>
+
+#include "ops/table.h"
+
+namespace weft::dsl {
+
+FoundDef find_def(const Module& module, const std::string& name, bool prelude) {
+  if (const Def* def = module.file.find_def(name)) return {def, &module};
+  if (const auto dot = name.find('.'); dot != std::string::npos) {
+    const auto import = module.imports.find(name.substr(0, dot));
+    if (import != module.imports.end() && import->second) {
+      return {import->second->file.find_def(name.substr(dot + 1)), import->second};
+    }
+  }
+  if (prelude && module.prelude) return find_def(*module.prelude, name, false);
+  return {};
+}
+
+Var Program::weight(const std::string& name, const Dims& dims, bool decays, const Initialiser& initialiser) {
+  const auto [at, fresh] = weight_index.emplace(name, weights.size());
+  if (!fresh) return weights[at->second].var;
+  const Var var = graph.input(name, dims, Kind::real, true);
+  weights.push_back({{name, bind(dims, {}), decays}, initialiser, var});
+  return var;
+}
+
+Var Program::state_input(const Dims& dims, Var start) {
+  const Var in = graph.input("state " + std::to_string(states.size()), with_batch(dims, true));
+  states.push_back({in, {}, start});
+  return in;
+}
+
+std::vector<Var> append(Graph& graph, std::string_view op, std::vector<Var> inputs,
+                        std::vector<std::pair<std::string, AttributeValue>> attributes) {
+  const Op* row = ops::find(op);
+  check(row != nullptr, "the language needs the op `{}`, and it is not there", op);
+  return graph.append(*row, row->complete(attributes), inputs);
+}
+
+bool has_batch(const Var& v) { return !v.dims().empty() && v.dims()[0].is("B"); }
+
+Dims dims_of(const Var& v) {
+  const Dims& all = v.dims();
+  return {all.begin() + (has_batch(v) ? 1 : 0), all.end()};
+}
+
+Dims with_batch(Dims dims, bool batch) {
+  if (batch) dims.insert(dims.begin(), Dim::symbol("B"));
+  return dims;
+}
+
+int count_time(const Dims& dims) { return static_cast<int>(std::count_if(dims.begin(), dims.end(), is_time)); }
+
+Var renamed(const Var& v, const Dims& dims) {
+  const Dims now = dims_of(v);
+  const auto same = [](const Dim& a, const Dim& b) { return a.text() == b.text(); };
+  if (std::equal(now.begin(), now.end(), dims.begin(), dims.end(), same)) return v;
+  return append(v.graph(), "reshape", {v}, {{"shape", with_batch(dims, has_batch(v))}})[0];
+}
+
+}  // namespace weft::dsl

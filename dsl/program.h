@@ -1,0 +1,92 @@
+// What all parts of one lowering share: the graph that grows, the weights, the states of a stream.
+//
+// A description is lowered once per mode. The same walk serves the checker and the run: sizes are symbolic (B, T), so
+// one graph runs for every batch and length.
+#pragma once
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "dsl/file.h"
+#include "dsl/initialiser.h"
+#include "dsl/model.h"
+#include "engine/graph.h"
+#include "engine/op.h"
+
+namespace weft::dsl {
+
+enum class Mode { train, evaluate, stream };
+
+/// A weight of the model, and how it is drawn.
+struct WeightSlot {
+  Weight weight;
+  Initialiser initialiser;
+  Var var;
+};
+
+/// What a stream keeps: `in` is fed what `out` was one step before; first `start`, or zeros without one.
+struct StreamState {
+  Var in, out, start;
+};
+
+/// A file and the files it imports, as one room of names.
+struct Module {
+  File file;
+  std::map<std::string, const Module*> imports;
+  const Module* prelude = nullptr;  // null in the prelude itself
+};
+struct FoundDef {
+  const Def* def = nullptr;
+  const Module* module = nullptr;
+  explicit operator bool() const { return def != nullptr; }
+};
+/// `name` or `alias.name` as seen from `module`; the prelude only when `prelude` is set.
+FoundDef find_def(const Module& module, const std::string& name, bool prelude);
+
+struct Program {
+  Program(Mode mode, Diagnostics& diagnostics)
+      : graph(mode == Mode::train ? Graph::Gradients::yes : Graph::Gradients::no), mode(mode), diagnostics(diagnostics) {}
+
+  Graph graph;
+  Mode mode;
+  Diagnostics& diagnostics;
+  std::string form = "auto";  // of all recurrences
+  std::optional<i64> vocab;
+
+  std::vector<WeightSlot> weights;
+  std::map<std::string, std::size_t> weight_index;
+  std::set<i32> masked;         // values whose last dimension is T and which are zero where that is the future
+  std::optional<Span> repeats;  // where a value needs all positions before it, so that a stream computes them again
+  std::vector<StreamState> states;
+  /// The file of a `use`, as seen from `from`; null when it cannot be read (reported).
+  std::function<const Module*(const std::string& path, const Span& at, const Module& from)> load;
+  bool failed = false;           // something did not build, and was reported
+  std::vector<const Def*> open;  // defs being built, to see one that calls itself
+
+  /// The weight of that name, made when it is new: one that is shared is asked for again.
+  Var weight(const std::string& name, const Dims& dims, bool decays, const Initialiser& initialiser);
+  /// In a stream: an input that carries a state of these dims from call to call. `start` may be empty.
+  Var state_input(const Dims& dims, Var start);
+};
+
+/// Applies the op of that name with attributes by name. Errors of shapes are exceptions here: the caller has checked.
+std::vector<Var> append(Graph& graph, std::string_view op, std::vector<Var> inputs,
+                        std::vector<std::pair<std::string, AttributeValue>> attributes = {});
+
+// ---- dims as the language sees them: without the batch ---------------------------------------------------------
+
+inline bool is_time(const Dim& d) { return d.is("T"); }
+bool has_batch(const Var& v);
+Dims dims_of(const Var& v);
+/// With the batch in front when `batch`.
+Dims with_batch(Dims dims, bool batch);
+/// Number of the dimensions that are time.
+int count_time(const Dims& dims);
+/// The same numbers under other dims of the same sizes (and the batch of `v`); no copy, and no node when the names
+/// are the same already.
+Var renamed(const Var& v, const Dims& dims);
+
+}  // namespace weft::dsl

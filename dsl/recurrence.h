@@ -1,0 +1,29 @@
+// From a recurrence to the graph: `linrec` where the classifier and the shapes allow, else `scan`.
+#pragma once
+#include "dsl/builder.h"
+#include "dsl/classify.h"
+
+namespace weft::dsl {
+
+/// Builds it in `builder`'s graph and leaves the names of `read` in its room as sequences, T before the last dimension.
+/// Throws Failed.
+void lower_recurrence(Builder& builder, const Recurrence& recurrence);
+
+/// Why a recurrence, or a part of it, has no other form than the sequential one.
+struct NotDerivable {
+  std::string reason;
+  Span where;
+};
+/// By `linrec` (linear.cpp); throws NotDerivable.
+void lower_linear(Builder& builder, const Recurrence& recurrence, const std::vector<StateForm>& forms,
+                  const std::string& form);
+/// By `scan` (scan.cpp): the meaning of every recurrence.
+void lower_scan(Builder& builder, const Recurrence& recurrence);
+
+/// The value a state starts from, [shape of the state]; nothing: zeros.
+Var initial_state(Builder& builder, const StateDef& state, const Dims& dims);
+/// The sizes of a state; an error where they depend on T.
+Dims state_dims(Builder& builder, const StateDef& state);
+i64 chunk_of(Builder& builder, const Recurrence& recurrence);
+
+}  // namespace weft::dsl

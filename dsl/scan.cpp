@@ -1,0 +1,213 @@
+// A recurrence as `scan`: the step as a graph of its own, run once a position. The meaning of every recurrence.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "dsl/recurrence.h"
+#include "ops/table.h"
+
+namespace weft::dsl {
+namespace {
+
+// Values from outside that the step reads: those with T come as one slice a position, the others whole.
+class StepBridge final : public Bridge {
+ public:
+  StepBridge(Builder& outer, Graph& step) : outer_(outer), step_(step) {}
+
+  std::optional<Term> find(const Expr& expr) override {
+    const std::string& name = expr.name;
+    if (const auto known = names_.find(name); known != names_.end()) return known->second;
+    Room& room = outer_.room();
+    if (!room.tensors.contains(name) && !room.weights.contains(name)) {
+      if (room.failed.contains(name)) throw Failed{};
+      return {};
+    }
+    const Var v = outer_.tensor(expr);
+    return names_[name] = count_time(dims_of(v)) == 0 ? bring(v) : slice(expr, v);
+  }
+
+  Var bring(const Var& outer) override {
+    for (const auto& [from, to] : constants) {
+      if (from.id() == outer.id()) return to;
+    }
+    const Var in = step_.input("constant", outer.dims(), Kind::real, outer.needs_gradient());
+    constants.emplace_back(outer, in);
+    return in;
+  }
+
+  std::vector<std::pair<Var, Var>> sequences, constants;  // outside, in the step
+
+ private:
+  // [B, H, T, D] outside stands with T in front, and is [B, H, D] in the step.
+  Var slice(const Expr& expr, const Var& v) {
+    Dims dims = dims_of(v);
+    if (count_time(dims) > 1) {
+      outer_.program().diagnostics.error(
+          "E0304", expr.span, fmt::format("`{}` is {}, and a step sees one position", expr.name, text(dims)));
+      throw Failed{};
+    }
+    const auto& all = v.dims();
+    const std::size_t t = static_cast<std::size_t>(std::find_if(all.begin(), all.end(), is_time) - all.begin());
+    std::string from, to;
+    for (std::size_t i = 0; i < all.size(); ++i) from += static_cast<char>('a' + i);
+    to = from;
+    to.erase(t, 1);
+    to.insert(0, 1, from[t]);
+    const Var front = t == 0 ? v : append(v.graph(), "transpose", {v}, {{"order", from + "->" + to}})[0];
+    dims.erase(std::find_if(dims.begin(), dims.end(), is_time));
+    const Var in = step_.input(expr.name, with_batch(dims, has_batch(v)), Kind::real, v.needs_gradient());
+    sequences.emplace_back(front, in);
+    return in;
+  }
+
+  Builder& outer_;
+  Graph& step_;
+  std::map<std::string, Var> names_;
+};
+
+class Scan {
+ public:
+  Scan(Builder& outer, const Recurrence& r)
+      : outer_(outer), r_(r), program_(outer.program()),
+        step_(std::make_shared<Graph>(program_.mode == Mode::train ? Graph::Gradients::yes : Graph::Gradients::no)),
+        bridge_(outer, *step_), builder_(program_, *step_, room_, &bridge_) {}
+
+  void run() {
+    const Room& outside = outer_.room();
+    room_.module = outside.module;
+    room_.path = outside.path;
+    room_.numbers = outside.numbers;
+    room_.sizes = outside.sizes;
+    room_.definitions = outside.definitions;
+    room_.outside = outside.outside;
+    for (const StateDef& s : r_.states) enter(s);
+    builder_.intercept = [this](const Expr& e) { return previous(e); };
+    const int errors = program_.diagnostics.error_count();
+    for (const Equation& e : r_.step) step(e);
+    for (const Equation& e : r_.read) builder_.define(e);
+    if (program_.diagnostics.error_count() > errors || !room_.failed.empty()) throw Failed{};
+    apply();
+  }
+
+ private:
+  void enter(const StateDef& s) {
+    dims_[s.name] = state_dims(outer_, s);
+    const Var in = step_->input(s.name, with_batch(dims_[s.name], true), Kind::real, true);
+    before_[s.name] = room_.tensors[s.name] = in;
+  }
+
+  std::optional<Term> previous(const Expr& e) {
+    if (e.kind != Expr::Kind::call || e.name != "prev") return {};
+    const auto state = e.args.size() == 1 && e.args[0]->kind == Expr::Kind::name ? before_.find(e.args[0]->name) : before_.end();
+    if (state != before_.end()) return state->second;
+    program_.diagnostics.error("E0206", e.span, "`prev` takes the name of a state")
+        .note("it is the value before the step, wherever it is read");
+    throw Failed{};
+  }
+
+  void step(const Equation& e) {
+    const auto state = dims_.find(e.name);
+    if (state == dims_.end()) return builder_.define(e);
+    try {
+      const Term t = builder_.value(e);
+      const Var* v = std::get_if<Var>(&t);
+      room_.tensors[e.name] = whole(e, v ? *v : builder_.tensor(*e.value), state->second);
+    } catch (const Failed&) {
+      room_.failed.insert(e.name);
+    }
+  }
+
+  // The new value in the shape of the state; one that does not vary over the batch, or over a dimension, is repeated.
+  Var whole(const Equation& e, const Var& v, const Dims& dims) {
+    const Dims now = dims_of(v);
+    if (same_size(now, dims) && has_batch(v)) return renamed(v, dims);
+    std::vector<Operand> operands = {{before_[e.name], e.name, e.name_span}, {v, expr_text(*e.value), e.value->span}};
+    const Diagnostics before = program_.diagnostics;
+    bool fits = now.size() <= dims.size();
+    try {
+      if (fits) align(operands, room_.definitions, e.value->span, program_.diagnostics);
+      if (fits) return append(*step_, "expand", {operands[1].var}, {{"shape", with_batch(dims, true)}})[0];
+    } catch (const Failed&) {
+    } catch (const Error&) {
+    }
+    program_.diagnostics = before;
+    program_.diagnostics.error("E0317", e.value->span, fmt::format("the new value of `{}` is {}", e.name, text(now)))
+        .note(fmt::format("the state is {}", text(dims)));
+    throw Failed{};
+  }
+
+  void apply() {
+    std::vector<Var> inputs;
+    const bool streams = program_.mode == Mode::stream;
+    const std::size_t first_state = program_.states.size();
+    for (const StateDef& s : r_.states) {
+      const Dims full = with_batch(dims_[s.name], true);
+      Graph& g = program_.graph;
+      Var start = initial_state(outer_, s, dims_[s.name]);
+      if (start) start = append(g, "expand", {start}, {{"shape", full}})[0];
+      if (streams) start = program_.state_input(dims_[s.name], start);
+      inputs.push_back(start ? start : append(g, "zeros", {}, {{"shape", full}})[0]);
+      step_->inputs.push_back(before_[s.name]);
+      step_->results.push_back(room_.tensors[s.name]);
+    }
+    for (const auto& [outside, inside] : bridge_.sequences) {
+      inputs.push_back(outside);
+      step_->inputs.push_back(inside);
+    }
+    for (const auto& [outside, inside] : bridge_.constants) {
+      inputs.push_back(outside);
+      step_->inputs.push_back(inside);
+    }
+    for (const Equation& e : r_.read) step_->results.push_back(read(e));
+    if (bridge_.sequences.empty()) {
+      program_.diagnostics.error("E0308", r_.span, "nothing in this recurrence varies with time").help("read an input that has T");
+      throw Failed{};
+    }
+    if (program_.mode == Mode::train) step_->differentiate();
+    program_.graph.set_origin(place_text(r_.span));
+    const auto outputs = append(program_.graph, "scan", inputs,
+                                {{"step", std::shared_ptr<const Graph>(step_)},
+                                 {"states", static_cast<i64>(r_.states.size())},
+                                 {"sequences", static_cast<i64>(bridge_.sequences.size())},
+                                 {"chunk", chunk_of(outer_, r_)}});
+    for (std::size_t i = 0; i < r_.states.size() && streams; ++i) program_.states[first_state + i].out = outputs[i];
+    for (std::size_t i = 0; i < r_.read.size(); ++i) {
+      outer_.room().tensors[r_.read[i].name] = sequence(outputs[r_.states.size() + i]);
+    }
+  }
+
+  Var read(const Equation& e) {
+    if (const auto found = room_.tensors.find(e.name); found != room_.tensors.end()) return found->second;
+    Expr name;
+    name.kind = Expr::Kind::name;
+    name.name = e.name;
+    return builder_.tensor(name);  // a number
+  }
+
+  // [T, B, H, D] -> [B, H, T, D].
+  static Var sequence(const Var& v) {
+    const std::size_t rank = v.dims().size();
+    const bool batch = rank > 1 && v.dims()[1].is("B");
+    std::string from;
+    for (std::size_t i = 0; i < rank; ++i) from += static_cast<char>('a' + i);
+    std::string to = from.substr(1);
+    to.insert(to.size() > (batch ? 1u : 0u) ? to.size() - 1 : to.size(), 1, from[0]);
+    return from == to ? v : append(v.graph(), "transpose", {v}, {{"order", from + "->" + to}})[0];
+  }
+
+  Builder& outer_;
+  const Recurrence& r_;
+  Program& program_;
+  std::shared_ptr<Graph> step_;
+  Room room_;
+  StepBridge bridge_;
+  Builder builder_;
+  std::map<std::string, Dims> dims_;
+  std::map<std::string, Var> before_;
+};
+
+}  // namespace
+
+void lower_scan(Builder& builder, const Recurrence& recurrence) { Scan(builder, recurrence).run(); }
+
+}  // namespace weft::dsl

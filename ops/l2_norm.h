@@ -1,0 +1,45 @@
+#pragma once
+#include "ops/shared/norm.h"
+
+namespace weft::ops {
+
+struct L2Norm : General {
+  static constexpr Doc doc{"rows of the last dimension with length 1", "y = x / sqrt(sum(x^2) + eps)"};
+  static constexpr std::array inputs{Input{"x", Input::plain, 1}};
+  static constexpr std::size_t saved = 2;
+  struct Attrs {
+    double eps = 1e-6;
+  };
+  static auto attributes() { return std::tuple{attribute("eps", &Attrs::eps, "added to the sum of squares")}; }
+  static std::vector<Dims> infer(const Attrs&, const InputDims& in) {
+    in.at(0, -1);
+    const Dims rows(in[0].begin(), in[0].end() - 1);
+    return {in[0], rows, rows};
+  }
+
+  // rms_norm with eps / n, divided by sqrt(n): a constant factor of rows and gradients.
+  template <class T> static RowNorm<T> rows_of(const Attrs& attrs, const Kernel<T>& k) {
+    const i64 n = k.shape(0).back();
+    const i64 lines = element_count(Shape(k.shape(0).begin(), k.shape(0).end() - 1));
+    return {lines, n, 1, attrs.eps / static_cast<double>(std::max<i64>(1, n)), false, k.input(0).data(), nullptr, nullptr};
+  }
+  template <class T> static void scale(Kernel<T>& k, std::span<T> y) {
+    const T factor = T(1) / std::sqrt(static_cast<T>(std::max<i64>(1, k.shape(0).back())));
+    T* out = y.data();
+    k.each(std::ssize(y), [=](i64 i) { out[i] *= factor; });
+  }
+  template <class T> static void forward(const Attrs& attrs, Kernel<T>& k) {
+    rows_of(attrs, k).forward(k, k.result().data(), k.save(0).data(), k.save(1).data());
+    scale(k, k.result());
+  }
+  template <class T> static void backward(const Attrs& attrs, Kernel<T>& k) {
+    rows_of(attrs, k).backward_x(k, k.cotangent().data(), k.saved(0).data(), k.saved(1).data(), k.gradient(0).data());
+    scale(k, k.gradient(0));
+  }
+  static std::vector<Sample> samples() { return {{{{2, 5}}}, {{{2, 3, 4}}, {{"eps", 0.3}}}}; }
+  static std::vector<ErrorSample> error_samples() { return {{{{{}}}, "no axis -1"}}; }
+};
+
+inline Var l2_norm(const Var& x, double eps = 1e-6) { return apply<L2Norm>({x}, {.eps = eps}); }
+
+}  // namespace weft::ops

@@ -1,0 +1,56 @@
+#pragma once
+#include "ops/shared/norm.h"
+
+namespace weft::ops {
+
+struct LayerNorm : General {
+  static constexpr Doc doc{"rows of the last dimension with mean 0 and variance 1",
+                           "y = (x - mean) / sqrt(variance + eps) * gain + bias",
+                           "Ba, Kiros and Hinton 2016, arXiv:1607.06450"};
+  static constexpr std::array inputs{Input{"x", Input::plain, 1}, Input{"gain", Input::optional, 1}, Input{"bias", Input::optional, 1}};
+  static constexpr std::size_t saved = 2;  // mean and 1 / deviation of every row
+  struct Attrs {
+    double eps = 1e-5;
+  };
+  static auto attributes() {
+    return std::tuple{attribute("eps", &Attrs::eps, "added to the mean square")};
+  }
+
+  static std::vector<Dims> infer(const Attrs& attrs, const InputDims& in) {
+    const Dim& D = in.at(0, -1);
+    for (const std::size_t i : {1, 2}) {
+      in.require(!in.has(i) || (in[i].size() == 1 && same_size(in[i][0], D)),
+                 fmt::format("gain and bias are [{}], not {}", D.text(), in.has(i) ? text(in[i]) : ""));
+    }
+    Dims rows(in[0].begin(), in[0].end() - 1);
+    return {in[0], rows, rows};
+  }
+
+  template <class T> static RowNorm<T> rows_of(const Attrs& attrs, const Kernel<T>& k) {
+    const i64 width = k.shape(0).back(), groups = 1;
+    const i64 lines = element_count(Shape(k.shape(0).begin(), k.shape(0).end() - 1));
+    return {lines * groups, width / std::max<i64>(1, groups), groups, attrs.eps, true, k.input(0).data(), k.input(1).data(), k.input(2).data()};
+  }
+  template <class T> static void forward(const Attrs& attrs, Kernel<T>& k) {
+    rows_of(attrs, k).forward(k, k.result().data(), k.save(0).data(), k.save(1).data());
+  }
+  // See RowNorm.
+  template <class T> static void backward(const Attrs& attrs, Kernel<T>& k) {
+    const auto rows = rows_of(attrs, k);
+    const T *dy = k.cotangent().data(), *mean = k.saved(0).data(), *rstd = k.saved(1).data();
+    if (k.wants(0)) rows.backward_x(k, dy, mean, rstd, k.gradient(0).data());
+    if (k.wants(1) || k.wants(2)) {
+      rows.backward_weights(k, dy, mean, rstd, k.gradient(1).data(), k.gradient(2).data());
+    }
+  }
+  static std::vector<Sample> samples() {
+    return {{{{2, 6}, {-1}, {-1}}}, {{{2, 3, 6}, {6}, {6}}, {{"eps", 0.1}}}, {{{4, 9}, {9}, {-1}}}};
+  }
+  static std::vector<ErrorSample> error_samples() { return {{{{{2, 6}, {5}, {-1}}}, "gain and bias are [6]"}}; }
+};
+
+inline Var layer_norm(const Var& x, const Var& gain = {}, const Var& bias = {}, double eps = 1e-5) {
+  return apply<LayerNorm>({x, gain, bias}, {.eps = eps});
+}
+
+}  // namespace weft::ops

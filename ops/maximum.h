@@ -1,0 +1,25 @@
+#pragma once
+#include "engine/op.h"
+
+namespace weft::ops {
+
+struct Maximum : PointwiseBinary {
+  static constexpr Doc doc{"the larger of two, elementwise", "y = max(a, b)"};
+
+  template <class T> static T value(const Attrs&, T a, T b) { return a > b ? a : b; }
+  // where they are equal the second passes the gradient
+  template <class T> static std::array<T, 2> slopes(const Attrs&, T a, T b, T) {
+    return {a > b ? T(1) : T(0), a > b ? T(0) : T(1)};
+  }
+  static int branch(const Attrs&, double a, double b) { return a > b; }
+  static std::vector<Sample> samples() {
+    return {{{{2, 3}, {2, 3}}}, {{{2, 3}, {3}}}, {{{2, 1, 3}, {4, 1}}}};
+  }
+  static std::vector<ErrorSample> error_samples() {
+    return {{{{{2, 3}, {2, 4}}}, "shapes do not broadcast ([2, 3] and [2, 4])"}};
+  }
+};
+
+inline Var maximum(const Var& a, const Var& b) { return apply<Maximum>({a, b}); }
+
+}  // namespace weft::ops
