@@ -142,6 +142,8 @@ i64 Model::weight_count() const {
 
 i64 Model::vocab() const { return *lowered_->train().program.vocab; }
 
+bool Model::streams() const { return !lowered_->stream().program.repeats; }
+
 std::vector<Tensor> Model::initial_weights(u64 seed, DType dtype) const {
   std::vector<Tensor> weights;
   const Key key = Key{seed}.fold("weights");
@@ -195,7 +197,7 @@ LossSum Model::gradients(Runtime& runtime, const std::vector<Tensor>& weights, c
 }
 
 std::unique_ptr<Stream> Model::stream(Runtime& runtime, std::vector<Tensor> weights) const {
-  if (lowered_->stream().program.repeats) return std::make_unique<PrefixStream>(lowered_, runtime, std::move(weights));
+  if (!streams()) return std::make_unique<PrefixStream>(lowered_, runtime, std::move(weights));
   return std::make_unique<StateStream>(lowered_, runtime, std::move(weights));
 }
 

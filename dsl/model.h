@@ -59,6 +59,8 @@ class Model {
   i64 weight_count() const;  // numbers in all weights
   i64 vocab() const;
   StepCost cost(i64 batch, i64 context, DType dtype) const;
+  /// Whether generation needs no more than a state, which may grow.
+  bool streams() const;
   /// Freshly drawn weights; the same seed gives the same bits.
   std::vector<Tensor> initial_weights(u64 seed, DType dtype) const;
 

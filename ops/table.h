@@ -1,5 +1,6 @@
 // The table of all ops, generated from the folder: every header in ops/ is a row.
 #pragma once
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -11,5 +12,11 @@ namespace weft::ops {
 const std::vector<const Op*>& table();
 /// The row of that name, or null.
 const Op* find(std::string_view name);
+
+// The reference, made from the rows.
+std::string list();                   // a line an op: `weft ops`
+std::string describe(const Op& op);   // one in full: `weft ops NAME`
+std::string json();                   // `weft ops --json`
+std::string markdown();               // docs/ops.md
 
 }  // namespace weft::ops

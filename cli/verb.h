@@ -1,0 +1,34 @@
+// A verb of the command line: one file each.
+#pragma once
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace CLI {
+class App;
+}
+
+namespace weft::cli {
+
+struct Verb {
+  const char* name;
+  const char* about;
+  /// Declares the arguments; what it returns runs the verb once they are read, and gives the exit code.
+  std::function<std::function<int()>(CLI::App&)> setup;
+};
+
+Verb check_verb();
+Verb train_verb();
+Verb resume_verb();
+Verb generate_verb();
+Verb ops_verb();
+Verb help_verb();
+Verb version_verb();
+
+/// In the order of `weft --help`.
+const std::vector<Verb>& verbs();
+
+/// The whole program: never throws, gives the exit code.
+int run(int argc, const char* const* argv);
+
+}  // namespace weft::cli

@@ -1,0 +1,107 @@
+#include "cli/work.h"
+
+#include <CLI/CLI.hpp>
+
+#include <iostream>
+#include <iterator>
+
+#include "cli/output.h"
+#include "models/library.h"
+
+namespace weft::cli {
+
+std::vector<std::string> Options::overrides(const std::string& seed_of) const {
+  std::vector<std::string> all = set;
+  for (const std::string& p : params) all.push_back("params." + p);
+  if (seed) all.push_back(fmt::format("{}.seed={}", seed_of, *seed));
+  return all;
+}
+
+void add_runtime_options(CLI::App& app, Options& options) {
+  app.add_option("--threads", options.runtime.threads, "threads; 0: all of the machine")->check(CLI::Range(0, 1024));
+  app.add_option("--products", options.runtime.products, "matrix products: auto, loops, blas")
+      ->check(CLI::IsMember({"auto", "loops", "blas"}));
+  app.add_option("--parallel", options.runtime.parallel, "tbb or serial")->check(CLI::IsMember({"tbb", "serial"}));
+}
+
+void add_options(CLI::App& app, Options& options, const char* what, const char* about) {
+  app.add_option(what, options.path, about)->required();
+  app.add_option("--set", options.set, "PATH=VALUE: another value in the description, as in train.steps=100")->allow_extra_args(false);
+  app.add_option("-p", options.params, "NAME=VALUE: short for --set params.NAME=VALUE")->allow_extra_args(false);
+  app.add_option("--seed", options.seed, "of everything random");
+  app.add_flag("--json", options.json, "one JSON document on stdout instead of text");
+  add_runtime_options(app, options);
+}
+
+dsl::Surroundings surroundings() {
+  dsl::Surroundings s;
+  s.library = [](std::string_view name) -> std::optional<std::string_view> {
+    for (const models::Embedded& e : models::library()) {
+      if (e.name == std::string(name) + ".yaml") return e.text;
+    }
+    return {};
+  };
+  s.sections = train::option_tables();
+  return s;
+}
+
+train::Job Work::job() const {
+  train::Job job;
+  job.name = description->name();
+  job.description = description->text();
+  job.train = train::train_options(train);
+  job.eval = train::eval_options(eval);
+  job.generate = train::generate_options(generate, job.train.seed);
+  return job;
+}
+
+dsl::SourcePtr read_description(const Options& options) {
+  if (options.path == "-") {
+    return dsl::make_source("<stdin>", std::string(std::istreambuf_iterator<char>(std::cin), {}));
+  }
+  dsl::Diagnostics d;
+  const dsl::SourcePtr source = dsl::read_source(options.path, d);
+  if (source) return source;
+  report(d, options.json);
+  throw Reported{d.exit_code()};
+}
+
+Work prepare(const dsl::SourcePtr& source, const Options& options, WithData with_data, std::optional<std::string> built_in,
+             std::optional<i64> vocab, const std::string& seed_of) {
+  Work work;
+  dsl::Diagnostics d;
+  work.description = std::make_unique<dsl::Description>(source, options.overrides(seed_of), surroundings(), d);
+  const bool readable = work.description->file().tree->is_map();
+  const auto end = [&] {
+    report(d, options.json);
+    throw Reported{d.exit_code()};
+  };
+  if (!readable) end();
+  const dsl::Settings data = work.description->section("data", d);
+  work.train = work.description->section("train", d);
+  work.eval = work.description->section("eval", d);
+  work.generate = work.description->section("generate", d);
+
+  // Trouble with the data waits until everything in the description has been said.
+  std::optional<Error> trouble;
+  if (work.description->has_data() && !d.has_errors() && !vocab) {
+    try {
+      const train::TextOptions text = train::text_options(data);
+      if (with_data == WithData::yes) {
+        work.text = train::load_text(text, built_in ? std::string_view(*built_in) : models::builtin_text());
+        vocab = work.text->tokenizer.vocab();
+      }
+    } catch (const Error& e) {
+      trouble = e;
+    }
+  }
+  constexpr i64 kSomeVocabulary = 256;  // stands for that of data which are not read: sizes alone depend on it
+  if (!vocab && work.description->has_data()) vocab = kSomeVocabulary;
+  work.model = work.description->model(vocab, d);
+  if (d.has_errors() || !work.model) end();
+  if (!options.json) report(d, false);
+  if (trouble) throw *trouble;
+  return work;
+}
+
+}  // namespace weft::cli

@@ -1,0 +1,54 @@
+// From a path and the options of the command line to a checked description, its text and its model: one way for all
+// verbs.
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "dsl/description.h"
+#include "engine/runtime.h"
+#include "train/options.h"
+
+namespace CLI {
+class App;
+}
+
+namespace weft::cli {
+
+/// The options of every verb that reads a description.
+struct Options {
+  std::string path;
+  std::vector<std::string> set, params;
+  std::optional<i64> seed;
+  RuntimeOptions runtime;
+  bool json = false;
+
+  /// "path=value", in the words of `--set`; `seed_of` is the section that `--seed` belongs to.
+  std::vector<std::string> overrides(const std::string& seed_of = "train") const;
+};
+/// `what` names the positional argument (FILE, RUN) in the help.
+void add_options(CLI::App& app, Options& options, const char* what, const char* about);
+void add_runtime_options(CLI::App& app, Options& options);
+
+dsl::Surroundings surroundings();
+
+struct Work {
+  std::unique_ptr<dsl::Description> description;
+  dsl::Settings train, eval, generate;
+  std::optional<train::TextData> text;  // when there is a section `data` and it is wanted
+  std::shared_ptr<const dsl::Model> model;
+
+  train::Job job() const;
+};
+
+enum class WithData { yes, no };
+/// Reads, checks and builds. Everything that is wrong with the description is reported first (exit 2), then what is
+/// wrong with its data (4); both by throwing. `built_in`: the text that stands for the embedded one (a run's copy).
+Work prepare(const dsl::SourcePtr& source, const Options& options, WithData data = WithData::yes,
+             std::optional<std::string> built_in = {}, std::optional<i64> vocab = {}, const std::string& seed_of = "train");
+
+/// The description at `options.path`; `-` is standard input.
+dsl::SourcePtr read_description(const Options& options);
+
+}  // namespace weft::cli
