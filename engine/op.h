@@ -131,9 +131,9 @@ struct Op {
 
   /// Shapes of all outputs and saved values.
   std::vector<Dims> (*infer)(const Op&, const std::vector<AttributeValue>&, const InputDims&) = nullptr;
-  /// Shape of the state that enters through input `states[i].input`, from the other inputs; `past` is the number of
-  /// positions already seen.
-  Dims (*state_dims)(const Op&, const std::vector<AttributeValue>&, const InputDims&, std::size_t state,
+  /// Shape of the state that enters through `input`, from the other inputs; `past` is the number of positions already
+  /// seen.
+  Dims (*state_dims)(const Op&, const std::vector<AttributeValue>&, const InputDims&, std::size_t input,
                      const Dim& past) = nullptr;
   Kind (*output_kind)(std::size_t output) = nullptr;
   void (*forward_f32)(KernelCall&) = nullptr;
