@@ -53,15 +53,25 @@ template <class T> class Kernel {
   const Shape& output_shape(std::size_t i = 0) const { return *call_.output_shapes[i]; }
 
   // Data. A span is empty when the tensor is absent.
-  std::span<const T> input(std::size_t i) const { return view(call_.inputs, i); }
-  std::span<const i32> indices(std::size_t i) const { return call_.inputs[i]->template values<i32>(); }
+  std::span<const T> input(std::size_t i) const {
+    if (!has(i)) return {};
+    require_read(call_.inputs[i], "input", i);
+    return view(call_.inputs, i);
+  }
+  std::span<const i32> indices(std::size_t i) const {
+    require_read(call_.inputs[i], "input", i);
+    return call_.inputs[i]->template values<i32>();
+  }
   /// Forward: output `i` to be written; every element.
   std::span<T> result(std::size_t i = 0) { return call_.results[i].template mutable_values<T>(); }
   std::span<i32> index_result(std::size_t i = 0) { return call_.results[i].template mutable_values<i32>(); }
   /// Forward: saved value `i` to be written.
   std::span<T> save(std::size_t i) { return result(call_.public_outputs() + i); }
   // Backward.
-  std::span<const T> output(std::size_t i = 0) const { return view(call_.outputs, i); }
+  std::span<const T> output(std::size_t i = 0) const {
+    require_read(call_.outputs[i], "output", i);
+    return view(call_.outputs, i);
+  }
   std::span<const T> saved(std::size_t i) const { return view(call_.outputs, call_.public_outputs() + i); }
   bool has_cotangent(std::size_t i = 0) const { return call_.cotangents[i] != nullptr; }
   std::span<const T> cotangent(std::size_t i = 0) const { return view(call_.cotangents, i); }
@@ -121,6 +131,10 @@ template <class T> class Kernel {
   }
 
  private:
+  // What a backward does not declare to read is freed before it runs.
+  void require_read(const Tensor* tensor, const char* what, std::size_t i) const {
+    if (!tensor) throw Error(fmt::format("{}: its backward reads {} {}, and `reads` does not say so", call_.op.name, what, i), Failure::internal);
+  }
   static std::span<const T> view(const std::vector<const Tensor*>& tensors, std::size_t i) {
     if (i >= tensors.size() || !tensors[i]) return {};
     return tensors[i]->values<T>();

@@ -147,8 +147,8 @@ template <class D, class T> void reduce_backward(KernelCall& call) {
   const auto attrs = attrs_of<D>(call.attributes);
   Kernel<T> k(call);
   const Line l = line_of(k.shape(0), attrs.dim.index, call.op.name);
-  const T* x = k.input(0).data();
-  const T* y = k.output().data();
+  const T* x = call.inputs[0] ? k.input(0).data() : nullptr;  // read only when declared
+  const T* y = call.outputs[0] ? k.output().data() : nullptr;
   const T* dy = k.cotangent().data();
   T* dx = k.gradient(0).data();
   k.rows(l.outer, l.length * l.inner, [&](i64 o) {

@@ -13,7 +13,7 @@ struct Dot : Composite {
           "dot: the last dimensions differ ({} and {})", text(x[0].dims()), text(x[1].dims()));
     return sum(mul(x[0], x[1]), -1);
   }
-  static std::vector<Sample> samples() { return {{{{4}, {4}}}, {{{2, 3}, {3}}}, {{{2, 1, 3}, {4, 3}}}}; }
+  static std::vector<Sample> samples() { return {{{{4}, {4}}}, {{{2, 3}, {3}}}, {{{2, 3}, {2, 3}}}}; }
   static std::vector<ErrorSample> error_samples() { return {{{{{2, 3}, {2, 4}}}, "the last dimensions differ"}}; }
 };
 

@@ -37,7 +37,7 @@ struct L2Norm : General {
     scale(k, k.gradient(0));
   }
   static std::vector<Sample> samples() { return {{{{2, 5}}}, {{{2, 3, 4}}, {{"eps", 0.3}}}}; }
-  static std::vector<ErrorSample> error_samples() { return {{{{{}}}, "no axis -1"}}; }
+  static std::vector<ErrorSample> error_samples() { return {{{{{}}}, "needs at least 1 dimension"}}; }
 };
 
 inline Var l2_norm(const Var& x, double eps = 1e-6) { return apply<L2Norm>({x}, {.eps = eps}); }

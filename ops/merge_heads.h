@@ -29,7 +29,7 @@ struct MergeHeads : General {
     swap(k, k.cotangent().data(), k.gradient(0).data(), false);
   }
   static std::vector<Sample> samples() { return {{{{3, 5, 2}}}, {{{2, 3, 4, 5}}}}; }
-  static std::vector<ErrorSample> error_samples() { return {{{{{5, 6}}}, "no axis -3"}}; }
+  static std::vector<ErrorSample> error_samples() { return {{{{{5, 6}}}, "needs at least 3 dimensions"}}; }
 };
 
 inline Var merge_heads(const Var& x) { return apply<MergeHeads>({x}); }

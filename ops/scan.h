@@ -12,7 +12,7 @@ struct Scan : General {
   static std::vector<std::string> outputs() { return {"states and reads"}; }
   struct Attrs {
     std::shared_ptr<const Graph> step;
-    i64 states = 1, sequences = 1, chunk = 0;
+    i64 states = 0, sequences = 0, chunk = 0;
   };
   static auto attributes() {
     return std::tuple{
@@ -204,8 +204,8 @@ struct Scan : General {
     return {{{s, {3}, {5, 2, 3}, {3}}, with(0)}, {{s, {3}, {4, 2, 3}, {3}}, with(3)}};
   }
   static std::vector<ErrorSample> error_samples() {
-    return {{{{{2, 3}, {3}, {5, 2, 3}}, {{"step", sample_step()}, {"states", i64{2}}}}, "the step takes 4 values"},
-            {{{{2, 3}, {3}, {5, 2, 4}, {3}}, {{"step", sample_step()}, {"states", i64{2}}}}, "value 2 is [5, 2, 4]"}};
+    return {{{{{2, 3}, {3}, {5, 2, 3}}, {{"step", sample_step()}, {"states", i64{2}}, {"sequences", i64{1}}}}, "the step takes 4 values"},
+            {{{{2, 3}, {3}, {5, 2, 4}, {3}}, {{"step", sample_step()}, {"states", i64{2}}, {"sequences", i64{1}}}}, "value 2 is [5, 2, 4]"}};
   }
 };
 

@@ -43,7 +43,7 @@ struct ToHeads : General {
     return {{{{5, 6}}, {{"heads", Dim(3)}}}, {{{2, 5, 4}}, {{"heads", Dim(2)}}}, {{{2, 3}}}};
   }
   static std::vector<ErrorSample> error_samples() {
-    return {{{{{5, 6}}, {{"heads", Dim(4)}}}, "does not divide by 4 heads"}, {{{{5}}}, "no axis -2"}};
+    return {{{{{5, 6}}, {{"heads", Dim(4)}}}, "does not divide by 4 heads"}, {{{{5}}}, "needs at least 2 dimensions"}};
   }
 };
 
