@@ -216,7 +216,10 @@ std::vector<Var> Builder::apply(const Op& op, std::vector<std::optional<Operand>
   std::size_t next = 0;
   for (const auto& o : operands) inputs.push_back(o ? present[next++].var : Var());
   try {
-    const bool streams = program_.mode == Mode::stream && &graph_ == &program_.graph && batched;
+    const bool streams = program_.mode == Mode::stream && &graph_ == &program_.graph && !op.states.empty();
+    if (streams && !batched) {  // a state belongs to a row of the batch, also where all rows are alike
+      inputs[0] = append(graph_, "expand", {inputs[0]}, {{"shape", with_batch(dims_of(inputs[0]), true)}})[0];
+    }
     const std::size_t first_state = program_.states.size();
     for (const StateInfo& state : op.states) {
       if (!streams) break;

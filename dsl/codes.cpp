@@ -233,8 +233,8 @@ constexpr auto kCodes = std::to_array<Code>({
      "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]", 2},
     {"E0213", "sharing that does not add up",
      "The first `share` of a name says `of`; later ones use it by name alone.",
-     "model: [{embed: {width: 8}}, {share: ff}, {logits: {tie: embed}}]",
-     "model: [{embed: {width: 8}}, {share: ff, of: [{linear: {width: 8}}]}, {share: ff}, {logits: {tie: embed}}]", 2},
+     "model: [{embed: {width: 8}}, {share: {name: ff}}, {logits: {tie: embed}}]",
+     "model: [{embed: {width: 8}}, {share: {name: ff, of: [{linear: {width: 8}}]}}, {share: {name: ff}}, {logits: {tie: embed}}]", 2},
     {"E0301", "an unknown key",
      "Every map has a closed set of keys: a misspelt key would otherwise be an option that "
      "silently stays at its default.",
@@ -339,7 +339,7 @@ constexpr auto kCodes = std::to_array<Code>({
      "    recurrence:\n"
      "      over: T\n"
      "      state: {s: [D]}\n"
-     "      step: {s: \"tanh(s) + outer(x, x)\"}\n"
+     "      step: {s: \"outer(tanh(s), x)\"}\n"
      "      read: {y: s}\n"
      "    out: y\n"
      "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]",

@@ -27,7 +27,9 @@ Var Program::weight(const std::string& name, const Dims& dims, bool decays, cons
 }
 
 Var Program::state_input(const Dims& dims, Var start) {
-  const Var in = graph.input("state " + std::to_string(states.size()), with_batch(dims, true));
+  const Dims full = with_batch(dims, true);
+  const Var in = graph.input("state " + std::to_string(states.size()), full);
+  if (start) start = append(graph, "expand", {start}, {{"shape", full}})[0];
   states.push_back({in, {}, start});
   return in;
 }

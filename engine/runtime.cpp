@@ -1,10 +1,11 @@
 #include "engine/runtime.h"
 
-#include <tbb/blocked_range.h>
+#include <tbb/global_control.h>
 #include <tbb/parallel_for.h>
 #include <tbb/task_arena.h>
 
 #include <algorithm>
+#include <optional>
 #include <thread>
 
 namespace weft {
@@ -45,7 +46,12 @@ class Serial final : public Parallel {
 // which thread computes a piece.
 class Tbb final : public Parallel {
  public:
-  explicit Tbb(int threads) : arena_(threads) {}
+  explicit Tbb(int threads) : arena_(threads) {
+    // TBB gives no more threads than the machine has cores unless it is told to.
+    if (threads > static_cast<int>(std::thread::hardware_concurrency())) {
+      more_.emplace(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(threads));
+    }
+  }
   void ranges(i64 n, i64 grain, const Range& body) const override {
     const i64 pieces = (n + grain - 1) / grain;
     arena_.execute([&] {
@@ -56,6 +62,7 @@ class Tbb final : public Parallel {
   std::string name() const override { return "tbb"; }
 
  private:
+  std::optional<tbb::global_control> more_;
   mutable tbb::task_arena arena_;
 };
 
