@@ -10,6 +10,7 @@
 #include "cli/verb.h"
 #include "cli/work.h"
 #include "train/checkpoint.h"
+#include "train/file.h"
 #include "train/sample.h"
 
 namespace weft::cli {
@@ -69,6 +70,10 @@ void generate_json(dsl::Stream& stream, const train::Tokenizer& tokenizer, const
 }
 
 int generate_text(const Options& options, const Draw& draw) {
+  std::error_code none;
+  if (!std::filesystem::exists(options.path, none)) {
+    train::fail_data("{}: there is no such run or file of weights", options.path);
+  }
   const train::SavedWeights saved = train::load_weights(options.path);
   const auto tokenizer = train::Tokenizer::from_json(saved.progress.tokenizer, saved.file.string());
   const auto source = dsl::make_source(saved.file.string(), saved.progress.description);

@@ -23,11 +23,11 @@ int print_help(CLI::App& all, const std::string& topic) {
   std::vector<std::string> names;
   for (const Verb& v : verbs()) names.emplace_back(v.name);
   if (topic.empty()) {
-    std::cout << all.help();
+    std::cout << help_text(all);
     return 0;
   }
   if (std::find(names.begin(), names.end(), topic) != names.end()) {
-    std::cout << all.get_subcommand(topic)->help();
+    std::cout << help_text(*all.get_subcommand(topic));
     return 0;
   }
   if (const dsl::Code* code = dsl::find_code(upper(topic))) {

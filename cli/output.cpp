@@ -50,7 +50,8 @@ void report(const dsl::Diagnostics& diagnostics, bool json) {
 
 void report(const std::string& message, const std::string& help, bool json) {
   if (json) {
-    nlohmann::ordered_json one = {{"severity", "error"}, {"message", message}, {"help", help}};
+    nlohmann::ordered_json one = {
+        {"code", ""}, {"severity", "error"}, {"message", message}, {"notes", nlohmann::ordered_json::array()}, {"help", help}};
     print_json({{"errors", 1}, {"diagnostics", nlohmann::ordered_json::array({one})}});
     return;
   }

@@ -36,9 +36,19 @@ std::vector<std::string> flags_of(const CLI::App& app) {
   std::vector<std::string> flags;
   for (const CLI::Option* option : app.get_options()) {
     for (const std::string& name : option->get_lnames()) flags.push_back("--" + name);
-    for (const std::string& name : option->get_snames()) flags.push_back("-" + name);
   }
   return flags;
+}
+
+// Dashes are no part of the guess: a single one may have been meant as two.
+std::string guess_flag(const std::string& flag, const std::vector<std::string>& flags) {
+  const auto bare = [](const std::string& f) { return f.substr(std::min(f.find_first_not_of('-'), f.size())); };
+  std::vector<std::string> words;
+  for (const std::string& f : flags) words.push_back(bare(f));
+  const auto same = std::find(words.begin(), words.end(), bare(flag));
+  const std::string near = same != words.end() ? *same : dsl::did_you_mean(bare(flag), words);
+  if (near.size() < 2) return {};
+  return fmt::format("did you mean `--{}`?", near);
 }
 
 // The first word that nothing takes, and what may have been meant.
@@ -46,14 +56,12 @@ void report_extra(const CLI::App& app, const std::string& word, bool json) {
   const CLI::App& verb = used(app);
   const std::string flag = word.substr(0, word.find('='));
   const bool is_flag = flag.size() > 1 && flag[0] == '-';
-  std::vector<std::string> names = flags_of(verb);
-  if (!is_flag && &verb == &app) {
-    names.clear();
-    for (const Verb& v : verbs()) names.emplace_back(v.name);
-  }
-  const std::string what = is_flag ? "option" : &verb == &app ? "verb" : "place for";
+  const bool is_verb = !is_flag && &verb == &app;
+  std::vector<std::string> names;
+  for (const Verb& v : verbs()) names.emplace_back(v.name);
+  const std::string what = is_flag ? "option" : is_verb ? "verb" : "place for";
   const std::string at = &verb == &app ? "weft" : "weft " + verb.get_name();
-  std::string help = is_flag || &verb == &app ? dsl::guess_text(flag, names) : "";
+  std::string help = is_flag ? guess_flag(flag, flags_of(verb)) : is_verb ? dsl::guess_text(flag, names) : "";
   if (help.empty()) help = fmt::format("`{} --help` lists what there is", at);
   report(fmt::format("`{}` has no {} `{}`", at, what, flag), help, json);
 }
@@ -96,6 +104,12 @@ int guarded(const std::function<int()>& body, bool json) {
 
 }  // namespace
 
+// Not app.help(): that of the program would be the help of the verb that was given.
+std::string help_text(const CLI::App& app) {
+  const std::string name = app.get_parent() ? "weft " + app.get_name() : app.get_name();
+  return app.get_formatter()->make_help(&app, name, CLI::AppFormatMode::Normal);
+}
+
 const std::vector<Verb>& verbs() {
   static const std::vector<Verb> all = {check_verb(), train_verb(), resume_verb(), generate_verb(),
                                         ops_verb(),   test_verb(),  help_verb(),   version_verb()};
@@ -121,7 +135,7 @@ int run(int argc, const char* const* argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
-    std::cout << used(app).help();
+    std::cout << help_text(used(app));
     return 0;
   } catch (const CLI::CallForVersion& e) {
     std::cout << e.what();
@@ -130,7 +144,7 @@ int run(int argc, const char* const* argv) {
     return usage_error(app, e, json);
   }
   if (!chosen) {
-    std::cerr << app.help();
+    std::cerr << help_text(app);
     return static_cast<int>(Failure::usage);
   }
   return guarded(chosen, json);

@@ -29,6 +29,8 @@ Verb version_verb();
 /// In the order of `weft --help`.
 const std::vector<Verb>& verbs();
 
+/// What `--help` prints for the program or one of its verbs.
+std::string help_text(const CLI::App& app);
 /// The version, and what it runs on.
 std::string version_text();
 
