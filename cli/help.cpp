@@ -1,6 +1,8 @@
 // weft help [VERB | CODE], weft version
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
+#include <cctype>
 #include <iostream>
 
 #include "cli/verb.h"
@@ -10,39 +12,51 @@
 
 namespace weft::cli {
 
+namespace {
+
+std::string upper(std::string text) {
+  for (char& c : text) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return text;
+}
+
+int print_help(CLI::App& all, const std::string& topic) {
+  std::vector<std::string> names;
+  for (const Verb& v : verbs()) names.emplace_back(v.name);
+  if (topic.empty()) {
+    std::cout << help_text(all);
+    return 0;
+  }
+  if (std::find(names.begin(), names.end(), topic) != names.end()) {
+    std::cout << help_text(*all.get_subcommand(topic));
+    return 0;
+  }
+  if (const dsl::Code* code = dsl::find_code(upper(topic))) {
+    std::cout << dsl::code_text(*code);
+    return 0;
+  }
+  for (const dsl::Code& code : dsl::codes()) names.emplace_back(code.id);
+  const std::string guess = dsl::guess_text(topic, names);
+  throw Error(fmt::format("there is no help about `{}`{}", topic, guess.empty() ? "" : "; " + guess));
+}
+
+}  // namespace
+
 Verb help_verb() {
-  return {"help", "about a verb, or about the code of an error", [](CLI::App& app) {
+  return {"help", "about a verb, or about the code of an error", "  ./weft help train\n  ./weft help E0203\n",
+          [](CLI::App& app) {
             auto topic = std::make_shared<std::string>();
             app.add_option("TOPIC", *topic, "a verb, or a code such as E0203");
             CLI::App* all = app.get_parent();
-            return [=] {
-              if (topic->empty()) {
-                std::cout << all->help();
-                return 0;
-              }
-              if (const dsl::Code* code = dsl::find_code(*topic)) {
-                std::cout << dsl::code_text(*code);
-                return 0;
-              }
-              std::vector<std::string> names;
-              for (const Verb& v : verbs()) {
-                if (*topic == v.name) {
-                  std::cout << all->get_subcommand(v.name)->help();
-                  return 0;
-                }
-                names.emplace_back(v.name);
-              }
-              for (const dsl::Code& code : dsl::codes()) names.emplace_back(code.id);
-              const std::string guess = dsl::guess_text(*topic, names);
-              throw Error(fmt::format("there is no help about `{}`{}", *topic, guess.empty() ? "" : "; " + guess));
-            };
+            return [=] { return print_help(*all, *topic); };
           }};
 }
 
+std::string version_text() { return "weft " WEFT_VERSION "\n" + Runtime().describe() + "\n"; }
+
 Verb version_verb() {
-  return {"version", "the version, and what it runs on", [](CLI::App&) {
+  return {"version", "the version, and what it runs on", "", [](CLI::App&) {
             return [] {
-              std::cout << "weft " WEFT_VERSION "\n" << Runtime().describe() << "\n";
+              std::cout << version_text();
               return 0;
             };
           }};

@@ -8,11 +8,27 @@
 #include <nlohmann/json.hpp>
 
 namespace weft::cli {
+namespace {
+
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value ? value : "";
+}
+
+std::string scaled(double value, const char* unit) {
+  constexpr const char* kPrefixes[] = {"", "k", "M", "G", "T", "P"};
+  int p = 0;
+  while (value >= 1000 && p < 5) value /= 1000, ++p;
+  return fmt::format("{:.{}f} {}{}", value, p == 0 ? 0 : value < 10 ? 2 : value < 100 ? 1 : 0, kPrefixes[p], unit);
+}
+
+}  // namespace
 
 bool colored(int stream) {
-  const char *off = std::getenv("NO_COLOR"), *term = std::getenv("TERM");
-  if ((off && *off) || !term || std::string_view(term) == "dumb") return false;
-  return ::isatty(stream) == 1;
+  if (!variable("NO_COLOR").empty()) return false;
+  if (!variable("FORCE_COLOR").empty() || !variable("CLICOLOR_FORCE").empty()) return true;
+  const std::string term = variable("TERM");
+  return !term.empty() && term != "dumb" && ::isatty(stream) == 1;
 }
 
 std::string paint(const std::string& text, Paint how, int stream) {
@@ -20,27 +36,27 @@ std::string paint(const std::string& text, Paint how, int stream) {
   return (how == Paint::error ? "\033[1;31m" : "\033[2m") + text + "\033[0m";
 }
 
-std::string grouped(i64 number) {
-  std::string s = std::to_string(number);
-  for (i64 at = static_cast<i64>(s.size()) - 3; at > (number < 0 ? 1 : 0); at -= 3) s.insert(static_cast<std::size_t>(at), ",");
-  return s;
-}
-
-namespace {
-std::string scaled(double value, const char* unit) {
-  constexpr const char* kPrefixes[] = {"", "k", "M", "G", "T", "P"};
-  int p = 0;
-  while (value >= 1000 && p < 5) value /= 1000, ++p;
-  return fmt::format("{:.{}f} {}{}", value, p == 0 ? 0 : value < 10 ? 2 : value < 100 ? 1 : 0, kPrefixes[p], unit);
-}
-}  // namespace
-
 std::string bytes_text(double bytes) { return scaled(bytes, bytes < 1000 ? "bytes" : "B"); }
 std::string flops_text(double flops) { return scaled(flops, "FLOP"); }
 
+void print_json(const nlohmann::ordered_json& document) {
+  std::cout << document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+}
+
 void report(const dsl::Diagnostics& diagnostics, bool json) {
-  if (json) std::cout << diagnostics.json().dump(2) << "\n";
+  if (json) print_json(diagnostics.json());
   else if (!diagnostics.empty()) std::cerr << diagnostics.render(colored(2));
+}
+
+void report(const std::string& message, const std::string& help, bool json) {
+  if (json) {
+    nlohmann::ordered_json one = {
+        {"code", ""}, {"severity", "error"}, {"message", message}, {"notes", nlohmann::ordered_json::array()}, {"help", help}};
+    print_json({{"errors", 1}, {"diagnostics", nlohmann::ordered_json::array({one})}});
+    return;
+  }
+  std::cerr << paint("error", Paint::error) << ": " << message << "\n";
+  if (!help.empty()) std::cerr << "  = help: " << help << "\n";
 }
 
 }  // namespace weft::cli

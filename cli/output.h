@@ -1,6 +1,8 @@
-// What the verbs print: colours, numbers a person can read, diagnostics.
+// What the verbs print: colours, numbers a person can read, diagnostics, errors.
 #pragma once
 #include <string>
+
+#include <nlohmann/json_fwd.hpp>
 
 #include "dsl/diagnostic.h"
 #include "engine/error.h"
@@ -13,15 +15,20 @@ struct Reported {
 };
 
 enum class Paint { error, dim };
-/// Coloured when the stream is a terminal that can; NO_COLOR and TERM=dumb turn it off.
+/// Coloured when the stream is a terminal that can; see `colored`.
 std::string paint(const std::string& text, Paint how, int stream = 2);
+/// NO_COLOR turns colours off, FORCE_COLOR and CLICOLOR_FORCE on, TERM=dumb off; else a terminal has them. A variable
+/// that is set but empty says nothing.
 bool colored(int stream);
 
-std::string grouped(i64 number);          // 397,344
 std::string bytes_text(double bytes);     // 1.6 MB
 std::string flops_text(double flops);     // 4.45 GFLOP
 
 /// Writes them: with `json` as one document on stdout, else to stderr.
 void report(const dsl::Diagnostics& diagnostics, bool json);
+/// The same for an error that has no place in a description; `help` is a cure, or empty.
+void report(const std::string& message, const std::string& help, bool json);
+/// A document as the verbs print it; bytes that are no UTF-8 (half a character of a model) become U+FFFD.
+void print_json(const nlohmann::ordered_json& document);
 
 }  // namespace weft::cli

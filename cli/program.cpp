@@ -1,114 +1,153 @@
 // The program: finds the verb, turns every kind of failure into its message and exit code.
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
+#include <filesystem>
 #include <iostream>
 #include <new>
 
 #include "cli/output.h"
 #include "cli/verb.h"
-#include "dsl/diagnostic.h"
 
 namespace weft::cli {
 namespace {
 
 constexpr const char* kAbout =
     "Weft: sequence architectures written as equations, checked, trained and streamed on the CPU.";
-constexpr const char* kExamples =
-    "\nExamples:\n"
-    "  ./weft train examples/quickstart.yaml\n"
-    "  ./weft help E0203\n";
+constexpr const char* kExamples = "  ./weft train examples/quickstart.yaml\n  ./weft help train\n";
 
 // The launcher runs the tests; here the word is known so that help lists it.
 Verb test_verb() {
-  return {"test", "build and run all tests, or those whose name matches (by ./weft)", [](CLI::App& app) {
+  return {"test", "build and run all tests, or those whose name matches (done by the launcher ./weft)",
+          "  ./weft test\n  ./weft test trainer\n", [](CLI::App& app) {
             app.allow_extras();
-            return [] {
-              std::cerr << "error: the tests are run by the launcher: ./weft test\n";
-              return 2;
-            };
+            return []() -> int { throw Error("the tests are run by the launcher: ./weft test"); };
           }};
 }
 
-int usage_error(const CLI::App& app, const CLI::ParseError& error, int argc, const char* const* argv) {
-  std::vector<std::string> names, flags;
-  for (const Verb& v : verbs()) names.emplace_back(v.name);
-  const CLI::App* used = &app;
-  for (const CLI::App* sub : app.get_subcommands()) used = sub;
-  for (const CLI::Option* o : used->get_options()) {
-    for (const std::string& l : o->get_lnames()) flags.push_back(l);
-  }
-  std::string message = error.what(), guess;
-  const bool verb_given = argc > 1 && argv[1][0] != '-';
-  if (used == &app && verb_given) {
-    message = fmt::format("there is no verb `{}`", argv[1]);
-    guess = dsl::guess_text(argv[1], names);
-  }
-  for (int i = 1; i < argc && used != &app; ++i) {
-    const std::string flag = std::string(argv[i]).substr(0, std::string(argv[i]).find('='));
-    if (flag.starts_with("--") && std::find(flags.begin(), flags.end(), flag.substr(2)) == flags.end()) {
-      message = fmt::format("`weft {}` has no option {}", used->get_name(), flag);
-      const std::string near = dsl::did_you_mean(flag.substr(2), flags);
-      guess = near.empty() ? "" : fmt::format("did you mean --{}?", near);
-    }
-  }
-  std::cerr << paint("error", Paint::error) << ": " << message << "\n";
-  if (!guess.empty()) std::cerr << "  = help: " << guess << "\n";
-  else std::cerr << "  = help: `weft help" << (used == &app ? "" : " " + used->get_name()) << "` lists what there is\n";
-  return 2;
+std::string footer(const char* examples) { return *examples ? std::string("Examples:\n") + examples : ""; }
+
+const CLI::App& used(const CLI::App& app) {
+  const auto verb = app.get_subcommands();
+  return verb.empty() ? app : *verb.front();
 }
 
-int guarded(const std::function<int()>& body) {
-  const auto say = [](const std::string& message) { std::cerr << paint("error", Paint::error) << ": " << message << "\n"; };
+std::vector<std::string> flags_of(const CLI::App& app) {
+  std::vector<std::string> flags;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) flags.push_back("--" + name);
+  }
+  return flags;
+}
+
+// Dashes are no part of the guess: a single one may have been meant as two.
+std::string guess_flag(const std::string& flag, const std::vector<std::string>& flags) {
+  const auto bare = [](const std::string& f) { return f.substr(std::min(f.find_first_not_of('-'), f.size())); };
+  std::vector<std::string> words;
+  for (const std::string& f : flags) words.push_back(bare(f));
+  const auto same = std::find(words.begin(), words.end(), bare(flag));
+  const std::string near = same != words.end() ? *same : dsl::did_you_mean(bare(flag), words);
+  if (near.size() < 2) return {};
+  return fmt::format("did you mean `--{}`?", near);
+}
+
+// The first word that nothing takes, and what may have been meant.
+void report_extra(const CLI::App& app, const std::string& word, bool json) {
+  const CLI::App& verb = used(app);
+  const std::string flag = word.substr(0, word.find('='));
+  const bool is_flag = flag.size() > 1 && flag[0] == '-';
+  const bool is_verb = !is_flag && &verb == &app;
+  std::vector<std::string> names;
+  for (const Verb& v : verbs()) names.emplace_back(v.name);
+  const std::string what = is_flag ? "option" : is_verb ? "verb" : "place for";
+  const std::string at = &verb == &app ? "weft" : "weft " + verb.get_name();
+  std::string help = is_flag ? guess_flag(flag, flags_of(verb)) : is_verb ? dsl::guess_text(flag, names) : "";
+  if (help.empty()) help = fmt::format("`{} --help` lists what there is", at);
+  report(fmt::format("`{}` has no {} `{}`", at, what, flag), help, json);
+}
+
+int usage_error(const CLI::App& app, const CLI::ParseError& error, bool json) {
+  const CLI::App& verb = used(app);
+  if (dynamic_cast<const CLI::ExtrasError*>(&error)) {
+    report_extra(app, app.remaining(true).front(), json);
+  } else if (dynamic_cast<const CLI::RequiredError*>(&error)) {
+    report(fmt::format("`weft {}`: {}", verb.get_name(), error.what()), "", json);
+    if (!json) std::cerr << "\n" << verb.get_footer() << "\n`weft help " << verb.get_name() << "` tells more.\n";
+  } else {
+    report(fmt::format("`weft {}`: {}", verb.get_name(), error.what()),
+           fmt::format("`weft help {}` lists what there is", verb.get_name()), json);
+  }
+  return static_cast<int>(Failure::usage);
+}
+
+int guarded(const std::function<int()>& body, bool json) {
+  const auto fail = [&](const std::string& message, const std::string& help, Failure kind) {
+    report(message, help, json);
+    return static_cast<int>(kind);
+  };
   try {
     return body();
   } catch (const Reported& r) {
     return r.exit;
   } catch (const Error& e) {
-    say(e.what());
-    return static_cast<int>(e.failure);
+    return fail(e.what(), "", e.failure);
   } catch (const std::bad_alloc&) {
-    say("there is not enough memory; `weft check` tells what a step needs");
-    return 6;
+    return fail("there is not enough memory", "`weft check FILE` tells what a step needs", Failure::size);
+  } catch (const std::filesystem::filesystem_error& e) {
+    return fail(fmt::format("{}: {}", e.path1().string(), e.code().message()), "", Failure::data);
   } catch (const std::exception& e) {
-    say(fmt::format("{}\nThis is a mistake of Weft, not yours: please report it with the command and the description.", e.what()));
-    return 1;
+    return fail(fmt::format("{} (a mistake of Weft, not yours)", e.what()),
+                "please report it with the command, the description and the output of `weft version`",
+                Failure::internal);
   }
 }
 
 }  // namespace
 
+// Not app.help(): that of the program would be the help of the verb that was given.
+std::string help_text(const CLI::App& app) {
+  const std::string name = app.get_parent() ? "weft " + app.get_name() : app.get_name();
+  return app.get_formatter()->make_help(&app, name, CLI::AppFormatMode::Normal);
+}
+
 const std::vector<Verb>& verbs() {
-  static const std::vector<Verb> all = {check_verb(),    train_verb(), resume_verb(), generate_verb(), ops_verb(),
-                                        test_verb(),     help_verb(),  version_verb()};
+  static const std::vector<Verb> all = {check_verb(), train_verb(), resume_verb(), generate_verb(),
+                                        ops_verb(),   test_verb(),  help_verb(),   version_verb()};
   return all;
 }
 
 int run(int argc, const char* const* argv) {
   CLI::App app(kAbout, "weft");
-  app.footer(kExamples);
+  app.footer(footer(kExamples));
   app.set_help_flag("-h,--help", "this help");
+  app.set_version_flag("--version", version_text, "the version, and what it runs on");
   app.require_subcommand(0, 1);
   std::function<int()> chosen;
   for (const Verb& v : verbs()) {
     CLI::App* sub = app.add_subcommand(v.name, v.about);
+    sub->footer(footer(v.examples));
     sub->set_help_flag("-h,--help", "this help");
     auto body = v.setup(*sub);
     sub->callback([&chosen, body] { chosen = body; });
   }
+  // Known before anything is read, so that a wrong command line is told in the same way.
+  const bool json = std::find(argv + std::min(1, argc), argv + argc, std::string_view("--json")) != argv + argc;
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
-    const auto used = app.get_subcommands();
-    std::cout << (used.empty() ? app.help() : used[0]->help());
+    std::cout << help_text(used(app));
+    return 0;
+  } catch (const CLI::CallForVersion& e) {
+    std::cout << e.what();
     return 0;
   } catch (const CLI::ParseError& e) {
-    return usage_error(app, e, argc, argv);
+    return usage_error(app, e, json);
   }
   if (!chosen) {
-    std::cerr << app.help();
-    return 2;
+    std::cerr << help_text(app);
+    return static_cast<int>(Failure::usage);
   }
-  return guarded(chosen);
+  return guarded(chosen, json);
 }
 
 }  // namespace weft::cli

@@ -3,39 +3,87 @@
 
 #include <filesystem>
 
-#include "cli/output.h"
+#include "cli/memory.h"
+#include "cli/outcome.h"
 #include "cli/verb.h"
-#include "cli/work.h"
-#include "train/trainer.h"
+#include "train/checkpoint.h"
 
 namespace weft::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kSteps = "train.steps=";
+
+// The description in the newest checkpoint; nothing when that is missing or damaged: whoever loads it says so.
+std::optional<std::string> trained_with(const fs::path& run) {
+  const std::vector<i64> steps = train::list_checkpoints(run / "checkpoints");
+  if (steps.empty()) return {};
+  try {
+    const train::Safetensors file(train::checkpoint_file(run / "checkpoints", steps.front()));
+    const auto found = file.metadata().find("description");
+    if (found != file.metadata().end()) return found->second;
+  } catch (const Error&) {
+  }
+  return {};
+}
+
+// Only the number of steps may differ: with any other change the run would not be one run.
+void check_unchanged(const dsl::SourcePtr& source, const fs::path& run, i64 steps) {
+  const std::optional<std::string> before = trained_with(run);
+  if (!before) return;
+  const std::vector<std::string> same = {fmt::format("{}{}", kSteps, steps)};
+  dsl::Diagnostics ignored;  // the present text was checked before; the other was, when it was trained
+  const dsl::Description now(source, same, surroundings(), ignored);
+  const dsl::Description then(dsl::make_source(source->name, *before), same, surroundings(), ignored);
+  check(now.text() == then.text(),
+        "{0} is not the description that this run was trained with; put it back, or train anew with ./weft train {0}",
+        source->name);
+}
+
+int resume_run(const Options& options, bool last_good) {
+  for (const std::string& s : options.set) {
+    check(s.starts_with(kSteps), "a run keeps its description: only train.steps can be set, not `{}`", s);
+  }
+  const fs::path run = options.path;
+  std::error_code none;
+  if (!fs::exists(run, none)) train::fail_data("{}: there is no such run", run.string());
+  if (!train::is_run(run)) {
+    train::fail_data("{}: is not the folder of a run (it has no description.yaml)", run.string());
+  }
+  Options description = options;
+  description.path = (run / "description.yaml").string();
+  const dsl::SourcePtr source = read_description(description);
+  Preparation how;
+  const fs::path copy = run / "data" / "text.txt";
+  if (fs::exists(copy, none)) how.built_in = train::read_file(copy);
+  const Work work = prepare(source, description, how);
+  if (!work.text) train::fail_data("{}: its description has no data", run.string());
+  const train::Job job = work.job();
+  check_unchanged(source, run, job.train.steps);
+  require_memory(*work.model, job.train);
+  Runtime runtime(options.runtime);
+  const train::ModelLearner learner(*work.model);
+  auto terminal = train::Terminal::standard_error();
+  return ended(train::resume(runtime, learner, *work.text, job, run, last_good, terminal), options.json);
+}
+
+}  // namespace
 
 Verb resume_verb() {
-  return {"resume", "go on with a run that was stopped, or for more steps", [](CLI::App& app) {
+  return {"resume", "go on with a run that was stopped, or for more steps",
+          "  ./weft resume runs/2026-11-24_quickstart_s1\n"
+          "  ./weft resume runs/2026-11-24_quickstart_s1 --set train.steps=2000\n",
+          [](CLI::App& app) {
             auto options = std::make_shared<Options>();
             auto last_good = std::make_shared<bool>(false);
             app.add_option("RUN", options->path, "the folder of the run")->required();
-            app.add_option("--set", options->set, "train.steps=N: another number of steps in all");
+            app.add_option("--set", options->set, "train.steps=N: another number of steps in all")
+                ->allow_extra_args(false);
             app.add_flag("--last-good", *last_good, "pass over damaged checkpoints");
+            app.add_flag("--json", options->json, "where the run is, as one JSON document on stdout");
             add_runtime_options(app, *options);
-            return [=] {
-              for (const std::string& s : options->set) {
-                check(s.starts_with("train.steps="), "a run keeps its description: only train.steps can be set, not {}", s);
-              }
-              const train::fs::path run = options->path;
-              if (!train::is_run(run)) throw Error(fmt::format("{} is no run: it has no description.yaml", run.string()), Failure::data);
-              Runtime runtime(options->runtime);
-              Options description = *options;
-              description.path = (run / "description.yaml").string();
-              const train::fs::path copy = run / "data" / "text.txt";
-              std::optional<std::string> built_in;
-              if (train::fs::exists(copy)) built_in = train::read_file(copy);
-              const Work work = prepare(read_description(description), description, WithData::yes, built_in);
-              if (!work.text) throw Error(fmt::format("{}: its description has no data", run.string()), Failure::data);
-              const train::ModelLearner learner(*work.model);
-              auto terminal = train::Terminal::standard_error();
-              return train::resume(runtime, learner, *work.text, work.job(), run, *last_good, terminal).exit;
-            };
+            return [=] { return resume_run(*options, *last_good); };
           }};
 }
 

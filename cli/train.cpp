@@ -1,27 +1,37 @@
-// weft train FILE
+// weft train FILE: a new run.
 #include <CLI/CLI.hpp>
 
-#include "cli/output.h"
+#include "cli/memory.h"
+#include "cli/outcome.h"
 #include "cli/verb.h"
-#include "cli/work.h"
 #include "train/trainer.h"
 
 namespace weft::cli {
+namespace {
+
+int train_description(const Options& options, const std::string& folder) {
+  const Work work = prepare(read_description(options), options);
+  check(work.text.has_value(), "the description has no section `data`: there is nothing to learn from");
+  const train::Job job = work.job();
+  require_memory(*work.model, job.train);
+  Runtime runtime(options.runtime);
+  const train::ModelLearner learner(*work.model);
+  auto terminal = train::Terminal::standard_error();
+  return ended(train::train(runtime, learner, *work.text, job, {.folder = folder}, terminal), options.json);
+}
+
+}  // namespace
 
 Verb train_verb() {
-  return {"train", "train a model from its description", [](CLI::App& app) {
+  return {"train", "train a model from its description",
+          "  ./weft train model.yaml\n"
+          "  ./weft train model.yaml --set train.steps=2000 -p width=128 --run-dir runs/wide\n",
+          [](CLI::App& app) {
             auto options = std::make_shared<Options>();
             auto folder = std::make_shared<std::string>();
             add_options(app, *options, "FILE", "the description; - for standard input");
             app.add_option("--run-dir", *folder, "a new folder for the run; else runs/<date>_<name>_s<seed>");
-            return [=] {
-              Runtime runtime(options->runtime);
-              const Work work = prepare(read_description(*options), *options);
-              if (!work.text) throw Error("the description has no section `data`: there is nothing to learn from");
-              const train::ModelLearner learner(*work.model);
-              auto terminal = train::Terminal::standard_error();
-              return train::train(runtime, learner, *work.text, work.job(), {.folder = *folder}, terminal).exit;
-            };
+            return [=] { return train_description(*options, *folder); };
           }};
 }
 

@@ -13,6 +13,7 @@ namespace weft::cli {
 struct Verb {
   const char* name;
   const char* about;
+  const char* examples;  // lines for its help
   /// Declares the arguments; what it returns runs the verb once they are read, and gives the exit code.
   std::function<std::function<int()>(CLI::App&)> setup;
 };
@@ -27,6 +28,11 @@ Verb version_verb();
 
 /// In the order of `weft --help`.
 const std::vector<Verb>& verbs();
+
+/// What `--help` prints for the program or one of its verbs.
+std::string help_text(const CLI::App& app);
+/// The version, and what it runs on.
+std::string version_text();
 
 /// The whole program: never throws, gives the exit code.
 int run(int argc, const char* const* argv);

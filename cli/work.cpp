@@ -26,7 +26,9 @@ void add_runtime_options(CLI::App& app, Options& options) {
 
 void add_options(CLI::App& app, Options& options, const char* what, const char* about) {
   app.add_option(what, options.path, about)->required();
-  app.add_option("--set", options.set, "PATH=VALUE: another value in the description, as in train.steps=100")->allow_extra_args(false);
+  // One value each time, or `--set a=1 FILE` would take the file for a second one.
+  app.add_option("--set", options.set, "PATH=VALUE: another value in the description, as in train.steps=100")
+      ->allow_extra_args(false);
   app.add_option("-p", options.params, "NAME=VALUE: short for --set params.NAME=VALUE")->allow_extra_args(false);
   app.add_option("--seed", options.seed, "of everything random");
   app.add_flag("--json", options.json, "one JSON document on stdout instead of text");
@@ -66,11 +68,10 @@ dsl::SourcePtr read_description(const Options& options) {
   throw Reported{d.exit_code()};
 }
 
-Work prepare(const dsl::SourcePtr& source, const Options& options, WithData with_data, std::optional<std::string> built_in,
-             std::optional<i64> vocab, const std::string& seed_of) {
+Work prepare(const dsl::SourcePtr& source, const Options& options, const Preparation& how) {
   Work work;
   dsl::Diagnostics d;
-  work.description = std::make_unique<dsl::Description>(source, options.overrides(seed_of), surroundings(), d);
+  work.description = std::make_unique<dsl::Description>(source, options.overrides(how.seed_of), surroundings(), d);
   const bool readable = work.description->file().tree->is_map();
   const auto end = [&] {
     report(d, options.json);
@@ -82,13 +83,14 @@ Work prepare(const dsl::SourcePtr& source, const Options& options, WithData with
   work.eval = work.description->section("eval", d);
   work.generate = work.description->section("generate", d);
 
+  std::optional<i64> vocab = how.vocab;
   // Trouble with the data waits until everything in the description has been said.
   std::optional<Error> trouble;
   if (work.description->has_data() && !d.has_errors() && !vocab) {
     try {
       const train::TextOptions text = train::text_options(data);
-      if (with_data == WithData::yes) {
-        work.text = train::load_text(text, built_in ? std::string_view(*built_in) : models::builtin_text());
+      if (how.data == WithData::yes) {
+        work.text = train::load_text(text, how.built_in ? std::string_view(*how.built_in) : models::builtin_text());
         vocab = work.text->tokenizer.vocab();
       }
     } catch (const Error& e) {
@@ -101,6 +103,7 @@ Work prepare(const dsl::SourcePtr& source, const Options& options, WithData with
   if (d.has_errors() || !work.model) end();
   if (!options.json) report(d, false);
   if (trouble) throw *trouble;
+  work.warnings = std::move(d);
   return work;
 }
 

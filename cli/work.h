@@ -38,15 +38,21 @@ struct Work {
   dsl::Settings train, eval, generate;
   std::optional<train::TextData> text;  // when there is a section `data` and it is wanted
   std::shared_ptr<const dsl::Model> model;
+  dsl::Diagnostics warnings;  // already printed, unless the verb prints JSON
 
   train::Job job() const;
 };
 
 enum class WithData { yes, no };
+struct Preparation {
+  WithData data = WithData::yes;
+  std::optional<std::string> built_in = {};  // stands for the embedded text: a run's own copy
+  std::optional<i64> vocab = {};             // of weights that are there already, when the data are not read
+  std::string seed_of = "train";             // the section that `--seed` belongs to
+};
 /// Reads, checks and builds. Everything that is wrong with the description is reported first (exit 2), then what is
-/// wrong with its data (4); both by throwing. `built_in`: the text that stands for the embedded one (a run's copy).
-Work prepare(const dsl::SourcePtr& source, const Options& options, WithData data = WithData::yes,
-             std::optional<std::string> built_in = {}, std::optional<i64> vocab = {}, const std::string& seed_of = "train");
+/// wrong with its data (4); both by throwing.
+Work prepare(const dsl::SourcePtr& source, const Options& options, const Preparation& how = {});
 
 /// The description at `options.path`; `-` is standard input.
 dsl::SourcePtr read_description(const Options& options);

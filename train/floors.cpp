@@ -5,19 +5,13 @@
 #include <unordered_map>
 #include <vector>
 
+#include "train/terminal.h"
+
 namespace weft::train {
 namespace {
 
 constexpr double kSmoothing =
     0.05;  // added to every count, so that what was never seen has a probability
-
-// n in groups of three digits.
-std::string grouped(i64 n) {
-  std::string digits = std::to_string(n);
-  for (i64 i = static_cast<i64>(digits.size()) - 3; i > 0; i -= 3)
-    digits.insert(static_cast<std::size_t>(i), ",");
-  return digits;
-}
 
 }  // namespace
 

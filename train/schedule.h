@@ -1,5 +1,6 @@
 // The learning rate over the steps, as a factor of its peak.
 #pragma once
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 #include <string_view>

@@ -60,13 +60,26 @@ Session::Session(Runtime& runtime, const Learner& learner, const TextData& text,
             job.train.batch * job.train.accumulate * job.train.context, job.train.log_every) {
   if (!state.first.empty())
     optimizer_.restore(progress_.step, std::move(state.first), std::move(state.second));
-  std::size_t numbers = 0;
-  for (const Tensor& weight : weights_) numbers += static_cast<std::size_t>(weight.size());
   log_.event(progress_.step == 0 ? "start" : "resume", progress_.step, runtime.describe());
-  line_.print(
-      fmt::format("{}\n{} weights, {} {}s of {} to learn from, {} to validate, seed {}\n{}\n",
-                  run.path().string(), numbers, text.train.size(), text.tokenizer.unit(),
-                  text.source, text.valid.size(), job.train.seed, runtime.describe()));
+  line_.print(banner());
+}
+
+// What is about to happen, on what, and where it will be found.
+std::string Session::banner() const {
+  const TrainOptions& o = job_.train;
+  i64 numbers = 0;
+  for (const Tensor& weight : weights_) numbers += weight.size();
+  return fmt::format(
+      "{}: {} weights in {} tensors, {}\n"
+      "data: {} {}s of {} to learn from, {} to validate; vocabulary {}\n"
+      "plan: {}{} steps of {} windows of {} tokens, seed {}\n"
+      "machine: {}\n"
+      "run: {}\n",
+      job_.name, grouped(numbers), weights_.size(), name(o.dtype), grouped(std::ssize(text_.train)),
+      text_.tokenizer.unit(), text_.source, grouped(std::ssize(text_.valid)),
+      text_.tokenizer.vocab(),
+      progress_.step == 0 ? "" : fmt::format("on from step {}, in all ", progress_.step), o.steps,
+      o.batch * o.accumulate, o.context, o.seed, runtime_.describe(), run_.path().string());
 }
 
 Outcome Session::run() {
@@ -151,15 +164,19 @@ void Session::diverged(i64 step, const std::string& what) {
       Failure::diverged);
 }
 
-void Session::save() {
-  // The last update may have been finite and its result not (a huge learning rate): that must not
-  // replace a good one.
+// The last update may have been finite and its result not (a huge learning rate): that must neither
+// replace good weights nor be sampled from.
+void Session::require_finite_weights() {
   const Norm norm = global_norm(runtime_.parallel(), weights_);
   if (norm.not_finite >= 0) {
     diverged(progress_.step,
              fmt::format("the weight `{}` is not finite; it was not saved",
                          learner_.weights()[static_cast<std::size_t>(norm.not_finite)].name));
   }
+}
+
+void Session::save() {
+  require_finite_weights();
   save_checkpoint(run_.checkpoints(), learner_.weights(),
                   {progress_, weights_, optimizer_.first_moments(), optimizer_.second_moments()});
   saved_ = progress_.step;
@@ -168,6 +185,7 @@ void Session::save() {
 // Counts as done only when validation and sample both are: what was cut short by a signal is done
 // again.
 void Session::evaluate_and_sample() {
+  require_finite_weights();
   if (!validate() || !write_sample()) return;
   progress_.evaluated = progress_.step;
   saved_ = -1;
@@ -183,6 +201,8 @@ bool Session::validate() {
                              job_.train.context, [&] { return interrupt_.signal() != 0; });
   if (!loss) return false;
   validation_ = loss->nats / static_cast<double>(loss->count);
+  if (!std::isfinite(*validation_))
+    diverged(progress_.step, fmt::format("the validation loss is {}", *validation_));
   line_.validation(*validation_);
   const i64 tokens = progress_.step * job_.train.batch * job_.train.accumulate * job_.train.context;
   log_.validation(progress_.step, tokens, *validation_);

@@ -20,7 +20,9 @@ class Session {
   bool due(i64 every) const;
   dsl::LossSum gradients(i64 step, std::vector<Tensor>& total);
   void take_step();
+  std::string banner() const;
   void require_finite(i64 step, double loss, const Norm& gradients);
+  void require_finite_weights();
   [[noreturn]] void diverged(i64 step, const std::string& what);
   void evaluate_and_sample();
   bool validate();

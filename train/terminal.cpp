@@ -104,6 +104,13 @@ std::string safe_lines(std::string_view text) {
   return safe;
 }
 
+std::string grouped(i64 number) {
+  std::string digits = std::to_string(number);
+  for (i64 i = static_cast<i64>(digits.size()) - 3; i > (number < 0 ? 1 : 0); i -= 3)
+    digits.insert(static_cast<std::size_t>(i), ",");
+  return digits;
+}
+
 std::string duration(double seconds) {
   const i64 all = static_cast<i64>(std::llround(std::clamp(seconds, 0.0, 1e9)));
   const i64 hours = all / 3600, minutes = all / 60 % 60;

@@ -57,6 +57,9 @@ class StepLine {
 /// Text of a model as a terminal may have it: lines and tabs stay, escape sequences do not.
 std::string safe_lines(std::string_view text);
 
+/// A number in groups of three digits: "397,344".
+std::string grouped(i64 number);
+
 /// Hours, minutes and seconds: "1:02:03", "2:03".
 std::string duration(double seconds);
 

@@ -63,7 +63,9 @@ void set_aside_newer(const fs::path& checkpoints, i64 step) {
   for (const i64 newer : list_checkpoints(checkpoints)) {
     if (newer <= step) break;
     const fs::path folder = checkpoint_file(checkpoints, newer).parent_path();
-    fs::rename(folder, checkpoints / ("damaged_" + folder.filename().string()));
+    fs::path aside = checkpoints / ("damaged_" + folder.filename().string());
+    while (fs::exists(aside)) aside += "_again";
+    fs::rename(folder, aside);
   }
 }
 

@@ -131,8 +131,10 @@ TEST_CASE("a checkpoint that loads is there, whatever call fails while the next 
   Practice p;
   const auto weights = p.model.initial_weights(1, DType::f32);
   const auto save = [&](i64 step) {
-    save_checkpoint(p.folder / "checkpoints", p.model.weights(),
-                    {{step, 0, 1, 0, 1, "", "{}", ""}, weights, weights, weights});
+    Checkpoint state{{}, weights, weights, weights};
+    state.progress.step = step;
+    state.progress.tokenizer = "{}";
+    save_checkpoint(p.folder / "checkpoints", p.model.weights(), state);
   };
   for (const Fault mode : kModes) {
     every_call([&](long n) {

@@ -1,0 +1,38 @@
+#include "cli/memory.h"
+
+#include <fstream>
+#include <sstream>
+
+#include "cli/output.h"
+
+namespace weft::cli {
+
+Need need_of(const dsl::Model& model, const train::TrainOptions& o) {
+  const dsl::StepCost c = model.cost(o.batch, o.context, o.dtype);
+  return {c, static_cast<double>(c.peak_bytes) + 2 * static_cast<double>(c.weight_bytes)};
+}
+
+std::optional<double> available_bytes() {
+  std::ifstream meminfo("/proc/meminfo");
+  for (std::string line; std::getline(meminfo, line);) {
+    std::istringstream words(line);
+    std::string key;
+    double kilobytes = 0;
+    if (words >> key >> kilobytes && key == "MemAvailable:") return kilobytes * 1024;
+  }
+  return {};
+}
+
+std::string too_large(const Need& need) {
+  const auto available = available_bytes();
+  if (!available || need.bytes < *available) return {};
+  return fmt::format("a step needs {} of memory, and {} are available; make train.batch or train.context smaller",
+                     bytes_text(need.bytes), bytes_text(*available));
+}
+
+void require_memory(const dsl::Model& model, const train::TrainOptions& options) {
+  const std::string trouble = too_large(need_of(model, options));
+  if (!trouble.empty()) throw Error(trouble, Failure::size);
+}
+
+}  // namespace weft::cli
