@@ -11,6 +11,9 @@ Var logits_of(Lowering& l, const Blueprint& plan, Diagnostics& diagnostics) {
   Program& p = l.program;
   const File& file = plan.module->file;
   const Span start{file.source, 0, 1};
+  if (file.sweep) {
+    diagnostics.error("E0390", file.sweep->span, "a `sweep` cannot be run by this version yet").help("change params with `-p`");
+  }
   Room room = file_room(p, *plan.module, {}, nullptr, start);
   if (!p.vocab) {
     const auto& vocab = room.numbers.find("vocab");
