@@ -101,7 +101,7 @@ TEST_CASE("what is misspelt on the command line is guessed") {
       {{"ops", "quux"}, "there is no op `quux`; `weft ops` lists them", ""},
       {{"ops", "swish", "--markdown"}, "--markdown is the whole reference", ""},
       {{"help", "trian"}, "there is no help about `trian`; did you mean `train`?", ""},
-      {{"help", "E020"}, "there is no help about `E020`; did you mean `E020", ""},
+      {{"help", "E9203"}, "there is no help about `E9203`; did you mean `E0203`?", ""},
       {{"test"}, "the tests are run by the launcher: ./weft test", ""},
   };
   Desk desk;
