@@ -51,15 +51,13 @@ Verb help_verb() {
           }};
 }
 
-std::string version_text() { return "weft " WEFT_VERSION "\n" + Runtime().describe() + "\n"; }
+int print_version() {
+  std::cout << "weft " WEFT_VERSION "\n" << Runtime().describe() << "\n";
+  return 0;
+}
 
 Verb version_verb() {
-  return {"version", "the version, and what it runs on", "", [](CLI::App&) {
-            return [] {
-              std::cout << version_text();
-              return 0;
-            };
-          }};
+  return {"version", "the version, and what it runs on", "", [](CLI::App&) { return print_version; }};
 }
 
 }  // namespace weft::cli

@@ -50,8 +50,9 @@ void report(const dsl::Diagnostics& diagnostics, bool json) {
 
 void report(const std::string& message, const std::string& help, bool json) {
   if (json) {
+    const auto none = nlohmann::ordered_json::array();
     nlohmann::ordered_json one = {
-        {"code", ""}, {"severity", "error"}, {"message", message}, {"notes", nlohmann::ordered_json::array()}, {"help", help}};
+        {"code", ""}, {"severity", "error"}, {"message", message}, {"notes", none}, {"help", help}};
     print_json({{"errors", 1}, {"diagnostics", nlohmann::ordered_json::array({one})}});
     return;
   }

@@ -120,7 +120,8 @@ int run(int argc, const char* const* argv) {
   CLI::App app(kAbout, "weft");
   app.footer(footer(kExamples));
   app.set_help_flag("-h,--help", "this help");
-  app.set_version_flag("--version", version_text, "the version, and what it runs on");
+  bool version = false;
+  app.add_flag("--version", version, "the version, and what it runs on");
   app.require_subcommand(0, 1);
   std::function<int()> chosen;
   for (const Verb& v : verbs()) {
@@ -137,12 +138,10 @@ int run(int argc, const char* const* argv) {
   } catch (const CLI::CallForHelp&) {
     std::cout << help_text(used(app));
     return 0;
-  } catch (const CLI::CallForVersion& e) {
-    std::cout << e.what();
-    return 0;
   } catch (const CLI::ParseError& e) {
     return usage_error(app, e, json);
   }
+  if (!chosen && version) chosen = print_version;
   if (!chosen) {
     std::cerr << help_text(app);
     return static_cast<int>(Failure::usage);

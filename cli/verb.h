@@ -31,8 +31,8 @@ const std::vector<Verb>& verbs();
 
 /// What `--help` prints for the program or one of its verbs.
 std::string help_text(const CLI::App& app);
-/// The version, and what it runs on.
-std::string version_text();
+/// What `weft version` does.
+int print_version();
 
 /// The whole program: never throws, gives the exit code.
 int run(int argc, const char* const* argv);

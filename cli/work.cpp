@@ -26,7 +26,7 @@ void add_runtime_options(CLI::App& app, Options& options) {
 
 void add_options(CLI::App& app, Options& options, const char* what, const char* about) {
   app.add_option(what, options.path, about)->required();
-  // One value each time, or `--set a=1 FILE` would take the file for a second one.
+  // One value each time, as in the help: `--set a=1 b=2` is a slip.
   app.add_option("--set", options.set, "PATH=VALUE: another value in the description, as in train.steps=100")
       ->allow_extra_args(false);
   app.add_option("-p", options.params, "NAME=VALUE: short for --set params.NAME=VALUE")->allow_extra_args(false);

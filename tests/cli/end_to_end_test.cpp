@@ -14,7 +14,7 @@ using namespace weft::cli;
 
 namespace {
 
-Finished trained(Desk& desk, const std::string& run = "r") { return desk.run({"train", "tiny.yaml", "--run-dir", run}); }
+Finished trained(Desk& desk) { return desk.run({"train", "tiny.yaml", "--run-dir", "r"}); }
 
 // What two equal runs have in common, byte for byte.
 std::string fingerprint(const Desk& desk, const std::string& run) {
@@ -83,9 +83,10 @@ TEST_CASE("training says what it works on, what the loss means and what to do ne
   CHECK(f.exit == 0);
   CHECK(f.out.empty());
   CHECK(f.err.starts_with("tiny: 192 weights in 1 tensors, f32\ndata: "));
-  for (const char* part : {"vocabulary 12\n", "\nplan: 3 steps of 2 windows of 8 tokens, seed 1\n", "\nmachine: products ",
-                           "\nrun: r\n", "step 3/3 | loss ", "nats per character", "2-gram); the model is ",
-                           "\n  ./weft generate r ", "\n  ./weft resume r --set train.steps=6\n"}) {
+  for (const std::string part :
+       {"vocabulary 12\n", "\nplan: 3 steps of 2 windows of 8 tokens, seed 1\n", "\nmachine: products ", "\nrun: r\n",
+        "step 3/3 | loss ", "nats per character", "2-gram); the model is ", "\n  ./weft generate r ",
+        "\n  ./weft resume r --set train.steps=6\n"}) {
     CAPTURE(part);
     CHECK(contains(f.err, part));
   }
@@ -186,8 +187,8 @@ TEST_CASE("a text that changed since is refused") {
 
 TEST_CASE("training that diverges is exit 5 and names the last good checkpoint") {
   Desk desk;
-  const Finished f = desk.run({"train", "tiny.yaml", "--run-dir", "r", "--set", "train.optimizer.adamw.lr=1e39", "--set",
-                               "train.schedule.constant.warmup=0"});
+  const Finished f = desk.run({"train", "tiny.yaml", "--run-dir", "r", "--set", "train.optimizer.adamw.lr=1e39",
+                               "--set", "train.schedule.constant.warmup=0"});
   CHECK(f.exit == 5);
   CHECK(contains(f.err, "training diverged at step "));
   CHECK(contains(f.err, "the last good checkpoint is r/checkpoints/step_0000000"));
@@ -208,7 +209,8 @@ TEST_CASE("generated text goes to stdout alone, the same for the same seed, a sh
   CHECK(desk.run({"generate", "r", "--top-k", "1"}).out == likeliest);
   CHECK(desk.run({"generate", "r", "--top-p", "1e-9"}).out == likeliest);
   CHECK(desk.run({"generate", (desk / "r/checkpoints/best.safetensors").string()}).out.size() == 20);
-  const auto json = nlohmann::json::parse(desk.run({"generate", "r", "--prompt", "the ", "--tokens", "40", "--json"}).out);
+  const Finished document = desk.run({"generate", "r", "--prompt", "the ", "--tokens", "40", "--json"});
+  const auto json = nlohmann::json::parse(document.out);
   CHECK(json["text"] == a.out);
   CHECK(json["prompt"] == "the ");
 }

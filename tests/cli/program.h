@@ -99,7 +99,9 @@ class Desk {
   std::string shown() const {
     std::string all;
     char buffer[4096];
-    for (ssize_t n; (n = ::read(master_.get(), buffer, sizeof buffer)) > 0;) all.append(buffer, static_cast<std::size_t>(n));
+    for (ssize_t n; (n = ::read(master_.get(), buffer, sizeof buffer)) > 0;) {
+      all.append(buffer, static_cast<std::size_t>(n));
+    }
     return all;
   }
 

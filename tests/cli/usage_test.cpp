@@ -94,6 +94,8 @@ TEST_CASE("what is misspelt on the command line is guessed") {
       {{"train", "tiny.yaml", "--zzz"}, "has no option `--zzz`", "`weft train --help` lists what there is"},
       {{"train", "tiny.yaml", "-seed", "3"}, "has no option `-seed`", "did you mean `--seed`?"},
       {{"check", "tiny.yaml", "more"}, "has no place for `more`", "`weft check --help` lists what there is"},
+      {{"check", "--set", "train.steps=1", "a=2", "tiny.yaml"}, "has no place for `tiny.yaml`", ""},
+      {{"resume", "--set", "train.steps=1", "train.steps=2", "r"}, "has no place for `r`", ""},
       {{"train", "tiny.yaml", "--threads", "x"}, "--threads: Value x not in range", "`weft help train`"},
       {{"train", "tiny.yaml", "--products", "gpu"}, "--products: gpu not in {auto,loops,blas}", "`weft help train`"},
       {{"generate", "r", "--tokens", "many"}, "--tokens", "`weft help generate`"},
@@ -101,7 +103,7 @@ TEST_CASE("what is misspelt on the command line is guessed") {
       {{"ops", "quux"}, "there is no op `quux`; `weft ops` lists them", ""},
       {{"ops", "swish", "--markdown"}, "--markdown is the whole reference", ""},
       {{"help", "trian"}, "there is no help about `trian`; did you mean `train`?", ""},
-      {{"help", "E020"}, "there is no help about `E020`; did you mean `E020", ""},
+      {{"help", "E9203"}, "there is no help about `E9203`; did you mean `E0203`?", ""},
       {{"test"}, "the tests are run by the launcher: ./weft test", ""},
   };
   Desk desk;

@@ -22,8 +22,9 @@ class Bigram final : public Learner {
   std::function<void(i64 call)> before;
   std::function<void(i64 call, dsl::LossSum&, std::vector<Tensor>&)> after;
   mutable i64 calls = 0;
-  /// The same before each computation of a loss without gradients.
+  /// The same around each computation of a loss without gradients.
   std::function<void()> before_loss;
+  std::function<void(dsl::LossSum&)> after_loss;
 
   const std::vector<dsl::Weight>& weights() const override { return weights_; }
   i64 vocab() const override { return vocab_; }
@@ -38,7 +39,9 @@ class Bigram final : public Learner {
   dsl::LossSum loss(Runtime&, const std::vector<Tensor>& weights,
                     const dsl::Batch& batch) const override {
     if (before_loss) before_loss();
-    return compute(weights, batch, nullptr);
+    dsl::LossSum sum = compute(weights, batch, nullptr);
+    if (after_loss) after_loss(sum);
+    return sum;
   }
 
   dsl::LossSum gradients(Runtime&, const std::vector<Tensor>& weights, const dsl::Batch& batch, Key,

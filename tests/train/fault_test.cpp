@@ -131,9 +131,10 @@ TEST_CASE("a checkpoint that loads is there, whatever call fails while the next 
   Practice p;
   const auto weights = p.model.initial_weights(1, DType::f32);
   const auto save = [&](i64 step) {
-    Checkpoint state{{}, weights, weights, weights};
+    Checkpoint state;
     state.progress.step = step;
     state.progress.tokenizer = "{}";
+    state.weights = state.first = state.second = weights;
     save_checkpoint(p.folder / "checkpoints", p.model.weights(), state);
   };
   for (const Fault mode : kModes) {
