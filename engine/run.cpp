@@ -13,6 +13,11 @@ AttributeValue bound(const AttributeValue& value, const Bindings& bindings) {
   return value;
 }
 
+[[noreturn]] void refuse(const Value& value, const Tensor& tensor, const std::string& note) {
+  throw Error(fmt::format("run: the input {} has the shape {}{}, but {} was given", value.name, text(value.dims), note,
+                          text(tensor.shape())));
+}
+
 void make_results(KernelCall& call, const Graph& graph, const std::vector<Shape>& shapes, DType dtype) {
   for (const i32 id : call.node.outputs) {
     if (id < 0) {
@@ -31,9 +36,14 @@ std::vector<Tensor> compute(const Graph& graph, const Node& node, const std::vec
                             DType dtype, const RunSettings& settings) {
   const Op& op = *node.op;
   KernelCall call{runtime, settings, graph, node, op, {}, {}, {}, {}, {}, {}, {}};
-  for (const auto& a : node.attributes) call.attributes.push_back(bound(a, bindings));
   const bool forward = node.phase == Phase::forward;
   const Node& f = forward ? node : graph.node(node.forward_node);
+  call.attributes.reserve(node.attributes.size());
+  call.inputs.reserve(f.inputs.size());
+  call.input_shapes.reserve(f.inputs.size());
+  call.output_shapes.reserve(f.outputs.size());
+  call.results.reserve(node.outputs.size());
+  for (const auto& a : node.attributes) call.attributes.push_back(bound(a, bindings));
   const auto tensor = [&](i32 id) { return id < 0 ? nullptr : &values[static_cast<std::size_t>(id)]; };
   for (const i32 id : f.inputs) call.input_shapes.push_back(id < 0 ? nullptr : &shapes[static_cast<std::size_t>(id)]);
   for (const i32 id : f.outputs) call.output_shapes.push_back(&shapes[static_cast<std::size_t>(id)]);
@@ -94,14 +104,13 @@ Bindings Run::bindings(const Feeds& feeds) const {
     const bool index = tensor.dtype() == DType::i32;
     check(index == (value.kind == Kind::index), "run: the input {} must hold {}", value.name,
           index ? "real numbers" : "indices");
-    check(value.dims.size() == tensor.shape().size(), "run: the input {} has the shape {}, but {} was given",
-          value.name, text(value.dims), text(tensor.shape()));
+    if (value.dims.size() != tensor.shape().size()) refuse(value, tensor, "");
     for (std::size_t d = 0; d < value.dims.size(); ++d) {
       const Dim& dim = value.dims[d];
       const i64 given = tensor.shape()[d];
-      if (!dim.known() && dim.is(dim.text()) && !found.contains(dim.text())) found[dim.text()] = given;
-      check(dim.value(found) == given, "run: the input {} has the shape {} (here {}), but {} was given", value.name,
-            text(value.dims), dim.value(found), text(tensor.shape()));
+      if (!dim.known() && dim.is(dim.text())) found.try_emplace(dim.text(), given);
+      const i64 expected = dim.value(found);
+      if (expected != given) refuse(value, tensor, fmt::format(" (here {})", expected));
     }
   }
   return found;
