@@ -14,7 +14,7 @@ namespace weft {
 [[gnu::always_inline]] inline float exp(float x) {
   // x = n ln 2 + r, |r| <= ln 2 / 2; e^r by a polynomial of degree 6 (Cephes); 2^n in two steps, so that results in
   // the denormal range are right too.
-  const float bounded = x < -104.f ? -104.f : (x > 89.f ? 89.f : x);
+  const float bounded = x > -104.f ? (x < 89.f ? x : 89.f) : -104.f;  // NaN too: it is put back at the end
   const float n = std::rint(bounded * 1.44269504f);
   const float r = (bounded - n * 0.693359375f) + n * 2.12194440e-4f;
   float p = 1.9875691500e-4f;

@@ -91,6 +91,16 @@ Tensor Tensor::reshaped(Shape shape) const {
   return t;
 }
 
+Tensor Tensor::entry(i64 i) const {
+  check(!shape_.empty() && i >= 0 && i < shape_[0], "tensor: there is no entry {} in {}", i, text(shape_));
+  Tensor t;
+  t.shape_.assign(shape_.begin() + 1, shape_.end());
+  t.dtype_ = dtype_;
+  t.size_ = size_ / shape_[0];
+  t.data_ = {data_, data_.get() + static_cast<std::size_t>(i) * t.bytes()};
+  return t;
+}
+
 Tensor Tensor::converted(DType dtype) const {
   if (dtype == dtype_) return *this;
   Tensor t = plain(shape_, dtype);

@@ -54,6 +54,8 @@ class Tensor {
   /// Element `i` as a number, whatever the type.
   double at(i64 i) const;
   Tensor reshaped(Shape shape) const;
+  /// Entry `i` of the first dimension; shares the memory.
+  Tensor entry(i64 i) const;
   Tensor converted(DType dtype) const;
   Tensor copy() const;
 

@@ -1,226 +1,288 @@
 #pragma once
+#include <algorithm>
+#include <cstring>
+#include <map>
+
 #include "engine/kernel.h"
+#include "ops/add.h"
+#include "ops/swish.h"
 
 namespace weft::ops {
 
 struct Scan : General {
-  static constexpr Doc doc{"the sequential loop: runs the graph of one step once a position; the meaning of every recurrence",
-                           "(s_t, y_t) = step(s_{t-1}, x_t, constants)"};
-  static constexpr Along along = Along::streams;
-  static constexpr std::array inputs{Input{"values"}};  // first states, then sequences with time in front, then constants
+  static constexpr Doc doc{
+      "runs the graph of one step for each position in turn: the meaning of every recurrence",
+      "(s_t, r_t) = step(s_t-1, x_t, c) for t = 1 .. T; gives s_T and all r_t",
+      "states kept per chunk, computed again in backward: Griewank 1992, Chen et al. 2016, arXiv:1604.06174"};
+  static constexpr Along along = Along::streams;  // its states are its first inputs and its first outputs
+  static constexpr std::array inputs{Input{"x"}};  // initial states, then sequences [T, ...], then constants
   static constexpr bool variadic = true;
-  static std::vector<std::string> outputs() { return {"states and reads"}; }
+  static constexpr std::size_t saved = 1;  // the states before each chunk, side by side: [chunks, all their elements]
   struct Attrs {
     std::shared_ptr<const Graph> step;
-    i64 states = 0, sequences = 0, chunk = 0;
+    i64 states = 1, sequences = 1, chunk = 0;
   };
   static auto attributes() {
     return std::tuple{
-        attribute("step", &Attrs::step, "takes states, a slice of each sequence, constants; gives the next states, then reads"),
-        attribute("states", &Attrs::states, "how many inputs are states"),
-        attribute("sequences", &Attrs::sequences, "how many inputs after them are sequences"),
-        attribute("chunk", &Attrs::chunk, "positions between two states that are kept for the backward; 0: their root")};
+        attribute("step", &Attrs::step, "takes states, one entry of each sequence, constants; gives states, reads"),
+        attribute("states", &Attrs::states, "how many of the inputs are initial states"),
+        attribute("sequences", &Attrs::sequences, "how many of the inputs are sequences, with time first"),
+        attribute("chunk", &Attrs::chunk, "steps from one kept state to the next; 0: 16")};
   }
 
+  // states [...], sequences [T, ...], constants [...] -> final states [...], reads [T, ...]
   static std::vector<Dims> infer(const Attrs& a, const InputDims& in) {
-    in.require(a.step != nullptr, "it needs the graph of a step");
-    in.require(in.size() == a.step->inputs.size(),
-               fmt::format("the step takes {} values, and {} are given", a.step->inputs.size(), in.size()));
-    in.require(a.sequences > 0 && a.states + a.sequences <= static_cast<i64>(in.size()),
-               "at least one sequence says how long it is");
-    const Dim& T = in.at(static_cast<std::size_t>(a.states), 0);
+    const Graph& step = step_of(a, in);
+    in.require(a.chunk >= 0, fmt::format("a chunk has at least one step, not {}", a.chunk));
+    const Dim& length = in.at(first(a), 0);
+    Sizes sizes;
     for (std::size_t i = 0; i < in.size(); ++i) {
-      Dims inside = a.step->inputs[i].dims();
-      const bool sequence = static_cast<i64>(i) >= a.states && static_cast<i64>(i) < a.states + a.sequences;
-      if (sequence) inside.insert(inside.begin(), T);
-      in.require(same_size(in[i], inside), fmt::format("value {} is {}, not {}", i, text(in[i]), text(inside)));
+      const bool sequence = is_sequence(a, i);
+      const Dims given(in[i].begin() + sequence, in[i].end()), &own = step.inputs[i].dims();
+      in.require(sizes.match(own, given) && (!sequence || same_size(in[i][0], length)),
+                 fmt::format("the input {} must be [{}{} (it is {})", step.value(step.inputs[i].id()).name,
+                             sequence ? length.text() + (own.empty() ? "" : ", ") : "", text(own).substr(1),
+                             text(in[i])));
     }
     std::vector<Dims> out;
-    for (std::size_t r = 0; r < a.step->results.size(); ++r) {
-      Dims d = a.step->results[r].dims();
-      if (static_cast<i64>(r) >= a.states) d.insert(d.begin(), T);
-      else in.require(same_size(d, in[r]), fmt::format("state {} is {} and becomes {}", r, text(in[r]), text(d)));
-      out.push_back(std::move(d));
+    Dim kept = 0;
+    for (std::size_t r = 0; r < step.results.size(); ++r) {
+      Dims dims = sizes.of(step.results[r].dims());
+      if (r < first(a)) {
+        in.require(same_size(dims, in[r]) && dims.size() == in[r].size(),
+                   fmt::format("a step turns the state {} into {}", text(in[r]), text(dims)));
+        Dim elements = 1;
+        for (const Dim& d : in[r]) elements = elements * d;
+        kept = kept + elements;
+      } else {
+        dims.insert(dims.begin(), length);
+      }
+      out.push_back(std::move(dims));
     }
+    out.push_back({Dim::chunks(length, chunk_of(a)), kept});
     return out;
   }
 
-  // The values of a call by their part, and slices of sequences without a copy of more than one position.
-  template <class T> struct Loop {
-    const Attrs& attrs;
-    Kernel<T>& k;
-    i64 states, sequences, length;
-    explicit Loop(const Attrs& a, Kernel<T>& kernel)
-        : attrs(a), k(kernel), states(a.states), sequences(a.sequences),
-          length(kernel.shape(static_cast<std::size_t>(a.states))[0]) {}
+  template <class T> static void forward(const Attrs& a, Kernel<T>& k) {
+    Steps<T> steps(a, k);
+    Run run(*a.step, a.step->results);
+    const std::size_t states = first(a);
+    std::vector<Tensor> state = steps.initial();
+    T* kept = k.save(0).data();
+    for (i64 t = 0; t < steps.length; ++t) {
+      if (t % chunk_of(a) == 0) kept = steps.keep(state, kept);
+      std::vector<Tensor> made = steps(run, t, state);
+      for (std::size_t r = states; r < made.size(); ++r) write_entry(k.result(r).data(), t, made[r]);
+      std::move(made.begin(), made.begin() + static_cast<std::ptrdiff_t>(states), state.begin());
+    }
+    for (std::size_t s = 0; s < states; ++s) k.call().results[s] = state[s];
+  }
 
-    Tensor slice(const Tensor& whole, i64 t) const {
-      const Shape inside(whole.shape().begin() + 1, whole.shape().end());
-      Tensor one = k.scratch(inside);
-      const auto to = one.template mutable_values<T>();
-      std::copy_n(whole.template values<T>().data() + t * std::ssize(to), to.size(), to.data());
-      return one;
+  // ds_t-1, dx_t and the share of dc at time t are the step's own gradients for the cotangents ds_t and dr_t.
+  template <class T> static void backward(const Attrs& a, Kernel<T>& k) {
+    check(a.step->gradients.size() == a.step->inputs.size(), "scan: its step was not differentiated");
+    Steps<T> steps(a, k);
+    const Graph& step = *a.step;
+    const std::size_t states = first(a);
+    std::vector<Var> next(step.results.begin(), step.results.begin() + static_cast<std::ptrdiff_t>(states));
+    Run forward_run(step, std::move(next));
+    std::vector<std::size_t> flows;  // the inputs whose gradients are computed
+    std::vector<Var> gradients;
+    for (std::size_t i = 0; i < step.inputs.size(); ++i) {
+      if (k.wants(i)) std::fill(k.gradient(i).begin(), k.gradient(i).end(), T(0));
+      if (!step.gradients[i] || !(k.wants(i) || i < states)) continue;
+      flows.push_back(i);
+      gradients.push_back(step.gradients[i]);
     }
-    void put(const Tensor& one, T* whole, i64 t) const {
-      const auto from = one.template values<T>();
-      std::copy(from.begin(), from.end(), whole + t * std::ssize(from));
-    }
-    Run::Feeds feeds(const std::vector<Tensor>& state, i64 t) const {
-      Run::Feeds f;
-      const auto& in = attrs.step->inputs;
-      for (std::size_t i = 0; i < in.size(); ++i) {
-        const Tensor* given = k.call().inputs[i];
-        const i64 at = static_cast<i64>(i);
-        f.emplace_back(in[i], at < states ? state[i] : at < states + sequences ? slice(*given, t) : *given);
+    Run backward_run(step, std::move(gradients));
+
+    const i64 chunk = chunk_of(a);
+    std::vector<Tensor> cotangents = steps.final_cotangents();
+    for (i64 begin = (steps.length - 1) / chunk * chunk; begin >= 0 && steps.length > 0; begin -= chunk) {
+      const i64 end = std::min(steps.length, begin + chunk);
+      std::vector<std::vector<Tensor>> before{steps.kept(begin / chunk)};  // the states before each step of the chunk
+      for (i64 t = begin; t + 1 < end; ++t) before.push_back(steps(forward_run, t, before.back()));
+      for (i64 t = end - 1; t >= begin; --t) {
+        const auto made = steps(backward_run, t, before[static_cast<std::size_t>(t - begin)], &cotangents);
+        for (std::size_t s = 0; s < states; ++s) cotangents[s] = steps.zeros[s];
+        for (std::size_t f = 0; f < flows.size(); ++f) {
+          const std::size_t i = flows[f];
+          if (i < states) cotangents[i] = made[f];
+          else if (is_sequence(a, i)) write_entry(k.gradient(i).data(), t, made[f]);
+          else add(k, k.gradient(i), made[f]);
+        }
       }
-      return f;
     }
-    // Random numbers of a step depend on its position alone, so that every cut draws the same.
-    RunSettings settings(i64 t) const {
-      RunSettings s = k.settings();
-      s.key = k.key().fold(static_cast<u64>(k.offset(0) + t));
-      return s;
+    for (std::size_t s = 0; s < states; ++s) {
+      if (k.wants(s)) add(k, k.gradient(s), cotangents[s]);
     }
-    std::vector<Tensor> start() const {
-      std::vector<Tensor> s;
-      for (i64 i = 0; i < states; ++i) s.push_back(*k.call().inputs[static_cast<std::size_t>(i)]);
-      return s;
+  }
+
+  static std::vector<Sample> samples() {
+    const AttributeValue one = smoother(false), two = smoother(true), none = map();
+    return {{{{2, 3}, {5, 2, 3}, {3}}, {{"step", one}}},
+            {{{2, 3}, {2, 3}, {7, 2, 3}, {7, 3}, {3}},
+             {{"step", two}, {"states", i64{2}}, {"sequences", i64{2}}, {"chunk", i64{3}}}},
+            {{{0, 3}, {4, 0, 3}, {3}}, {{"step", one}}},
+            {{{2, 3}, {0, 2, 3}, {3}}, {{"step", one}, {"chunk", i64{2}}}},
+            {{{6, 3}}, {{"step", none}, {"states", i64{0}}}}};
+  }
+  static std::vector<ErrorSample> error_samples() {
+    const AttributeValue one = smoother(false);
+    return {{{{{2, 3}, {5, 2, 3}}, {{"step", one}}}, "the step takes 3 inputs, not 2"},
+            {{{{2, 3}, {5, 2, 4}, {3}}, {{"step", one}}}, "the input x must be [5, B, 3] (it is [5, 2, 4])"},
+            {{{{2, 3}, {5, 2, 3}, {3}}, {{"step", one}, {"sequences", i64{0}}}}, "it needs a sequence"},
+            {{{{2, 3}, {5, 2, 3}, {3}}, {{"step", one}, {"chunk", i64{-1}}}}, "a chunk has at least one step, not -1"},
+            {{{{2, 3}, {5, 2, 3}, {3}}}, "it needs a step"}};
+  }
+
+ private:
+  static std::size_t first(const Attrs& a) { return static_cast<std::size_t>(a.states); }
+  static bool is_sequence(const Attrs& a, std::size_t i) {
+    return i >= first(a) && i < static_cast<std::size_t>(a.states + a.sequences);
+  }
+  // Memory is T/c states and c steps' worth of states: least near sqrt(T), and flat around it.
+  static i64 chunk_of(const Attrs& a) { return a.chunk ? a.chunk : 16; }
+
+  static const Graph& step_of(const Attrs& a, const InputDims& in) {
+    in.require(a.step != nullptr, "it needs a step");
+    in.require(a.states >= 0 && a.sequences > 0, "it needs a sequence, and no negative number of states");
+    const std::size_t takes = a.step->inputs.size(), gives = a.step->results.size();
+    in.require(in.size() == takes, fmt::format("the step takes {} inputs, not {}", takes, in.size()));
+    in.require(takes >= first(a) + static_cast<std::size_t>(a.sequences) && gives >= std::max<std::size_t>(1, first(a)),
+               fmt::format("the step takes {} inputs and gives {} results: too few for {} states and {} sequences",
+                           takes, gives, a.states, a.sequences));
+    return *a.step;
+  }
+
+  // What the symbols of the step (its batch) are in this call: numbers, or the same symbols.
+  struct Sizes {
+    Bindings numbers;
+    bool match(const Dims& own, const Dims& given) {
+      if (own.size() != given.size()) return false;
+      for (std::size_t d = 0; d < own.size(); ++d) {
+        const bool symbol = !own[d].known() && own[d].is(own[d].text());
+        if (symbol && given[d].known()) numbers.try_emplace(own[d].text(), given[d].value());
+      }
+      return same_size(of(own), given);
+    }
+    Dims of(Dims dims) const {
+      for (Dim& d : dims) {
+        if (!d.known() && !numbers.empty()) d = d.value(numbers);
+      }
+      return dims;
     }
   };
 
-  template <class T> static void forward(const Attrs& attrs, Kernel<T>& k) {
-    const Loop<T> loop(attrs, k);
-    Run step(*attrs.step, attrs.step->results);
-    auto state = loop.start();
-    const std::size_t n = static_cast<std::size_t>(loop.states);
-    std::vector<T*> reads;
-    for (std::size_t r = n; r < attrs.step->results.size(); ++r) reads.push_back(k.result(r).data());
-    for (i64 t = 0; t < loop.length; ++t) {
-      auto results = step(k.runtime(), dtype_of<T>(), loop.feeds(state, t), loop.settings(t));
-      for (std::size_t r = 0; r < reads.size(); ++r) loop.put(results[n + r], reads[r], t);
-      results.resize(n);
-      state = std::move(results);
-    }
-    for (std::size_t i = 0; i < n; ++i) k.share(i, state[i]);
+  template <class T> static void write_entry(T* to, i64 t, const Tensor& entry) {
+    std::copy_n(entry.values<T>().data(), entry.size(), to + t * entry.size());
+  }
+  template <class T> static void add(const Kernel<T>& k, std::span<T> sum, const Tensor& term) {
+    const T* x = term.values<T>().data();
+    T* y = sum.data();
+    k.each(std::ssize(sum), [=](i64 i) { y[i] += x[i]; });
   }
 
-  // From the last chunk to the first: the states of a chunk are computed again from the one before it, then its
-  // steps are gone back through, each by the gradient nodes of the step's own graph.
-  template <class T> static void backward(const Attrs& attrs, Kernel<T>& k) {
-    const Loop<T> loop(attrs, k);
-    const Graph& g = *attrs.step;
-    check(g.gradients.size() == g.inputs.size(), "scan: the step was not differentiated");
-    const std::size_t n = static_cast<std::size_t>(loop.states);
-    Run forth(g, std::vector<Var>(g.results.begin(), g.results.begin() + attrs.states));
-    std::vector<Var> wanted;
-    for (const Var& v : g.gradients) {
-      if (v) wanted.push_back(v);
-    }
-    Run back(g, wanted);
+  // One call's inputs, by position in time.
+  template <class T> struct Steps {
+    const Attrs& a;
+    Kernel<T>& k;
+    KernelCall& call;
+    i64 length;
+    std::vector<Tensor> zeros;  // a cotangent for each result: of a state, of one entry of a read
+    RunSettings settings;
 
-    const i64 chunk = attrs.chunk > 0 ? attrs.chunk : std::max<i64>(1, std::llround(std::sqrt(static_cast<double>(loop.length))));
-    std::vector<std::vector<Tensor>> kept = {loop.start()};  // the states before every chunk
-    const auto next = [&](const std::vector<Tensor>& s, i64 t) {
-      return forth(k.runtime(), dtype_of<T>(), loop.feeds(s, t), loop.settings(t));
+    Steps(const Attrs& attrs, Kernel<T>& kernel)
+        : a(attrs), k(kernel), call(kernel.call()), length(kernel.shape(first(attrs))[0]), settings(k.settings()) {
+      settings.key = k.key();
+      for (std::size_t r = 0; r < a.step->results.size(); ++r) {
+        Shape shape = k.output_shape(r);
+        if (r >= first(a)) shape.erase(shape.begin());
+        zeros.push_back(Tensor::zeros(std::move(shape), dtype_of<T>()));
+      }
+    }
+    std::vector<Tensor> initial() const {
+      std::vector<Tensor> states;
+      for (std::size_t s = 0; s < first(a); ++s) states.push_back(*call.inputs[s]);
+      return states;
+    }
+    std::vector<Tensor> final_cotangents() const {
+      std::vector<Tensor> states;
+      for (std::size_t s = 0; s < first(a); ++s) states.push_back(k.has_cotangent(s) ? *call.cotangents[s] : zeros[s]);
+      return states;
+    }
+    T* keep(const std::vector<Tensor>& state, T* to) const {
+      for (const Tensor& s : state) to = std::copy_n(s.template values<T>().data(), s.size(), to);
+      return to;
+    }
+    std::vector<Tensor> kept(i64 chunk) const {
+      const T* from = k.saved(0).data() + chunk * call.output_shapes.back()->back();
+      std::vector<Tensor> states;
+      for (std::size_t s = 0; s < first(a); ++s) {
+        states.push_back(k.scratch(k.shape(s)));
+        std::copy_n(from, states.back().size(), states.back().template mutable_values<T>().data());
+        from += states.back().size();
+      }
+      return states;
+    }
+    // Random ops of the step count by row and absolute time, so that every cut draws the same numbers.
+    std::vector<Tensor> operator()(Run& run, i64 t, const std::vector<Tensor>& state,
+                                   const std::vector<Tensor>* cotangents = nullptr) {
+      settings.offsets = k.settings().offsets;
+      if (settings.offsets.empty()) settings.offsets = {0};
+      for (i64& offset : settings.offsets) offset += t;
+      const Graph& step = *a.step;
+      Run::Feeds feeds;
+      for (std::size_t i = 0; i < step.inputs.size(); ++i) {
+        const bool sequence = is_sequence(a, i);
+        feeds.emplace_back(step.inputs[i], i < state.size() ? state[i] : sequence ? call.inputs[i]->entry(t)
+                                                                                  : *call.inputs[i]);
+      }
+      for (std::size_t r = 0; cotangents && r < step.cotangents.size(); ++r) {
+        const bool read = r >= first(a);
+        feeds.emplace_back(step.cotangents[r], !read                ? (*cotangents)[r]
+                                               : k.has_cotangent(r) ? call.cotangents[r]->entry(t)
+                                                                    : zeros[r]);
+      }
+      return run(k.runtime(), dtype_of<T>(), feeds, settings);
+    }
+  };
+
+  // s' = swish(s + x + c), read swish(s' + x); with `two`, a second state that adds up the first and a second sequence.
+  static std::shared_ptr<const Graph> smoother(bool two) {
+    const auto graph = std::make_shared<Graph>();
+    const Dim batch = Dim::symbol("B");
+    const auto in = [&](const char* name, Dims dims) {
+      graph->inputs.push_back(graph->input(name, std::move(dims), Kind::real, true));
+      return graph->inputs.back();
     };
-    for (i64 t = 0; t + chunk < loop.length; t += chunk) {
-      auto s = kept.back();
-      for (i64 u = t; u < t + chunk; ++u) s = next(s, u);
-      kept.push_back(std::move(s));
-    }
-    std::vector<Tensor> dstate;
-    for (std::size_t i = 0; i < n; ++i) {
-      dstate.push_back(k.has_cotangent(i) ? *k.call().cotangents[i] : zeros_of(k, k.output_shape(i)));
-    }
-    for (std::size_t i = n; i < k.input_count(); ++i) {
-      if (k.wants(i)) std::ranges::fill(k.gradient(i), T(0));
-    }
-    for (std::size_t c = kept.size(); c-- > 0 && loop.length > 0;) {
-      const i64 begin = static_cast<i64>(c) * chunk, end = std::min(loop.length, begin + chunk);
-      std::vector<std::vector<Tensor>> states = {std::move(kept[c])};
-      for (i64 t = begin; t + 1 < end; ++t) states.push_back(next(states.back(), t));
-      for (i64 t = end - 1; t >= begin; --t) {
-        step_back(loop, back, states[static_cast<std::size_t>(t - begin)], t, dstate);
-      }
-    }
-    for (std::size_t i = 0; i < n; ++i) {
-      if (k.wants(i)) k.share(i, dstate[i]);
-    }
+    const Var s = in("s", {batch, 3}), z = two ? in("z", {batch, 3}) : Var(), x = in("x", {batch, 3});
+    const Var u = two ? in("u", {3}) : Var(), c = in("c", {3});
+    const Var next = swish(weft::ops::add(weft::ops::add(s, x), c));
+    graph->results = {next};
+    if (two) graph->results.push_back(weft::ops::add(weft::ops::add(z, next), u));
+    graph->results.push_back(swish(weft::ops::add(graph->results.back(), x)));
+    graph->differentiate();
+    return graph;
   }
-
-  template <class T>
-  static void step_back(const Loop<T>& loop, Run& back, const std::vector<Tensor>& state, i64 t, std::vector<Tensor>& dstate) {
-    Kernel<T>& k = loop.k;
-    const Graph& g = *loop.attrs.step;
-    const std::size_t n = static_cast<std::size_t>(loop.states);
-    auto feeds = loop.feeds(state, t);
-    for (std::size_t r = 0; r < g.results.size(); ++r) {
-      const bool read = r >= n;
-      const Shape inside = read ? Shape(k.output_shape(r).begin() + 1, k.output_shape(r).end()) : Shape();
-      feeds.emplace_back(g.cotangents[r], !read                ? dstate[r]
-                                          : k.has_cotangent(r) ? loop.slice(*k.call().cotangents[r], t)
-                                                               : zeros_of(k, inside));
-    }
-    const auto gradients = back(k.runtime(), dtype_of<T>(), feeds, loop.settings(t));
-    std::size_t at = 0;
-    for (std::size_t i = 0; i < g.inputs.size(); ++i) {
-      const Tensor d = g.gradients[i] ? gradients[at++] : Tensor();
-      if (i < n) {
-        dstate[i] = d ? d : zeros_of(k, k.shape(i));
-      } else if (d && k.wants(i)) {
-        const auto from = d.template values<T>();
-        const bool sequence = i < n + static_cast<std::size_t>(loop.sequences);
-        T* to = k.gradient(i).data() + (sequence ? t * std::ssize(from) : 0);
-        for (std::size_t e = 0; e < from.size(); ++e) to[e] += from[e];
-      }
-    }
-  }
-  template <class T> static Tensor zeros_of(const Kernel<T>& k, const Shape& shape) {
-    Tensor z = k.scratch(shape);
-    std::ranges::fill(z.template mutable_values<T>(), T(0));
-    return z;
-  }
-
-  static double flops(const Attrs& attrs, const std::vector<Shape>& inputs, const std::vector<Shape>&) {
-    Run step(*attrs.step, attrs.step->results);
-    Bindings bindings;
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
-      const bool sequence = static_cast<i64>(i) >= attrs.states && static_cast<i64>(i) < attrs.states + attrs.sequences;
-      const Dims& dims = attrs.step->inputs[i].dims();
-      for (std::size_t d = 0; d < dims.size(); ++d) {
-        if (!dims[d].known()) bindings.emplace(dims[d].text(), inputs[i][d + (sequence ? 1 : 0)]);
-      }
-    }
-    return static_cast<double>(inputs[static_cast<std::size_t>(attrs.states)][0]) * step.flops(bindings);
-  }
-
-  // s' = swish(s + x) + c, read y = s' + x: a step that needs its states again in the backward.
-  static std::shared_ptr<const Graph> sample_step();
-  static std::vector<Sample> samples() {
-    const auto with = [](i64 chunk) {
-      return std::vector<std::pair<std::string, AttributeValue>>{{"step", sample_step()}, {"states", i64{2}}, {"sequences", i64{1}}, {"chunk", chunk}};
-    };
-    const Shape s = {2, 3};
-    return {{{s, {3}, {5, 2, 3}, {3}}, with(0)}, {{s, {3}, {4, 2, 3}, {3}}, with(3)}};
-  }
-  static std::vector<ErrorSample> error_samples() {
-    return {{{{{2, 3}, {3}, {5, 2, 3}}, {{"step", sample_step()}, {"states", i64{2}}, {"sequences", i64{1}}}}, "the step takes 4 values"},
-            {{{{2, 3}, {3}, {5, 2, 4}, {3}}, {{"step", sample_step()}, {"states", i64{2}}, {"sequences", i64{1}}}}, "value 2 is [5, 2, 4]"}};
+  static std::shared_ptr<const Graph> map() {
+    const auto graph = std::make_shared<Graph>();
+    graph->inputs = {graph->input("x", {3}, Kind::real, true)};
+    graph->results = {swish(graph->inputs[0])};
+    graph->differentiate();
+    return graph;
   }
 };
 
-}  // namespace weft::ops
-
-#include "ops/add.h"
-#include "ops/swish.h"
-
-inline std::shared_ptr<const weft::Graph> weft::ops::Scan::sample_step() {
-  auto g = std::make_shared<Graph>();
-  const Var s = g->input("s", {2, 3}, Kind::real, true), m = g->input("m", {3}, Kind::real, true);
-  const Var x = g->input("x", {2, 3}, Kind::real, true), c = g->input("c", {3}, Kind::real, true);
-  const Var next = add(swish(add(s, x)), c), memory = add(swish(m), c);
-  g->inputs = {s, m, x, c};
-  g->results = {next, memory, add(next, x)};
-  g->differentiate();
-  return g;
+/// Initial states, sequences [T, ...] and constants through `step`, whose maker called `differentiate()`: the final
+/// states, then the reads [T, ...].
+inline std::vector<Var> scan(const std::vector<Var>& states, const std::vector<Var>& sequences,
+                             const std::vector<Var>& constants, std::shared_ptr<const Graph> step, i64 chunk = 0) {
+  std::vector<Var> inputs = states;
+  inputs.insert(inputs.end(), sequences.begin(), sequences.end());
+  inputs.insert(inputs.end(), constants.begin(), constants.end());
+  return apply_all<Scan>(std::move(inputs),
+                         {std::move(step), std::ssize(states), std::ssize(sequences), chunk});
 }
+
+}  // namespace weft::ops

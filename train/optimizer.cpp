@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace weft::train {
 namespace {
@@ -46,16 +47,23 @@ struct Update {
   double keep;    // 1 - lr * weight_decay, or 1
 };
 
+// A number of a wild recipe beyond the range of f32 is infinite there, and the run is stopped for it; a plain cast would
+// leave it undefined.
+template <class T> T narrowed(double x) {
+  constexpr T infinity = std::numeric_limits<T>::infinity();
+  if (std::abs(x) > static_cast<double>(std::numeric_limits<T>::max())) return x > 0 ? infinity : -infinity;
+  return static_cast<T>(x);
+}
+
 // m = b1 m + (1 - b1) g,  v = b2 v + (1 - b2) g^2,  w' = w (1 - lr wd) - lr m^ / (sqrt(v^) + eps)
 // with m^ = m / (1 - b1^t) and v^ = v / (1 - b2^t).
 template <class T> void update(const Update& u, i64 begin, i64 end, const T* gradient,
                                const T* weight, T* m, T* v, T* to) {
-  const T scale = static_cast<T>(u.scale), b1 = static_cast<T>(u.beta1),
+  const T scale = narrowed<T>(u.scale), b1 = static_cast<T>(u.beta1),
           b2 = static_cast<T>(u.beta2);
   const T c1 = static_cast<T>(1 - u.beta1), c2 = static_cast<T>(1 - u.beta2),
           eps = static_cast<T>(u.eps);
-  const T rate = static_cast<T>(u.rate), second = static_cast<T>(u.second),
-          keep = static_cast<T>(u.keep);
+  const T rate = narrowed<T>(u.rate), second = narrowed<T>(u.second), keep = narrowed<T>(u.keep);
   for (i64 i = begin; i < end; ++i) {
     const T g = gradient[i] * scale;
     m[i] = b1 * m[i] + c1 * g;
