@@ -37,14 +37,6 @@ template <class T> std::vector<T> results(Isa isa, bool as_block) {
   return y;
 }
 
-template <class T> double largest_difference(const std::vector<T>& a, const std::vector<T>& b) {
-  double worst = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    worst = std::max(worst, std::abs(double(a[i]) - double(b[i])) / std::max(1.0, std::abs(double(b[i]))));
-  }
-  return worst;
-}
-
 }  // namespace
 
 TEST_CASE("every instruction set gives the same bits") {
@@ -54,14 +46,13 @@ TEST_CASE("every instruction set gives the same bits") {
     for (const bool as_block : {false, true}) {
       CHECK(results<float>(isa, as_block) == results<float>(Isa::baseline, false));
       CHECK(results<double>(isa, as_block) == results<double>(Isa::baseline, false));
-      CHECK(largest_difference(results<float>(isa, as_block), results<float>(Isa::baseline, false)) < 1e-6);
     }
   }
 }
 
 TEST_CASE("a loop visits each index of its range once") {
   for (const Isa isa : available()) {
-    for (const auto [begin, end] : {std::pair<i64, i64>{0, 0}, {3, 4}, {5, 70}, {9, 9}, {7, 3}}) {
+    for (const auto& [begin, end] : {std::pair<i64, i64>{0, 0}, {3, 4}, {5, 70}, {9, 9}, {7, 3}}) {
       std::vector<int> visits(80);
       int* v = visits.data();
       loop(isa, begin, end, [=](i64 i) { ++v[i]; });

@@ -33,9 +33,9 @@ double tanh64(double x) { return std::tanh(x); }
 
 }  // namespace
 
-TEST_CASE("exp in f32 has a relative error of at most 9e-8 wherever its result is normal") {
-  CHECK(worst_error(1e-30f, 88.72f, exp32, exp64) < 9e-8);
-  CHECK(worst_error(-1e-30f, -87.33f, exp32, exp64) < 9e-8);
+TEST_CASE("exp in f32 has a relative error of at most 8.1e-8 wherever its result is normal") {
+  CHECK(worst_error(1e-30f, 88.72f, exp32, exp64) < 8.1e-8);
+  CHECK(worst_error(-1e-30f, -87.33f, exp32, exp64) < 8.1e-8);
 }
 
 TEST_CASE("exp is exact at 0, right in the denormal range, and ends in 0 and infinity") {
@@ -54,9 +54,9 @@ TEST_CASE("exp is exact at 0, right in the denormal range, and ends in 0 and inf
   CHECK(weft::exp(1e-42f) == 1);
 }
 
-TEST_CASE("sigmoid in f32 has a relative error of at most 2.5e-7 and neither overflows nor loses NaN") {
-  CHECK(worst_error(1e-30f, 100.f, sigmoid32, sigmoid64) < 2.5e-7);
-  CHECK(worst_error(-1e-30f, -87.f, sigmoid32, sigmoid64) < 2.5e-7);
+TEST_CASE("sigmoid in f32 has a relative error of at most 1.8e-7 and neither overflows nor loses NaN") {
+  CHECK(worst_error(1e-30f, 100.f, sigmoid32, sigmoid64) < 1.8e-7);
+  CHECK(worst_error(-1e-30f, -87.f, sigmoid32, sigmoid64) < 1.8e-7);
   CHECK(weft::sigmoid(0.f) == 0.5f);
   CHECK(weft::sigmoid(kInf) == 1);
   CHECK(weft::sigmoid(-kInf) == 0);
@@ -67,10 +67,10 @@ TEST_CASE("sigmoid in f32 has a relative error of at most 2.5e-7 and neither ove
   CHECK(weft::sigmoid(1000.0) == 1);
 }
 
-TEST_CASE("tanh in f32 has a relative error of at most 2.5e-7, also near 0 and at its seam") {
-  CHECK(worst_error(1e-30f, 20.f, tanh32, tanh64) < 2.5e-7);
-  CHECK(worst_error(-1e-30f, -20.f, tanh32, tanh64) < 2.5e-7);
-  CHECK(worst_error(0.6249f, 0.6251f, tanh32, tanh64) < 2.5e-7);
+TEST_CASE("tanh in f32 has a relative error of at most 1.5e-7, also near 0 and at its seam") {
+  CHECK(worst_error(1e-30f, 20.f, tanh32, tanh64) < 1.5e-7);
+  CHECK(worst_error(-1e-30f, -20.f, tanh32, tanh64) < 1.5e-7);
+  CHECK(worst_error(0.6249f, 0.6251f, tanh32, tanh64) < 1.5e-7);
   CHECK(weft::tanh(0.f) == 0);
   CHECK(weft::tanh(kInf) == 1);
   CHECK(weft::tanh(-kInf) == -1);
