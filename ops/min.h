@@ -9,7 +9,10 @@ struct Min : Reduce {
 
   template <class T> static T fold(const Attrs&, const T* x, i64 n, i64 stride) {
     T best = n > 0 ? x[0] : T(0);
-    for (i64 i = 1; i < n; ++i) best = x[i * stride] < best ? x[i * stride] : best;
+    for (i64 i = 1; i < n; ++i) {
+      const T v = x[i * stride];
+      best = v < best || v != v ? v : best;  // NaN wins
+    }
     return best;
   }
   // all elements that are equal to it take the whole gradient
