@@ -1,13 +1,14 @@
-// Forward and backward of `linrec`, by class, form and chunk. All candidates take turns, so that a machine that is busy
-// with something else is unfair to none; the median of the turns is shown, and its ratio to the best of the class.
+// Forward and backward of `linrec`, by class, form and chunk: the median of the processor time of all threads, and its
+// ratio to the best of the class. All candidates take turns, and waiting does not count, so that a machine that is busy
+// with something else is unfair to none.
 //
 //     cmake --build build --target linrec_bench && build/bench/linrec_bench [turns]
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdlib>
+#include <ctime>
 
 #include "engine/tape.h"
 #include "ops/linrec.h"
@@ -43,8 +44,7 @@ std::vector<Tensor> inputs_of(const Size& s, const std::string& kind) {
 }
 
 void turn(const Runtime& runtime, const std::vector<Tensor>& in, const std::string& kind, Candidate& c) {
-  using Clock = std::chrono::steady_clock;
-  const auto ms = [](Clock::duration d) { return std::chrono::duration<double, std::milli>(d).count(); };
+  const auto now = [] { return 1e3 * static_cast<double>(std::clock()) / CLOCKS_PER_SEC; };
   Tape tape(runtime, DType::f32);
   std::vector<Var> x, wanted;
   for (std::size_t i = 0; i < in.size(); ++i) {
@@ -52,13 +52,13 @@ void turn(const Runtime& runtime, const std::vector<Tensor>& in, const std::stri
     x.push_back(!in[i] ? Var() : fixed ? tape.constant(in[i]) : tape.leaf(in[i]));
     if (in[i] && !fixed) wanted.push_back(x.back());
   }
-  const auto start = Clock::now();
+  const double start = now();
   const Var y = ops::linrec(x[0], x[1], x[2], {.decay = x[3], .beta = x[4], .form = c.form, .chunk = c.chunk})[0];
-  c.forward.push_back(ms(Clock::now() - start));
+  c.forward.push_back(now() - start);
   const Tensor dy = Tensor::full(tape.value(y).shape(), 1, DType::f32);
-  const auto before = Clock::now();
+  const double before = now();
   tape.gradient(y, wanted, dy);
-  c.both.push_back(c.forward.back() + ms(Clock::now() - before));
+  c.both.push_back(c.forward.back() + now() - before);
 }
 
 double median(std::vector<double> x) {
@@ -71,7 +71,7 @@ double median(std::vector<double> x) {
 int main(int argc, char** argv) {
   const int turns = argc > 1 ? std::atoi(argv[1]) : 15;
   const Runtime runtime;
-  fmt::print("{}; median of {} turns, ms\n", runtime.describe(), turns);
+  fmt::print("{}; median of {} turns, ms of processor time\n", runtime.describe(), turns);
   for (const Size s : {Size{8, 4, 256, 32, 32}, Size{8, 4, 256, 64, 128}}) {
     fmt::print("\nB {} H {} T {} K {} V {}\n", s.B, s.H, s.T, s.K, s.V);
     for (const std::string kind : {"sum", "constant decay", "scalar decay", "channel decay", "delta", "gated delta"}) {
