@@ -1,4 +1,5 @@
-// Scalar functions that the compiler can vectorise: no branches, no calls. Relative errors in f32: exp 7e-8.
+// Scalar functions that the compiler can vectorise: no branches, no calls. Relative errors in f32: exp 8.1e-8, sigmoid
+// 1.8e-7, tanh 1.5e-7.
 //
 // libm's exp costs 2.8 ns an element and cannot be vectorised without -ffast-math, which would take NaN and infinity
 // away; this one costs 0.24 ns with AVX-512.

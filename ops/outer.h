@@ -19,9 +19,9 @@ struct Outer : General {
   template <class T, class F> static void each(Kernel<T>& k, const F& body) {
     const Shape& y = k.output_shape();
     const Shape lead(y.begin(), y.end() - 2);
-    const LeadOffsets a(k.shape(0), 1, lead), b(k.shape(1), 1, lead);
+    const Leads a(k.shape(0), 1, lead), b(k.shape(1), 1, lead);
     const i64 size = y[y.size() - 2] * y.back();
-    for (i64 r = 0; r < element_count(lead); ++r) body(r * size, a(r), b(r));
+    for (i64 r = 0; r < element_count(lead); ++r) body(r * size, a.offset(r), b.offset(r));
   }
   template <class T> static void forward(const Attrs&, Kernel<T>& k) {
     const i64 n = k.shape(0).back(), m = k.shape(1).back();

@@ -34,7 +34,7 @@ struct Rotate : General {
     const Kernel<T>& k;
     i64 sign, steps, half, rows = 1, row_size = 1;
     Shape lead, own;  // leading dimensions of x, and those of theta and scale together
-    LeadOffsets own_line;
+    Leads own_line;
     Tensor memory;
     T *cosine, *sine;  // [rows, own, T, D / 2]
 
@@ -62,20 +62,20 @@ struct Rotate : General {
       return bind(all, {});
     }
     i64 row(i64 line) const { return rows == 1 ? 0 : line / row_size % rows; }
-    i64 table(i64 line) const { return (row(line) * element_count(own) + own_line(line)) * steps * half; }
+    i64 table(i64 line) const { return (row(line) * element_count(own) + own_line.offset(line)) * steps * half; }
     // n at position t of the lines of a row
     i64 power(i64 row_index, i64 t) const { return sign * (k.offset(row_index) + t); }
 
     void fill(i64 tables) {
-      const LeadOffsets at_theta(k.shape(1), 1, own), at_scale(k.shape(k.has(2) ? 2 : 1), 1, own);
+      const Leads at_theta(k.shape(1), 1, own), at_scale(k.shape(k.has(2) ? 2 : 1), 1, own);
       const T *theta = k.input(1).data(), *scale = k.input(2).data();
       const i64 lines = element_count(own);
       if (scale) check_scale(k.input(2));
       k.rows(tables * steps, half * 16, [&](i64 r) {
         const i64 line = r / steps % lines, n = power(r / steps / lines, r % steps);
         for (i64 i = 0; i < half; ++i) {
-          const double angle = static_cast<double>(n) * static_cast<double>(theta[at_theta(line) + i]);
-          const double size = scale ? std::pow(static_cast<double>(scale[at_scale(line) + i]), static_cast<double>(n)) : 1;
+          const double angle = static_cast<double>(n) * static_cast<double>(theta[at_theta.offset(line) + i]);
+          const double size = scale ? std::pow(static_cast<double>(scale[at_scale.offset(line) + i]), static_cast<double>(n)) : 1;
           cosine[r * half + i] = static_cast<T>(size * std::cos(angle));
           sine[r * half + i] = static_cast<T>(size * std::sin(angle));
         }
@@ -133,7 +133,7 @@ struct Rotate : General {
   // g = the sum of n term(place of the pair) over all pairs that an element of `input` turns, in their order.
   template <class T, class F> static void sums(const Factors<T>& f, std::size_t input, const F& term, T* g) {
     const Shape& shape = f.k.shape(input);
-    const LeadOffsets to(shape, 1, f.lead);
+    const Leads to(shape, 1, f.lead);
     const i64 lines = element_count(f.lead);
     f.k.rows(f.half, lines * f.steps * 4, [&](i64 i) {
       std::vector<double> total(static_cast<std::size_t>(element_count(shape) / f.half));
@@ -142,7 +142,7 @@ struct Rotate : General {
         for (i64 t = 0; t < f.steps; ++t) {
           sum += static_cast<double>(f.power(f.row(l), t)) * static_cast<double>(term(((l * f.steps + t) * f.half + i) * 2));
         }
-        total[static_cast<std::size_t>(to(l) / f.half)] += sum;
+        total[static_cast<std::size_t>(to.offset(l) / f.half)] += sum;
       }
       for (std::size_t l = 0; l < total.size(); ++l) g[static_cast<i64>(l) * f.half + i] = static_cast<T>(total[l]);
     });

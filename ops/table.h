@@ -13,6 +13,12 @@ const std::vector<const Op*>& table();
 /// The row of that name, or null.
 const Op* find(std::string_view name);
 
+/// The header from which `weft new --op` starts, one a family: ops/templates/<family>.h with the name `new_op`.
+struct Template {
+  std::string_view family, text;
+};
+const std::vector<Template>& templates();
+
 /// A call of an op, made from one of its samples.
 struct Example {
   Sample sample;

@@ -44,12 +44,12 @@ struct TriangularSolve : General {
     const Shape& s = k.output_shape();
     const i64 n = s[s.size() - 2], m = s.back();
     const Shape lead(s.begin(), s.end() - 2);
-    const LeadOffsets at_A(k.shape(0), 2, lead), at_b(k.shape(1), 2, lead);
+    const Leads at_A(k.shape(0), 2, lead), at_b(k.shape(1), 2, lead);
     const T *A = k.input(0).data(), *b = k.input(1).data();
     T* y = k.result().data();
     k.rows(element_count(lead), n * n * m, [&](i64 r) {
-      std::copy_n(b + at_b(r), n * m, y + r * n * m);
-      solve(attrs, false, A + at_A(r), y + r * n * m, n, m);
+      std::copy_n(b + at_b.offset(r), n * m, y + r * n * m);
+      solve(attrs, false, A + at_A.offset(r), y + r * n * m, n, m);
     });
   }
   // db = A^-T dy, dA = -(db y^T) in the triangle; both summed over what was broadcast, in order.
@@ -57,13 +57,13 @@ struct TriangularSolve : General {
     const Shape& s = k.output_shape();
     const i64 n = s[s.size() - 2], m = s.back();
     const Shape lead(s.begin(), s.end() - 2);
-    const LeadOffsets at_A(k.shape(0), 2, lead), at_b(k.shape(1), 2, lead);
+    const Leads at_A(k.shape(0), 2, lead), at_b(k.shape(1), 2, lead);
     const T *A = k.input(0).data(), *y = k.output().data(), *dy = k.cotangent().data();
     Tensor memory = k.scratch(s);
     T* g = memory.template mutable_values<T>().data();
     k.rows(element_count(lead), n * n * m, [&](i64 r) {
       std::copy_n(dy + r * n * m, n * m, g + r * n * m);
-      solve(attrs, true, A + at_A(r), g + r * n * m, n, m);
+      solve(attrs, true, A + at_A.offset(r), g + r * n * m, n, m);
     });
     const auto dA = k.gradient(0), db = k.gradient(1);
     std::fill(dA.begin(), dA.end(), T(0));
@@ -71,11 +71,11 @@ struct TriangularSolve : General {
     block(k.isa(), [&] {
       for (i64 r = 0; r < element_count(lead); ++r) {
         const T *gr = g + r * n * m, *yr = y + r * n * m;
-        for (i64 i = 0; i < n * m && !db.empty(); ++i) db[at_b(r) + i] += gr[i];
+        for (i64 i = 0; i < n * m && !db.empty(); ++i) db[at_b.offset(r) + i] += gr[i];
         for (i64 i = 0; i < n && !dA.empty(); ++i) {
           const i64 begin = attrs.upper ? i + attrs.unit : 0, end = attrs.upper ? n : i + !attrs.unit;
           for (i64 j = begin; j < end; ++j) {
-            for (i64 c = 0; c < m; ++c) dA[at_A(r) + i * n + j] -= gr[i * m + c] * yr[j * m + c];
+            for (i64 c = 0; c < m; ++c) dA[at_A.offset(r) + i * n + j] -= gr[i * m + c] * yr[j * m + c];
           }
         }
       }
