@@ -183,19 +183,21 @@ Verdict other_sizes_are_right_or_refused(const Op& op) {
 // two dimensions, rows and columns, the columns in the future of a row are zero.
 Verdict its_claims_about_time_hold(const Op& op) {
   Report report(op);
-  if (!op.causal_axis && !op.masks_future) return report.verdict;
   return report.each_sample([&](const Sample& s) {
     const Application a = application(op, s);
+    std::vector<Dims> dims;
+    for (const Shape& shape : s.shapes) dims.push_back(shape == Shape{-1} ? Dims{} : to_dims(shape));
+    std::vector<const Dims*> present;
+    for (std::size_t i = 0; i < dims.size(); ++i) present.push_back(s.shapes[i] == Shape{-1} ? nullptr : &dims[i]);
+    const bool masks = op.masks_future && op.masks_future(op, a.attributes, InputDims(op, present));
+    if (!op.causal_axis && !masks) return;
     const Tensor y = evaluate(runtime(), DType::f64, a, {.gradients = false}).outputs[0];
     const Shape& shape = y.shape();
-    if (op.masks_future) {
-      i64 ahead = shape[shape.size() - 1] - shape[shape.size() - 2];
-      for (std::size_t n = 0; n < op.attributes.size(); ++n) {
-        if (op.attributes[n].name == "offset") ahead = std::get<i64>(a.attributes[n]);
-      }
+    if (masks) {
+      if (shape.size() < 2) return report.require(false, "a value of rank {} has no times to mask", shape.size());
       for (i64 i = 0; i < y.size(); ++i) {
         const i64 column = i % shape.back(), r = i / shape.back() % shape[shape.size() - 2];
-        if (column > r + ahead) report.require(y.at(i) == 0, "row {} sees column {} of its future", r, column);
+        if (column > r) report.require(y.at(i) == 0, "row {} sees column {} of its future", r, column);
       }
       return;
     }
@@ -221,9 +223,7 @@ Verdict cuts_in_time_change_nothing(const Op& op) {
   return report.each_sample([&](const Sample& s) {
     const Application a = application(op, s);
     const i64 T = a.inputs[0].shape()[a.inputs[0].shape().size() - 2];
-    for (std::size_t i = 0; i < op.attributes.size(); ++i) {
-      if (op.attributes[i].name == "causal" && !std::get<bool>(a.attributes[i])) return;  // it sees the future: no stream
-    }
+    if (op.along_with(a.attributes) != Along::streams) return;  // it sees the future
     const auto outputs = [](const Application& p) { return evaluate(runtime(), DType::f64, p, {.gradients = false}).outputs; };
     const auto part = [&](i64 begin, i64 end) {
       Application p = a;
