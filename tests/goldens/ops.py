@@ -280,8 +280,8 @@ case("outer", lambda a, b: a[..., :, None] * b[..., None, :], {"a": X((2, 1, 3))
 case("dot", lambda a, b: np.sum(a * b, axis=-1), {"a": X((2, 3)), "b": X((3,))})
 
 
-def solve(A, b, upper, unit):  # Cramer's way would do too; elimination of the triangle alone
-    A = np.triu(A) if upper else np.tril(A)
+def solve(a, b, upper, unit):
+    A = np.triu(a) if upper else np.tril(a)
     n = A.shape[-1]
     if unit:
         A = A * (1 - np.eye(n)) + np.eye(n)
@@ -293,7 +293,7 @@ def solve(A, b, upper, unit):  # Cramer's way would do too; elimination of the t
 
 for upper in (False, True):
     for unit in (False, True):
-        case("triangular_solve", lambda A, b: solve(A, b, upper, unit), {"A": X((2, 1, 3, 3), 0.5, 1.5), "b": X((3, 3, 2))},
+        case("triangular_solve", lambda a, b: solve(a, b, upper, unit), {"a": X((2, 1, 3, 3), 0.5, 1.5), "b": X((3, 3, 2))},
              {"upper": upper, "unit": unit})
 
 # ---- along time ----------------------------------------------------------------------------------------------------
