@@ -53,8 +53,8 @@ Tensor expanded(const Tensor& t, const Shape& shape) {
   return Tensor::from(values, shape, DType::f64);
 }
 
-// Shapes of the inputs with their leading dimensions written out; nothing when they agree as they are.
-std::optional<Sample> written_out(const Op& op, const Sample& s) {
+// The sample with the leading dimensions of its inputs written out: of all, and of each alone, as far as the op takes it.
+std::vector<Sample> written_out(const Op& op, const Sample& s) {
   Dims lead;
   const auto core = [&](std::size_t i) {
     const Input& input = op.inputs[std::min(i, op.inputs.size() - 1)];
@@ -70,14 +70,18 @@ std::optional<Sample> written_out(const Op& op, const Sample& s) {
     }
   }
   Sample full = s;
+  std::vector<Sample> all;
   for (std::size_t i = 0; i < s.shapes.size(); ++i) {
     if (s.shapes[i] == Shape{-1}) continue;
     Shape shape = bind(lead, {});
     shape.insert(shape.end(), s.shapes[i].end() - core(i), s.shapes[i].end());
     full.shapes[i] = shape;
+    Sample one = s;
+    one.shapes[i] = shape;
+    if (one.shapes != s.shapes && accepted(op, one)) all.push_back(one);
   }
-  if (full.shapes == s.shapes) return {};
-  return accepted(op, full);
+  if (full.shapes != s.shapes && accepted(op, full)) all.push_back(full);
+  return all;
 }
 
 }  // namespace
@@ -179,7 +183,7 @@ Verdict the_same_input_twice_adds_its_gradients(const Op& op) {
       for (std::size_t j = i + 1; j < a.inputs.size(); ++j) {
         if (!a.takes_gradient(i) || !a.takes_gradient(j) || a.inputs[i].shape() != a.inputs[j].shape()) continue;
         Application b = a;
-        b.inputs[j] = a.inputs[i];
+        b.inputs[j] = a.inputs[i].copy();
         const auto apart = evaluate(runtime(), DType::f64, b).gradients;
         if (!apart[i] || !apart[j]) continue;
         Applied one(runtime(), DType::f64, b, {.same = {{i, j}}});
@@ -193,13 +197,11 @@ Verdict the_same_input_twice_adds_its_gradients(const Op& op) {
 
 Verdict broadcasting_is_expand_and_sum(const Op& op) {
   Report report(op);
-  const auto compare = [&](const Sample& s) {
-    const auto full = written_out(op, s);
-    if (!full) return;
+  const auto compare = [&](const Sample& s, const Sample& full) {
     const Application a = application(op, s);
     Application b = a;
     for (std::size_t i = 0; i < a.inputs.size(); ++i) {
-      if (a.inputs[i]) b.inputs[i] = expanded(a.inputs[i], full->shapes[i]);
+      if (a.inputs[i]) b.inputs[i] = expanded(a.inputs[i], full.shapes[i]);
     }
     const Ask ask{.gradients = differentiable(op)};
     const Evaluation x = evaluate(runtime(), DType::f64, a, ask), y = evaluate(runtime(), DType::f64, b, ask);
@@ -208,11 +210,15 @@ Verdict broadcasting_is_expand_and_sum(const Op& op) {
       if (!x.gradients[i] || !y.gradients[i]) continue;
       // The adjoint of writing out is summing: they have the same product with every tensor, so with a random one.
       const Tensor r = random_like(x.gradients[i], 41);
-      const double here = inner_product(x.gradients[i], r), there = inner_product(y.gradients[i], expanded(r, full->shapes[i]));
+      const double here = inner_product(x.gradients[i], r);
+      const double there = inner_product(y.gradients[i], expanded(r, full.shapes[i]));
       report.measure(std::abs(here - there) / std::max(1.0, std::abs(there)), 1e-12, fmt::format("the gradient of input {}", i));
     }
   };
-  report.each_sample(compare);
+  const auto compare_all = [&](const Sample& s) {
+    for (const Sample& full : written_out(op, s)) compare(s, full);
+  };
+  report.each_sample(compare_all);
   if (op.family != Op::Family::pointwise || op.inputs.size() < 2) return report.verdict;
   for (std::size_t i = 0; i < op.inputs.size(); ++i) {  // whatever its samples are, each input may be the smaller one
     for (const Shape& small : {Shape{3}, Shape{2, 1}, Shape{}}) {
@@ -220,7 +226,7 @@ Verdict broadcasting_is_expand_and_sum(const Op& op) {
       s.shapes.assign(op.inputs.size(), Shape{2, 3});
       s.shapes[i] = small;
       report.require(accepted(op, s).has_value(), "{} does not broadcast to [2, 3] as input {}", text(to_dims(small)), i);
-      compare(s);
+      compare_all(s);
     }
   }
   return report.verdict;
