@@ -53,7 +53,8 @@ Tensor expanded(const Tensor& t, const Shape& shape) {
   return Tensor::from(values, shape, DType::f64);
 }
 
-// The sample with the leading dimensions of its inputs written out: of all, and of each alone, as far as the op takes it.
+// The sample with the leading dimensions of its inputs written out: of all, and of each alone, as far as the op takes
+// it.
 std::vector<Sample> written_out(const Op& op, const Sample& s) {
   Dims lead;
   const auto core = [&](std::size_t i) {
@@ -149,7 +150,8 @@ Verdict backward_is_linear_in_the_cotangent(const Op& op) {
     const auto at = [&](const std::vector<Tensor>& cotangents) {
       return evaluate(runtime(), DType::f64, a, {.cotangents = cotangents}).gradients;
     };
-    report.close_values(combined(2, at(c), -3, at(d)), at(combined(2, c, -3, d)), 1e-12, "between backward(2 c - 3 d) and its parts");
+    report.close_values(combined(2, at(c), -3, at(d)), at(combined(2, c, -3, d)), 1e-12,
+                        "between backward(2 c - 3 d) and its parts");
     report.require(size_of(at(zero)) == 0, "a cotangent of zeros gives a gradient that is not zero");
   });
 }
@@ -212,7 +214,8 @@ Verdict broadcasting_is_expand_and_sum(const Op& op) {
       const Tensor r = random_like(x.gradients[i], 41);
       const double here = inner_product(x.gradients[i], r);
       const double there = inner_product(y.gradients[i], expanded(r, full.shapes[i]));
-      report.measure(std::abs(here - there) / std::max(1.0, std::abs(there)), 1e-12, fmt::format("the gradient of input {}", i));
+      report.measure(std::abs(here - there) / std::max(1.0, std::abs(there)), 1e-12,
+                     fmt::format("the gradient of input {}", i));
     }
   };
   const auto compare_all = [&](const Sample& s) {
@@ -225,7 +228,8 @@ Verdict broadcasting_is_expand_and_sum(const Op& op) {
       Sample s = op.samples()[0];
       s.shapes.assign(op.inputs.size(), Shape{2, 3});
       s.shapes[i] = small;
-      report.require(accepted(op, s).has_value(), "{} does not broadcast to [2, 3] as input {}", text(to_dims(small)), i);
+      report.require(accepted(op, s).has_value(), "{} does not broadcast to [2, 3] as input {}", text(to_dims(small)),
+                     i);
       compare_all(s);
     }
   }
