@@ -27,6 +27,7 @@ struct Attention : General {
                       attribute("scale", &Attrs::scale, "of the scores; 0: 1 / sqrt of the keys' width")};
   }
 
+  static Along along_with(const Attrs& attrs) { return attrs.causal ? Along::streams : Along::whole; }
   static std::vector<Dims> infer(const Attrs&, const InputDims& in) {
     const Dim &T = in.at(0, -2), &dk = in.at(0, -1), &dv = in.at(2, -1);
     const auto lead = [&](std::size_t i) {
