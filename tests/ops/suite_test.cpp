@@ -233,7 +233,7 @@ const std::vector<Case>& cases() {
       {"a false claim to be causal", its_claims_about_time_hold, Mistake::none,
        [](Op& o) { o.causal_axis = true, o.attributes[0].type = AttributeInfo::Type::axis; }},
       {"a false claim to mask the future", its_claims_about_time_hold, Mistake::none,
-       [](Op& o) { o.masks_future = true; }},
+       [](Op& o) { o.masks_future = [](const Op&, const auto&, const InputDims&) { return true; }; }},
       {"a shape rule that gives another size for a symbol", its_shape_rule_takes_symbols, Mistake::none,
        [](Op& o) {
          o.infer = [](const Op& op, const std::vector<AttributeValue>& v, const InputDims& in) {

@@ -53,6 +53,36 @@ Sample with_every(const Sample& s, i64 from, i64 to) {
   return other;
 }
 
+// `causal_axis`: an element sees those before it alone, so the last may change without them.
+void sees_only_before(Report& report, const Application& a) {
+  i64 axis = -1;
+  for (std::size_t n = 0; n < a.op->attributes.size(); ++n) {
+    if (a.op->attributes[n].type == AttributeInfo::Type::axis) axis = std::get<i64>(a.attributes[n]);
+  }
+  const Shape& shape = a.inputs[0].shape();
+  const std::size_t back = shape.size() - static_cast<std::size_t>(axis_from_front(axis, shape.size(), a.op->name));
+  const i64 length = shape[shape.size() - back];
+  const i64 inner = element_count(Shape(shape.end() - static_cast<std::ptrdiff_t>(back) + 1, shape.end()));
+  Application changed = a;
+  changed.inputs[0] = a.inputs[0].copy();
+  const auto x = changed.inputs[0].mutable_values<double>();
+  for (i64 i = 0; i < std::ssize(x); ++i) x[static_cast<std::size_t>(i)] += i / inner % length == length - 1 ? 1 : 0;
+  const auto before = [&](const Application& b) {
+    return cut(evaluate(runtime(), DType::f64, b, {.gradients = false}).outputs[0], back, 0, length - 1);
+  };
+  report.require(same(before(a), before(changed)), "an element sees what comes after it");
+}
+
+// `masks_future`: the last two dimensions are times, and a column behind its row is zero.
+void hides_the_future(Report& report, const Application& a) {
+  const Tensor y = evaluate(runtime(), DType::f64, a, {.gradients = false}).outputs[0];
+  const i64 columns = y.shape().back(), rows = y.shape()[y.shape().size() - 2];
+  for (i64 i = 0; i < y.size(); ++i) {
+    const i64 column = i % columns, r = i / columns % rows;
+    if (column > r) report.require(y.at(i) == 0, "row {} sees column {} of its future", r, column);
+  }
+}
+
 }  // namespace
 
 Verdict documents_itself(const Op& op) {
@@ -187,40 +217,17 @@ Verdict other_sizes_are_right_or_refused(const Op& op) {
   });
 }
 
-// `causal_axis`: an element sees those before it alone, so the last may change without them. `masks_future`: of the
-// last two dimensions, rows and columns, the columns in the future of a row are zero.
 Verdict its_claims_about_time_hold(const Op& op) {
   Report report(op);
-  if (!op.causal_axis && !op.masks_future) return report.verdict;
   return report.each_sample([&](const Sample& s) {
     const Application a = application(op, s);
-    const Tensor y = evaluate(runtime(), DType::f64, a, {.gradients = false}).outputs[0];
-    const Shape& shape = y.shape();
-    if (op.masks_future) {
-      i64 ahead = shape[shape.size() - 1] - shape[shape.size() - 2];
-      for (std::size_t n = 0; n < op.attributes.size(); ++n) {
-        if (op.attributes[n].name == "offset") ahead = std::get<i64>(a.attributes[n]);
-      }
-      for (i64 i = 0; i < y.size(); ++i) {
-        const i64 column = i % shape.back(), r = i / shape.back() % shape[shape.size() - 2];
-        if (column > r + ahead) report.require(y.at(i) == 0, "row {} sees column {} of its future", r, column);
-      }
-      return;
+    if (op.causal_axis) sees_only_before(report, a);
+    const auto dims = input_dims(s);
+    std::vector<const Dims*> given;
+    for (std::size_t i = 0; i < std::max(dims.size(), op.inputs.size()); ++i) {
+      given.push_back(i < dims.size() && s.shapes[i] != Shape{-1} ? &dims[i] : nullptr);
     }
-    i64 axis = -1;
-    for (std::size_t n = 0; n < op.attributes.size(); ++n) {
-      if (op.attributes[n].type == AttributeInfo::Type::axis) axis = std::get<i64>(a.attributes[n]);
-    }
-    const std::size_t back = shape.size() - static_cast<std::size_t>(axis_from_front(axis, shape.size(), op.name));
-    const i64 length = shape[shape.size() - back];
-    Application changed = a;
-    changed.inputs[0] = a.inputs[0].copy();
-    const i64 inner = element_count(Shape(shape.end() - static_cast<std::ptrdiff_t>(back) + 1, shape.end()));
-    const auto x = changed.inputs[0].mutable_values<double>();
-    for (i64 i = 0; i < std::ssize(x); ++i) x[static_cast<std::size_t>(i)] += i / inner % length == length - 1 ? 1 : 0;
-    const Tensor z = evaluate(runtime(), DType::f64, changed, {.gradients = false}).outputs[0];
-    report.require(same(cut(y, back, 0, length - 1), cut(z, back, 0, length - 1)),
-                   "an element sees what comes after it");
+    if (op.masks_future && op.masks_future(op, a.attributes, InputDims(op, given))) hides_the_future(report, a);
   });
 }
 
@@ -230,10 +237,7 @@ Verdict cuts_in_time_change_nothing(const Op& op) {
   return report.each_sample([&](const Sample& s) {
     const Application a = application(op, s);
     const i64 T = a.inputs[0].shape()[a.inputs[0].shape().size() - 2];
-    for (std::size_t i = 0; i < op.attributes.size(); ++i) {
-      if (op.attributes[i].name == "causal" && !std::get<bool>(a.attributes[i]))
-        return;  // it sees the future: no stream
-    }
+    if (op.along_with && op.along_with(a.attributes) != Along::streams) return;
     const auto outputs = [](const Application& p) {
       return evaluate(runtime(), DType::f64, p, {.gradients = false}).outputs;
     };
