@@ -1,9 +1,16 @@
-// The leading dimensions of one input among those of all: where its part for a leading index begins.
+// Leading dimensions that broadcast, for ops whose last dimensions are their own.
 #pragma once
 #include "engine/kernel.h"
 
 namespace weft::ops {
 
+/// The dims of input `i` before its last `core`.
+inline Dims lead_of(const InputDims& in, std::size_t i, int core) {
+  if (core > 0) in.at(i, -core);
+  return Dims(in[i].begin(), in[i].end() - core);
+}
+
+/// Where the part of an input that belongs to a leading index begins; dimensions of size 1 repeat.
 class Leads {
  public:
   Leads() = default;
