@@ -136,7 +136,7 @@ class Linear {
     const MatrixParts& m = parts_.matrix(f, t.transposed);
     const bool parallel = form_ == "parallel" || std::any_of(r_.forms.begin(), r_.forms.end(), [](const Form& d) { return d.name == "parallel"; });
     if (parallel && !m.has_parallel()) {
-      throw NotDerivable{fmt::format("the parallel form exists where a state is a sum or decays as a whole; `{}` is not so", f.state->name), f.where};
+      throw NotDerivable{fmt::format("the parallel form exists where a state is a sum or decays as a whole; `{}` is not so", f.state->name), f.where, "parallel"};
     }
     Dims rows = m.lead;
     rows.insert(rows.end(), {Dim::symbol("T"), m.K});
