@@ -134,6 +134,10 @@ class Linear {
 
   Var matrix_read(const StateForm& f, const Summand& t, const Span& at) {
     const MatrixParts& m = parts_.matrix(f, t.transposed);
+    const bool parallel = form_ == "parallel" || std::any_of(r_.forms.begin(), r_.forms.end(), [](const Form& d) { return d.name == "parallel"; });
+    if (parallel && !m.has_parallel()) {
+      throw NotDerivable{fmt::format("the parallel form exists where a state is a sum or decays as a whole; `{}` is not so", f.state->name), f.where, "parallel"};
+    }
     Dims rows = m.lead;
     rows.insert(rows.end(), {Dim::symbol("T"), m.K});
     Var q = parts_.fit(parts_.product(1, t.inside, build(t.value), at), rows, 2, at);

@@ -9,6 +9,9 @@ namespace {
 
 // A form that was demanded and does not exist is an error at the demand.
 void require_forms(Builder& builder, const Recurrence& r, const NotDerivable& why) {
+  const auto hindered = [&](const std::string& form) {
+    return form != "auto" && form != "recurrent" && (why.form.empty() || why.form == form);
+  };
   const auto report = [&](const Span& at, const std::string& form) {
     builder.program().diagnostics.error("E0316", at, fmt::format("the {} form cannot be derived here", form))
         .note(why.reason, why.where)
@@ -16,10 +19,10 @@ void require_forms(Builder& builder, const Recurrence& r, const NotDerivable& wh
     throw Failed{};
   };
   for (const Form& f : r.forms) {
-    if (f.name != "auto" && f.name != "recurrent") report(f.span, f.name);
+    if (hindered(f.name)) report(f.span, f.name);
   }
   const std::string& all = builder.program().form;
-  if (all != "auto" && all != "recurrent") report(r.span, all + " (`train.form`)");
+  if (hindered(all)) report(r.span, all + " (`train.form`)");
 }
 
 // The expression with each `a if c else b` replaced by what the params choose.
