@@ -195,7 +195,9 @@ class Linear {
     std::vector<std::pair<std::string, AttributeValue>> given = {{"form", form_}};
     if (const i64 chunk = chunk_of(builder_, r_)) given.emplace_back("chunk", chunk);
     const auto o = [&](const Var& x) { return x ? std::optional(Operand{x, f.state->name, at, 99}) : std::nullopt; };
-    return builder_.apply(op, {o(q), o(k), o(v), o(a), o(initial)}, op.complete(given), at)[0];
+    const auto outputs = builder_.apply(op, {o(q), o(k), o(v), o(a), o(initial)}, op.complete(given), at);
+    keep_final(builder_, *f.state, outputs[1]);
+    return outputs[0];
   }
 
   // ---- shapes -------------------------------------------------------------------------------------------------
