@@ -19,6 +19,13 @@ struct Application {
   bool gradients = false, training = false;
 };
 
+// What is wrong with the description is told before what is wrong with the tensors.
+void require_structure(const dsl::SourcePtr& source, const Options& options) {
+  dsl::Diagnostics d;
+  const dsl::Description plain(source, options.set, surroundings(), d);
+  if (d.has_errors()) report_errors(d, options.json);
+}
+
 Preparation preparation(const Application& a, const train::Safetensors& in, const std::optional<train::WeightFile>& saved) {
   Preparation how{.asked = dsl::Asked{.def = a.def, .with_tensors = true, .gradients = a.gradients}};
   for (const train::TensorEntry& entry : in.entries()) how.asked->given[entry.name] = entry.shape;
@@ -66,10 +73,12 @@ int apply_description(Options options, const Application& a) {
   check(!a.training || options.seed, "--train draws random numbers: give --seed, too");
   if (!a.form.empty()) options.set.push_back("train.form=" + a.form);
   const DType dtype = a.dtype == "f64" ? DType::f64 : DType::f32;
+  const dsl::SourcePtr source = read_description(options);
+  require_structure(source, options);
   const train::Safetensors in{std::filesystem::path(a.in)};
   std::optional<train::WeightFile> saved;
   if (!a.weights.empty()) saved = train::read_weights(a.weights);
-  const Work work = prepare(read_description(options), options, preparation(a, in, saved));
+  const Work work = prepare(source, options, preparation(a, in, saved));
   const dsl::Function& function = *work.function;
   print_notes(function);
   const auto inputs = inputs_for(function, in, a.in);

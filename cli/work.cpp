@@ -114,7 +114,8 @@ Work prepare(const dsl::SourcePtr& source, const Options& given, const Preparati
     try {
       const train::TextOptions text = train::text_options(data);
       if (how.data == WithData::yes) {
-        work.text = train::load_text(text, how.built_in ? std::string_view(*how.built_in) : models::builtin_text());
+        const std::string_view built_in = how.built_in ? std::string_view(*how.built_in) : models::builtin_text();
+        work.text = train::load_text(text, built_in, how.tokenizer);
         vocab = work.text->tokenizer.vocab();
       }
     } catch (const Error& e) {

@@ -48,6 +48,7 @@ enum class WithData { yes, no };
 struct Preparation {
   WithData data = WithData::yes;
   std::optional<std::string> built_in = {};  // stands for the embedded text: a run's own copy
+  const train::Tokenizer* tokenizer = nullptr;  // of weights that are there already; the text must fit it
   std::optional<i64> vocab = {};             // of weights that are there already, when the data are not read
   std::string seed_of = "train";             // the section that `--seed` belongs to
   std::optional<dsl::Asked> asked = {};      // a function of tensors instead of a model to train

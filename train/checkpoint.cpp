@@ -72,6 +72,8 @@ std::vector<Tensor> taken(std::vector<NamedTensor>& tensors, const std::vector<d
     const auto found = by_name.find(full);
     if (found == by_name.end()) {
       faults += fmt::format("\n  missing: {}", full);
+    } else if (found->second->tensor.dtype() == DType::i32) {
+      faults += fmt::format("\n  {} holds whole numbers, the model wants real ones", full);
     } else if (found->second->tensor.shape() != weight.shape) {
       faults += fmt::format("\n  {} has the shape {}, the model wants {}", full,
                             text(found->second->tensor.shape()), text(weight.shape));
