@@ -237,6 +237,7 @@ std::vector<Var> Builder::apply(const Op& op, std::vector<std::optional<Operand>
 }
 
 void Builder::whole(const Span& at, const std::string& what) {
+  if (!program_.causal) return;
   program_.diagnostics.error("E0209", at, what + ": a model that predicts the next token must not see what follows it")
       .help("multiply the scores by `causal_mask(T, T)` or `decay_mask(gamma, T)`, or give the mask to `softmax`");
   throw Failed{};
@@ -297,7 +298,7 @@ Var Builder::call_def(const FoundDef& found, const Expr& expr) {
     else call.inputs[static_cast<std::size_t>(is_input - in.begin())] = operand(*arg.value);
   }
   const int count = ++calls_[expr.name];
-  call.path = room_.path + "." + equation_ + "." + expr.name + (count > 1 ? fmt::format("#{}", count) : "");
+  call.path = room_.below(equation_ + "." + expr.name + (count > 1 ? fmt::format("#{}", count) : ""));
   const std::string equation = equation_;
   const Var y = instantiate(*this, call);
   equation_ = equation;

@@ -158,7 +158,7 @@ class Instance {
       const auto init = w.init ? Initialiser::parse(*w.init, room_.numbers, program_.diagnostics)
                                : Initialiser::standard(dims.size());
       if (!init) throw Failed{};
-      var = program_.weight(room_.path + "." + w.name, dims, w.decay.value_or(dims.size() >= 2), *init);
+      var = program_.weight(room_.below(w.name), dims, w.decay.value_or(dims.size() >= 2), *init);
     }
     if (caller_.bridge()) var = caller_.bridge()->bring(var);
     return renamed(var, dims);

@@ -24,8 +24,10 @@ void confirm_linear(Builder& builder, const Recurrence& recurrence, const std::v
 /// By `scan` (scan.cpp): the meaning of every recurrence.
 void lower_scan(Builder& builder, const Recurrence& recurrence);
 
-/// The value a state starts from, [shape of the state]; nothing: zeros.
+/// The value a state starts from, [shape of the state], or [B, shape] where states are named; nothing: zeros.
 Var initial_state(Builder& builder, const StateDef& state, const Dims& dims);
+/// Keeps what a state ends with, [B, ...], where states are named; the sizes may be split in another way.
+void keep_final(Builder& builder, const StateDef& state, const Var& final);
 /// The sizes of a state; an error where they depend on T.
 Dims state_dims(Builder& builder, const StateDef& state);
 i64 chunk_of(Builder& builder, const Recurrence& recurrence);
