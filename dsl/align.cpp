@@ -131,7 +131,11 @@ bool agree(const Dim& a, const Dim& b, const Definitions& definitions) {
   if (!same_size(a, b)) return false;
   if (!a.has_name() || !b.has_name() || same_name(a, b)) return true;
   const Dim x = a.renamed(definitions), y = b.renamed(definitions);
-  return x.has_name() && same_name(x, y);
+  const auto own = [&](const Dim& d) { return definitions.contains(d.text()); };  // a name, no product of names
+  const auto derived = [&](const Dim& d) { return !same_name(d, definitions.at(d.text())); };
+  if (own(a) && own(b) && derived(a) && derived(b)) return false;  // dk and dv, both D / H
+  if (x.has_name() && y.has_name()) return same_name(x, y);
+  return !(own(a) && own(b));
 }
 
 void align(std::vector<Operand>& operands, const Definitions& definitions, const Span& at, Diagnostics& diagnostics) {

@@ -15,6 +15,10 @@ Var logits_of(Lowering& l, const Blueprint& plan, Diagnostics& diagnostics) {
     diagnostics.error("E0390", file.sweep->span, "a `sweep` cannot be run by this version yet").help("change params with `-p`");
   }
   Room room = file_room(p, *plan.module, {}, nullptr, start);
+  if (file.model.empty()) {
+    if (!file.broken) diagnostics.error("E0302", start, "there is no `model`").help("`model:` is a list of layers");
+    throw Failed{};
+  }
   if (!p.vocab) {
     const auto& vocab = room.numbers.find("vocab");
     const i64* value = vocab != room.numbers.end() && vocab->second ? std::get_if<i64>(&*vocab->second) : nullptr;
@@ -25,10 +29,6 @@ Var logits_of(Lowering& l, const Blueprint& plan, Diagnostics& diagnostics) {
     }
     p.vocab = *value;
     room.add_size("vocab", *value, Dim::named("vocab", *value));
-  }
-  if (file.model.empty()) {
-    if (!file.broken) diagnostics.error("E0302", start, "there is no `model`").help("`model:` is a list of layers");
-    throw Failed{};
   }
   const Var logits = Composer(p).run(file.model, l.tokens, room, "model");
   const Dims wanted = {Dim::symbol("T"), Dim::named("vocab", *p.vocab)};

@@ -146,11 +146,8 @@ std::optional<Dim> Dim::quotient(const Dim& a, const Dim& b) {
   n.names = joined(n.names, m.divisors);
   n.divisors = joined(n.divisors, m.names);
   cancel(n.names, n.divisors);
-  // A quotient that does not come out evenly in its names is a number that has lost them.
-  if (n.factor % m.factor != 0 || !n.divisors.empty()) {
-    if (!n.unknown.empty()) return {};
-    return Dim(number);
-  }
+  if (!n.unknown.empty() && (n.factor % m.factor != 0 || !n.divisors.empty())) return {};
+  if (n.factor % m.factor != 0) return Dim(number);  // D / 2 has no name: a number that has lost it
   n.factor /= m.factor;
   return make(number, std::move(n));
 }
