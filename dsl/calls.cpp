@@ -36,23 +36,6 @@ bool has_graph(const Op& op) {
                      [](const AttributeInfo& a) { return a.type == AttributeInfo::Type::graph; });
 }
 
-// "ab,bc->ac" with the batch in front of every operand that has one.
-std::string with_batch_letter(const std::string& word, std::size_t arrow, const std::vector<Operand>& operands,
-                              bool batched) {
-  std::string with;
-  std::size_t begin = 0;
-  for (std::size_t k = 0; begin <= arrow; ++k) {
-    const std::size_t end = std::min(arrow, word.find(',', begin));
-    if (k > 0) with += ',';
-    if (k < operands.size() && has_batch(operands[k].var)) with += 'z';
-    with += word.substr(begin, end - begin);
-    begin = end + 1;
-  }
-  with += "->";
-  if (batched) with += 'z';
-  return with + word.substr(arrow + 2);
-}
-
 }  // namespace
 
 Term Builder::call(const Expr& expr) {
@@ -134,7 +117,7 @@ Var Builder::call_op(const Op& op, const Expr& expr) {
   for (std::size_t i = 0; i < attributes.size(); ++i) {
     const AttributeInfo& info = op.attributes[i];
     values.push_back(attributes[i] ? attribute(op, info, *attributes[i], first) : info.standard);
-    if (!attributes[i] && info.type == AttributeInfo::Type::axis && (op.family == Op::Family::reduce || op.causal_axis)) {
+    if (!attributes[i] && info.required) {
       wrong(expr.at, fmt::format("`{}` must be told the dimension", op.name),
             first ? fmt::format("as in `{}(x, dim={})`", op.name,
                                 dims_of(first).empty() ? "D" : dims_of(first).back().text())
@@ -187,11 +170,8 @@ AttributeValue Builder::attribute(const Op& op, const AttributeInfo& info, const
       return word(info, expr);
     case Type::axis:
       return axis(expr, first);
-    case Type::size: {
-      const Dim d = size(expr);
-      if (!d.known() && op.along != Along::streams) program_.repeats = expr.span;
-      return d;
-    }
+    case Type::size:
+      return size(expr);
     case Type::sizes:
     case Type::graph:
       break;
@@ -199,7 +179,7 @@ AttributeValue Builder::attribute(const Op& op, const AttributeInfo& info, const
   fail("E0206", expr.span, fmt::format("`{}` of `{}` cannot be written in an equation", info.name, op.name));
 }
 
-// A word of the op, or an index pattern: there the batch is added in front.
+// A word of the op, or an index pattern.
 std::string Builder::word(const AttributeInfo& info, const Expr& expr) {
   std::string word = expr.name;
   const auto param = room_.numbers.find(expr.name);
@@ -250,15 +230,11 @@ std::vector<Var> Builder::apply(const Op& op, std::vector<std::optional<Operand>
     batched = batched || has_batch(o->var);
   }
   bool pattern = false;  // an index pattern says itself how its operands meet
-  for (std::size_t i = 0; i < op.attributes.size(); ++i) {
-    std::string* word = std::get_if<std::string>(&attributes[i]);
-    const auto arrow = word ? word->find("->") : std::string::npos;
-    if (arrow == std::string::npos) continue;
+  for (AttributeValue& value : attributes) {
+    std::string* word = std::get_if<std::string>(&value);
+    if (!word || word->find("->") == std::string::npos) continue;
     pattern = true;
-    if (batched && word->find('z') != std::string::npos) {
-      fail("E0206", at, "in a pattern the letter `z` stands for the batch", "use another letter");
-    }
-    *word = with_batch_letter(*word, arrow, present, batched);
+    *word = batched_pattern(*word, present, at);
   }
   if (!pattern) align(present, room_.definitions, at, program_.diagnostics);
   std::vector<Var> inputs;

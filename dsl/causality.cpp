@@ -7,45 +7,6 @@
 #include "dsl/builder.h"
 
 namespace weft::dsl {
-namespace {
-
-template <class T> const T* attribute_of(const Op& op, const std::vector<AttributeValue>& values, std::string_view name) {
-  for (std::size_t i = 0; i < op.attributes.size(); ++i) {
-    if (op.attributes[i].name == name) return std::get_if<T>(&values[i]);
-  }
-  return nullptr;
-}
-
-// Rows and columns are positions, and no row sees behind its own place.
-bool hides_future(const Op& op, const std::vector<AttributeValue>& values, const Dims& y) {
-  if (!op.masks_future || y.size() < 2 || !is_time(y[y.size() - 1]) || !is_time(y[y.size() - 2])) return false;
-  const i64* offset = attribute_of<i64>(op, values, "offset");
-  return !offset || *offset <= 0;
-}
-
-// The index pattern of a product: "btd,bde->bte".
-const std::string* pattern_of(const std::vector<AttributeValue>& values) {
-  for (const AttributeValue& value : values) {
-    const auto* word = std::get_if<std::string>(&value);
-    if (word && word->find("->") != std::string::npos) return word;
-  }
-  return nullptr;
-}
-
-// Whether a letter of a time is not in the result.
-bool sums_over_time(const std::string& pattern, const std::vector<Var>& inputs) {
-  const std::size_t arrow = pattern.find("->");
-  std::size_t at = 0;
-  for (const Var& v : inputs) {
-    for (std::size_t i = 0; v && i < v.dims().size() && at + i < arrow; ++i) {
-      if (is_time(v.dims()[i]) && pattern.find(pattern[at + i], arrow) == std::string::npos) return true;
-    }
-    at = std::min(arrow, pattern.find(',', at)) + 1;
-  }
-  return false;
-}
-
-}  // namespace
 
 void Builder::whole(const Span& at, const std::string& what, const std::string& help) {
   program_.diagnostics.error("E0209", at, what + ": a model that predicts the next token must not see what follows it")
@@ -57,26 +18,28 @@ void Builder::watch_time(const Op& op, const std::vector<Var>& inputs, const std
                          const std::vector<Var>& outputs, const Span& at) {
   if (&graph_ != &program_.graph) return watch_step(op, at);
   const Dims y = dims_of(outputs[0]);
+  std::vector<const Dims*> dims;
+  for (const Var& v : inputs) dims.push_back(v ? &v.dims() : nullptr);
+  dims.resize(std::max(dims.size(), op.inputs.size()), nullptr);
+  const bool masks = op.masks_future && op.masks_future(op, attributes, InputDims(op, dims));
+  const Along along = op.along_with(attributes);
   for (const Dim& d : y) {
     if (!d.known() && !is_time(d)) whole(at, fmt::format("`{}` puts positions together, in a dimension {}", op.name, d.text()));
+    // Made from nothing, it counts from 0 in every part of a stream.
+    if (is_time(d) && op.inputs.empty() && along != Along::streams && !masks) program_.repeats = at;
   }
-  const bool* causal = attribute_of<bool>(op, attributes, "causal");
-  if (op.along == Along::whole || (causal && !*causal)) {
-    whole(at, fmt::format("`{}` needs the whole sequence", op.name), causal ? "leave `causal=false` out" : "");
+  if (along == Along::whole) {
+    whole(at, fmt::format("`{}` needs the whole sequence", op.name), op.along == along ? "" : fmt::format("with its defaults `{}` sees the past alone", op.name));
   }
-  if (op.along == Along::streams) return watch_stream(op, inputs, y, at);
+  if (along == Along::streams) return watch_stream(op, inputs, y, at);
 
   const auto is_masked = [&](std::size_t i) { return i < inputs.size() && inputs[i] && masked(inputs[i]); };
   bool mask_given = false;
   for (std::size_t i = 0; i < op.inputs.size(); ++i) mask_given |= op.inputs[i].name == std::string("mask") && is_masked(i);
   const bool keeps_zeros = (is_masked(0) && (op.name == "mul" || op.name == "div" || op.name == "neg")) ||
                            (is_masked(1) && op.name == "mul");
-  if (hides_future(op, attributes, y) || mask_given || keeps_zeros) program_.masked.insert(outputs[0].id());
-  if (op.masks_future) return;
-  if (const std::string* pattern = pattern_of(attributes)) {
-    if (sums_over_time(*pattern, inputs)) whole(at, fmt::format("`{}` sums over all of T", op.name), "write it with `@`, behind a mask");
-    return;
-  }
+  if (masks || mask_given || keeps_zeros) program_.masked.insert(outputs[0].id());
+  if (masks) return;
   if (watch_axis(op, inputs, attributes, mask_given || is_masked(0), at)) return;
   for (std::size_t i = 0; i < inputs.size(); ++i) {  // an op mixes along the last dimension that is its own
     const bool own = inputs[i] && op.inputs[std::min(i, op.inputs.size() - 1)].core > 0 && op.name != "outer";

@@ -63,6 +63,7 @@ struct Program {
   std::set<i32> masked;         // values whose last dimension is T and which are zero where that is the future
   std::optional<Span> repeats;  // where a value needs all positions before it, so that a stream computes them again
   std::vector<StreamState> states;
+  std::set<std::string> confirmed;  // recurrences whose derived forms were held against the loop
   /// The file of a `use`, as seen from `from`; null when it cannot be read (reported).
   std::function<const Module*(const std::string& path, const Span& at, const Module& from)> load;
   bool failed = false;           // something did not build, and was reported
