@@ -134,6 +134,10 @@ class Linear {
 
   Var matrix_read(const StateForm& f, const Summand& t, const Span& at) {
     const MatrixParts& m = parts_.matrix(f, t.transposed);
+    const bool parallel = form_ == "parallel" || std::any_of(r_.forms.begin(), r_.forms.end(), [](const Form& d) { return d.name == "parallel"; });
+    if (parallel && !m.has_parallel()) {
+      throw NotDerivable{fmt::format("the parallel form exists where a state is a sum or decays as a whole; `{}` is not so", f.state->name), f.where, "parallel"};
+    }
     Dims rows = m.lead;
     rows.insert(rows.end(), {Dim::symbol("T"), m.K});
     Var q = parts_.fit(parts_.product(1, t.inside, build(t.value), at), rows, 2, at);
@@ -148,9 +152,11 @@ class Linear {
     std::vector<std::pair<std::string, AttributeValue>> given = {
         {"form", form_}, {"read", std::string(t.previous ? "before" : "after")}, {"error", m.error}};
     if (const i64 chunk = chunk_of(builder_, r_)) given.emplace_back("chunk", chunk);
-    const Var y = parts_.apply("linrec", {q, m.k, m.v, m.decay, m.beta, initial, m.erase}, given, at)[0];
+    const auto outputs = parts_.apply("linrec", {q, m.k, m.v, m.decay, m.beta, initial, m.erase}, given, at);
+    // The final state of a rotated one is turned: whoever asks for it has the loop.
+    if (!m.theta) keep_final(builder_, *f.state, t.transposed ? parts_.swapped(outputs[1]) : outputs[1]);
     rows.back() = m.V;
-    return renamed(y, rows);
+    return renamed(outputs[0], rows);
   }
 
   // ---- states that are read element by element -------------------------------------------------------------------
@@ -180,8 +186,10 @@ class Linear {
       a = renamed(a, {dims_of(a)[0], Dim(1)}), b = renamed(b, {Dim::symbol("T"), Dim(1)});
       if (initial) initial = renamed(initial, {Dim(1)});
     }
-    const Var h = parts_.apply("affine_scan", {a, b, initial}, {{"read", std::string(before ? "before" : "after")}}, f.where)[0];
-    return trajectories_[key] = renamed(h, rows);
+    const auto outputs =
+        parts_.apply("affine_scan", {a, b, initial}, {{"read", std::string(before ? "before" : "after")}}, f.where);
+    keep_final(builder_, *f.state, outputs[1]);
+    return trajectories_[key] = renamed(outputs[0], rows);
   }
 
   // Claims in `read` speak of one position.

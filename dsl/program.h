@@ -27,9 +27,23 @@ struct WeightSlot {
   Var var;
 };
 
+/// Freshly drawn; the same seed and names give the same bits.
+std::vector<Tensor> draw_weights(const std::vector<WeightSlot>& slots, u64 seed, DType dtype);
+
 /// What a stream keeps: `in` is fed what `out` was one step before; first `start`, or zeros without one.
 struct StreamState {
   Var in, out, start;
+};
+
+/// A state of a recurrence by its path, for whoever runs a model or a def alone: what it starts from and ends with,
+/// [B, ...] both. `start` is an input, fed with `value` unless a tensor is given; of a state that is learned and not
+/// given it is the weight, repeated for every row.
+struct NamedState {
+  std::string name;
+  Dims dims;  // without the batch
+  Var start, final;
+  bool is_input = true;
+  double value = 0;
 };
 
 /// A file and the files it imports, as one room of names.
@@ -45,6 +59,8 @@ struct FoundDef {
 };
 /// `name` or `alias.name` as seen from `module`; the prelude only when `prelude` is set.
 FoundDef find_def(const Module& module, const std::string& name, bool prelude);
+/// `alias.name` of an import that could not be read, which has been reported.
+bool from_lost_import(const Module& module, const std::string& name);
 
 struct Program {
   Program(Mode mode, Diagnostics& diagnostics)
@@ -62,15 +78,26 @@ struct Program {
   std::optional<Span> repeats;  // where a value needs all positions before it, so that a stream computes them again
   std::vector<StreamState> states;
   std::set<std::string> confirmed;  // recurrences whose derived forms were held against the loop
+  bool names_states = false;              // the states of recurrences are kept in `named_states`
+  std::set<std::string> given_states;     // those that start from a tensor of the caller
+  std::vector<NamedState> named_states;
+  bool causal = true;  // it predicts what follows: what needs the whole sequence is an error
   /// The file of a `use`, as seen from `from`; null when it cannot be read (reported).
   std::function<const Module*(const std::string& path, const Span& at, const Module& from)> load;
   bool failed = false;           // something did not build, and was reported
   std::vector<const Def*> open;  // defs being built, to see one that calls itself
+  int parts = 0;                 // layers and calls of defs so far
 
-  /// The weight of that name, made when it is new: one that is shared is asked for again.
-  Var weight(const std::string& name, const Dims& dims, bool decays, const Initialiser& initialiser);
+  /// The weight of that name, made when it is new: one that is shared is asked for again. `redraw` makes it a buffer,
+  /// drawn anew after so many steps (0: never).
+  Var weight(const std::string& name, const Dims& dims, bool decays, const Initialiser& initialiser,
+             std::optional<i64> redraw = {});
+  /// Counts one more layer or call of a def; an error, said once, beyond 10,000. Throws Failed.
+  void count_part(const Span& at);
   /// In a stream: an input that carries a state of these dims from call to call. `start` may be empty.
   Var state_input(const Dims& dims, Var start);
+  /// Null when no state of that path is kept.
+  NamedState* named_state(const std::string& name);
 };
 
 /// Applies the op of that name with attributes by name. Errors of shapes are exceptions here: the caller has checked.
@@ -80,6 +107,8 @@ std::vector<Var> append(Graph& graph, std::string_view op, std::vector<Var> inpu
 // ---- dims as the language sees them: without the batch ---------------------------------------------------------
 
 inline bool is_time(const Dim& d) { return d.is("T"); }
+/// The symbol, not a size of the user's that has the same name.
+inline bool is_batch(const Dim& d) { return d.is("B") && !d.known(); }
 bool has_batch(const Var& v);
 Dims dims_of(const Var& v);
 /// With the batch in front when `batch`.

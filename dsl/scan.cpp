@@ -180,7 +180,10 @@ class Scan {
                                  {"states", static_cast<i64>(r_.states.size())},
                                  {"sequences", static_cast<i64>(bridge_.sequences.size())},
                                  {"chunk", chunk_of(outer_, r_)}});
-    for (std::size_t i = 0; i < r_.states.size() && streams; ++i) program_.states[first_state + i].out = outputs[i];
+    for (std::size_t i = 0; i < r_.states.size(); ++i) {
+      if (streams) program_.states[first_state + i].out = outputs[i];
+      keep_final(outer_, r_.states[i], outputs[i]);
+    }
     for (std::size_t i = 0; i < r_.read.size(); ++i) {
       outer_.room().tensors[r_.read[i].name] = sequence(outputs[r_.states.size() + i]);
     }
@@ -197,7 +200,7 @@ class Scan {
   // [T, B, H, D] -> [B, H, T, D].
   static Var sequence(const Var& v) {
     const std::size_t rank = v.dims().size();
-    const bool batch = rank > 1 && v.dims()[1].is("B");
+    const bool batch = rank > 1 && is_batch(v.dims()[1]);
     std::string from;
     for (std::size_t i = 0; i < rank; ++i) from += static_cast<char>('a' + i);
     std::string to = from.substr(1);
