@@ -18,8 +18,8 @@ constexpr const char* kExamples = "  ./weft train examples/quickstart.yaml\n  ./
 
 // The launcher runs the tests; here the word is known so that help lists it.
 Verb test_verb() {
-  return {"test", "build and run all tests, or those whose name matches (done by the launcher ./weft)",
-          "  ./weft test\n  ./weft test trainer\n", [](CLI::App& app) {
+  return {"test", "build and run all tests, those whose name matches, or the proof of one op (done by the launcher ./weft)",
+          "  ./weft test\n  ./weft test trainer\n  ./weft test --op swish\n", [](CLI::App& app) {
             app.allow_extras();
             return []() -> int { throw Error("the tests are run by the launcher: ./weft test"); };
           }};
@@ -111,9 +111,9 @@ std::string help_text(const CLI::App& app) {
 }
 
 const std::vector<Verb>& verbs() {
-  static const std::vector<Verb> all = {check_verb(), show_verb(),     train_verb(), resume_verb(), eval_verb(),
-                                        generate_verb(), init_verb(), apply_verb(), ops_verb(),    doctor_verb(),
-                                        test_verb(),  help_verb(),    version_verb()};
+  static const std::vector<Verb> all = {new_verb(),  check_verb(),  show_verb(),     train_verb(), resume_verb(),
+                                        eval_verb(), generate_verb(), init_verb(),   apply_verb(), ops_verb(),
+                                        doctor_verb(), test_verb(),   help_verb(),   version_verb()};
   return all;
 }
 

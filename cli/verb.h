@@ -18,6 +18,7 @@ struct Verb {
   std::function<std::function<int()>(CLI::App&)> setup;
 };
 
+Verb new_verb();
 Verb check_verb();
 Verb train_verb();
 Verb resume_verb();

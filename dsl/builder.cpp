@@ -110,6 +110,7 @@ Term Builder::name(const Expr& expr) {
   if (bridge_) {
     if (auto found = bridge_->find(expr)) return *found;
   } else if (expr.name == "T") {
+    program_.repeats = expr.span;  // a part of a stream does not know the length of the whole
     return append(graph_, "size", {}, {{"length", Dim::symbol("T")}})[0];
   }
   Diagnostic& d = program_.diagnostics.error("E0201", expr.span, fmt::format("`{}` is not defined here", expr.name));

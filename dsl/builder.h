@@ -65,6 +65,8 @@ class Builder {
   AttributeValue attribute(const Op& op, const AttributeInfo& info, const Expr& expr, const Var& first);
   i64 axis(const Expr& expr, const Var& first);
   std::string word(const AttributeInfo& info, const Expr& expr);
+  std::string batched_pattern(const std::string& pattern, const std::vector<Operand>& operands, const Span& at);
+  void watch_summed(const std::vector<std::string>& sides, const std::vector<Operand>& operands, const Span& at);
   void watch_time(const Op& op, const std::vector<Var>& inputs, const std::vector<AttributeValue>& attributes,
                   const std::vector<Var>& outputs, const Span& at);
   void whole(const Span& at, const std::string& what);

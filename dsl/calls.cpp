@@ -102,7 +102,7 @@ Var Builder::call_op(const Op& op, const Expr& expr) {
   for (std::size_t i = 0; i < attributes.size(); ++i) {
     const AttributeInfo& info = op.attributes[i];
     values.push_back(attributes[i] ? attribute(op, info, *attributes[i], first) : info.standard);
-    if (!attributes[i] && info.type == AttributeInfo::Type::axis && op.family == Op::Family::reduce) {
+    if (!attributes[i] && info.required) {
       wrong(expr.at, fmt::format("`{}` must be told the dimension", op.name),
             first ? fmt::format("as in `{}(x, dim={})`", op.name,
                                 dims_of(first).empty() ? "D" : dims_of(first).back().text())
@@ -147,7 +147,7 @@ AttributeValue Builder::attribute(const Op& op, const AttributeInfo& info, const
   fail("E0206", expr.span, fmt::format("`{}` of `{}` cannot be written in an equation", info.name, op.name));
 }
 
-// A word of the op, or an index pattern: there the batch is added in front.
+// A word of the op, or an index pattern.
 std::string Builder::word(const AttributeInfo& info, const Expr& expr) {
   std::string word = expr.name;
   const auto param = room_.numbers.find(expr.name);
@@ -198,18 +198,11 @@ std::vector<Var> Builder::apply(const Op& op, std::vector<std::optional<Operand>
     batched = batched || has_batch(o->var);
   }
   bool pattern = false;  // an index pattern says itself how its operands meet
-  for (std::size_t i = 0; i < op.attributes.size(); ++i) {
-    std::string* word = std::get_if<std::string>(&attributes[i]);
-    const auto arrow = word ? word->find("->") : std::string::npos;
-    if (arrow == std::string::npos) continue;
+  for (AttributeValue& value : attributes) {
+    std::string* word = std::get_if<std::string>(&value);
+    if (!word || word->find("->") == std::string::npos) continue;
     pattern = true;
-    std::string with, rest = word->substr(0, arrow) + ",";
-    for (std::size_t k = 0; !rest.empty(); ++k) {
-      const auto comma = rest.find(',');
-      with += (k ? "," : "") + std::string(k < present.size() && has_batch(present[k].var) ? "z" : "") + rest.substr(0, comma);
-      rest = rest.substr(comma + 1);
-    }
-    *word = with + "->" + (batched ? "z" : "") + word->substr(arrow + 2);
+    *word = batched_pattern(*word, present, at);
   }
   if (!pattern) align(present, room_.definitions, at, program_.diagnostics);
   std::vector<Var> inputs;
@@ -260,8 +253,18 @@ void Builder::watch_time(const Op& op, const std::vector<Var>& inputs, const std
   for (std::size_t i = 0; i < op.inputs.size(); ++i) mask_given = mask_given || (op.inputs[i].name == std::string("mask") && is_masked(i));
   const bool masked_in = mask_given || (is_masked(0) && (op.name == "mul" || op.name == "div" || op.name == "neg")) ||
                          (is_masked(1) && op.name == "mul");
-  if (op.masks_future || masked_in) program_.masked.insert(outputs[0].id());
-  if (op.along == Along::whole) whole(at, fmt::format("`{}` needs the whole sequence", op.name));
+  std::vector<const Dims*> dims;
+  for (const Var& v : inputs) dims.push_back(v ? &v.dims() : nullptr);
+  dims.resize(std::max(dims.size(), op.inputs.size()), nullptr);
+  const bool masks = op.masks_future && op.masks_future(op, attributes, InputDims(op, dims));
+  if (masks || masked_in) program_.masked.insert(outputs[0].id());
+  const Along along = op.along_with(attributes);
+  if (along == Along::whole) whole(at, fmt::format("`{}` needs the whole sequence", op.name));
+  for (const Dim& d : dims_of(outputs[0])) {
+    if (!d.known() && !is_time(d)) whole(at, fmt::format("`{}` makes {} of T", op.name, d.text()));
+    // Made from nothing, it counts from 0 in every part of a stream.
+    if (is_time(d) && op.inputs.empty() && along != Along::streams && !masks) program_.repeats = at;
+  }
   for (std::size_t i = 0; i < op.attributes.size(); ++i) {
     if (op.attributes[i].type != AttributeInfo::Type::axis || first.empty()) continue;
     has_axis = true;
@@ -269,10 +272,10 @@ void Builder::watch_time(const Op& op, const std::vector<Var>& inputs, const std
     const i64 place = axis < 0 ? axis + static_cast<i64>(first.size()) : axis;
     if (place < 0 || !is_time(first[static_cast<std::size_t>(place)])) continue;
     const bool last = place + 1 == static_cast<i64>(first.size());
-    if (op.causal_axis || mask_given || (is_masked(0) && last)) program_.repeats = at;
+    if (op.causal_axis || ((mask_given || is_masked(0)) && last)) program_.repeats = at;
     else whole(at, fmt::format("`{}` goes over all of T", op.name));
   }
-  if (has_axis || op.along == Along::streams || op.masks_future) return;
+  if (has_axis || along == Along::streams || masks) return;
   for (std::size_t i = 0; i < inputs.size(); ++i) {  // an op mixes along the last dimension that is its own
     const bool own = inputs[i] && op.inputs[std::min(i, op.inputs.size() - 1)].core > 0;
     if (!own || dims_of(inputs[i]).empty() || !is_time(dims_of(inputs[i]).back())) continue;

@@ -7,125 +7,87 @@
 namespace weft::dsl {
 namespace {
 
-const StateDef* find_state(const Recurrence& r, const std::string& name) {
-  const auto found = std::find_if(r.states.begin(), r.states.end(), [&](const StateDef& s) { return s.name == name; });
-  return found == r.states.end() ? nullptr : &*found;
+// Whether `from` reads `to`, itself or through other states.
+bool reaches(const Recurrence& r, const std::string& from, const std::string& to, std::vector<std::string>& seen) {
+  if (std::find(seen.begin(), seen.end(), from) != seen.end()) return false;
+  seen.push_back(from);
+  const Expr& update = *r.step[*assignment(r, from)].value;
+  return std::any_of(r.states.begin(), r.states.end(), [&](const StateDef& s) {
+    return s.name != from && reads(update, s.name, r) && (s.name == to || reaches(r, s.name, to, seen));
+  });
 }
 
-const Equation* find_local(const Recurrence& r, const std::string& name) {
-  if (find_state(r, name)) return nullptr;
-  const auto found = std::find_if(r.step.begin(), r.step.end(), [&](const Equation& e) { return e.name == name; });
-  return found == r.step.end() ? nullptr : &*found;
+// A state on a circle of states that read each other; empty when there is none.
+std::string partner(const Recurrence& r, const std::string& state) {
+  const Expr& update = *r.step[*assignment(r, state)].value;
+  for (const StateDef& s : r.states) {
+    std::vector<std::string> seen;
+    if (s.name != state && reads(update, s.name, r) && reaches(r, s.name, state, seen)) return s.name;
+  }
+  return {};
 }
 
-// States that an expression reads, through equations of the step too. Equations read only what stands above them,
-// so this ends.
-void states_read(const Expr& expr, const Recurrence& r, std::vector<std::string>& found) {
-  for (const std::string& name : names_in(expr)) {
-    if (find_state(r, name)) {
-      if (std::find(found.begin(), found.end(), name) == found.end()) found.push_back(name);
-    } else if (const Equation* local = find_local(r, name); local && local->value.get() != &expr) {
-      states_read(*local->value, r, found);
-    }
+StateClass class_of(const StateForm& f) {
+  std::vector<const Summand*> own;
+  bool corrected = false;
+  for (const Summand& t : f.terms) {
+    if (t.core == Summand::Core::state) own.push_back(&t);
+    corrected = corrected || t.core == Summand::Core::read;
   }
+  const bool sum = own.size() == 1 && own[0]->sign > 0 && own[0]->factors.empty() && !own[0]->rotation;
+  if (corrected) return sum ? StateClass::delta : StateClass::gated_delta;
+  if (own.empty()) return StateClass::constant;
+  if (sum) return StateClass::sum;
+  if (std::any_of(own.begin(), own.end(), [](const Summand* t) { return bool(t->rotation); })) return StateClass::rotating;
+  return f.is_matrix() ? StateClass::decay : StateClass::elementwise;
 }
 
-class Classifier {
- public:
-  Classifier(const Recurrence& r, StateForm& form) : r_(r), form_(form) {}
+void settle(StateForm& f, StateClass kind, std::string reason, const Span& where) {
+  f.kind = kind, f.reason = std::move(reason), f.where = where;
+}
 
-  void run() {
-    form_.where = form_.update->value->span;
-    std::vector<std::string> read;
-    states_read(*form_.update->value, r_, read);
-    for (const std::string& other : read) {
-      if (other == form_.state->name) continue;
-      return settle(StateClass::system, fmt::format("`{}` reads the state `{}`", form_.state->name, other),
-                    form_.update->value->span);
-    }
-    form_.kind = StateClass::sum;  // until something says otherwise
-    walk(form_.update->value, {});
-    if (!form_.derivable()) return;
-    if (form_.own.empty()) form_.kind = StateClass::constant;
-    else if (form_.own.size() > 1 || form_.own[0].sign < 0 || !form_.own[0].factors.empty()) form_.kind = StateClass::decay;
+void classify(StateForm& f, const Recurrence& r) {
+  const std::string& name = f.state->name;
+  f.where = f.update->value->span;
+  if (const std::string other = partner(r, name); !other.empty()) {
+    return settle(f, StateClass::system, fmt::format("`{}` and `{}` read each other", name, other), f.where);
   }
-
- private:
-  bool dependent(const Expr& e) const { return reads_state(e, r_); }
-
-  void settle(StateClass kind, const std::string& reason, const Span& where) {
-    if (!form_.derivable()) return;  // the first reason stands
-    form_.kind = kind;
-    form_.reason = reason;
-    form_.where = where;
+  try {
+    f.terms = expand({f.update->value, *assignment(r, name)}, name, r);
+  } catch (const NotLinear& no) {
+    return settle(f, no.kind, no.reason, no.where);
   }
-
-  void walk(const ExprPtr& e, Summand s) {
-    if (!dependent(*e)) {
-      s.value = e;
-      form_.added.push_back(std::move(s));
-      return;
-    }
-    switch (e->kind) {
-      case Expr::Kind::name:
-        if (e->name == form_.state->name) form_.own.push_back(std::move(s));
-        else walk(find_local(r_, e->name)->value, std::move(s));
-        return;
-      case Expr::Kind::negate:
-        s.sign = -s.sign;
-        return walk(e->args[0], std::move(s));
-      case Expr::Kind::binary:
-        return binary(e, std::move(s));
-      case Expr::Kind::call:
-        return call(e, std::move(s));
-      default:
-        return settle(StateClass::nonlinear, fmt::format("`{}` is no sum of products with `{}`", expr_text(*e), form_.state->name),
-                      e->span);
+  int rotated = 0, own = 0;
+  for (const Summand& t : f.terms) {
+    own += t.core == Summand::Core::state;
+    rotated += bool(t.rotation);
+    const bool alone = t.core == Summand::Core::read && !t.left && !t.right;
+    if (alone || (t.core == Summand::Core::state && t.transposed)) {
+      const auto* what = alone ? "mixes the elements of the state by a matrix" : "adds the transpose of the state";
+      return settle(f, StateClass::affine, fmt::format("the update of `{}` {}", name, what), f.where);
     }
   }
-
-  void binary(const ExprPtr& e, Summand s) {
-    const bool left = dependent(*e->args[0]), right = dependent(*e->args[1]);
-    if (e->name == "+" || e->name == "-") {
-      walk(e->args[0], s);
-      if (e->name == "-") s.sign = -s.sign;
-      return walk(e->args[1], std::move(s));
-    }
-    if ((e->name == "*" && left != right) || (e->name == "/" && !right)) {
-      s.factors.push_back({e->args[left ? 1 : 0], e->name == "/"});
-      return walk(e->args[left ? 0 : 1], std::move(s));
-    }
-    if (e->name == "@" && left != right) {
-      return settle(StateClass::affine, fmt::format("`{}` multiplies the state by a matrix", expr_text(*e)), e->span);
-    }
-    settle(StateClass::nonlinear, fmt::format("`{}` is not linear in `{}`", expr_text(*e), form_.state->name), e->span);
-  }
-
-  void call(const ExprPtr& e, Summand s) {
-    if (e->name == "prev" && e->args.size() == 1 && e->args[0]->kind == Expr::Kind::name) return walk(e->args[0], std::move(s));
-    if (e->name == "outer" && e->args.size() == 2 && !dependent(*e->args[0])) {
-      return settle(StateClass::rank_one, fmt::format("`{}` adds what it reads from the state", expr_text(*e)), e->span);
-    }
-    if (e->name == "rotate") return settle(StateClass::rotating, fmt::format("`{}` rotates the state", expr_text(*e)), e->span);
-    settle(StateClass::nonlinear, fmt::format("`{}` is not linear in `{}`", expr_text(*e), form_.state->name), e->span);
-  }
-
-  const Recurrence& r_;
-  StateForm& form_;
-};
+  if (rotated && own > 1) return settle(f, StateClass::affine, fmt::format("`{}` is rotated in a part", name), f.where);
+  f.kind = class_of(f);
+}
 
 }  // namespace
 
 std::string_view name(StateClass c) {
-  constexpr std::string_view names[] = {"constant", "sum",    "decay",  "rotating decay",
-                                        "rank one", "affine", "system", "nonlinear"};
+  constexpr std::string_view names[] = {"constant", "sum",         "decay",        "elementwise", "rotating decay",
+                                        "delta",    "gated delta", "dense affine", "system",      "nonlinear"};
   return names[static_cast<std::size_t>(c)];
 }
 
+bool StateForm::is_matrix() const {
+  const auto outer = [](const Summand& t) { return t.left || t.right; };
+  const auto fits = [&](const Summand& t) { return t.core == Summand::Core::state || outer(t); };
+  return state->shape.size() > 1 && std::any_of(terms.begin(), terms.end(), outer) && std::all_of(terms.begin(), terms.end(), fits);
+}
+
 bool reads_state(const Expr& expr, const Recurrence& recurrence) {
-  std::vector<std::string> read;
-  states_read(expr, recurrence, read);
-  return !read.empty();
+  return std::any_of(recurrence.states.begin(), recurrence.states.end(),
+                     [&](const StateDef& s) { return reads(expr, s.name, recurrence); });
 }
 
 std::vector<StateForm> classify(const Recurrence& recurrence) {
@@ -133,10 +95,8 @@ std::vector<StateForm> classify(const Recurrence& recurrence) {
   for (const StateDef& state : recurrence.states) {
     StateForm form;
     form.state = &state;
-    for (const Equation& e : recurrence.step) {
-      if (e.name == state.name) form.update = &e;
-    }
-    Classifier(recurrence, form).run();
+    form.update = &recurrence.step[*assignment(recurrence, state.name)];
+    classify(form, recurrence);
     forms.push_back(std::move(form));
   }
   return forms;

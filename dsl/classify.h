@@ -1,29 +1,18 @@
 // What kind of system a recurrence is, found from its equations alone.
 //
-//     S: gamma * S + outer(k, v)      scalar decay, when gamma has no dimension of the matrix
-//     S: S + outer(k, v)              sum
-//     m: 0.9 * m + g, w: w - m        a system: w reads m
+//     S: gamma * S + outer(k, v)      decay
+//     S: S + outer(k, v - k @ S)      delta
+//     m: 0.9 * m + g, w: w - m        w is a sum: it reads m, and m does not read it
+//     m: m + g * w, w: w - m          a system: they read each other
 //
-// The update of each state is brought to the form  S' = a S + sum of terms without S. What cannot be brought there has
-// the sequential form alone, with the reason.
+// The update of each state is a sum of terms that are linear in it (algebra.h). What is not has the sequential form
+// alone, with the reason.
 #pragma once
-#include "dsl/file.h"
+#include "dsl/algebra.h"
 
 namespace weft::dsl {
 
-enum class StateClass { constant, sum, decay, rotating, rank_one, affine, system, nonlinear };
 std::string_view name(StateClass c);
-
-/// sign * product of factors (an inverse one divides) * value; without a value, times the state itself.
-struct Summand {
-  struct Factor {
-    ExprPtr value;
-    bool inverse = false;
-  };
-  int sign = 1;
-  std::vector<Factor> factors;
-  ExprPtr value;
-};
 
 struct StateForm {
   const StateDef* state = nullptr;
@@ -31,9 +20,13 @@ struct StateForm {
   StateClass kind = StateClass::nonlinear;
   std::string reason;  // why it is no better than that
   Span where;          // the part of the equation that decides it
-  std::vector<Summand> own, added;  // for constant, sum and decay
+  std::vector<Summand> terms;
 
-  bool derivable() const { return kind == StateClass::constant || kind == StateClass::sum || kind == StateClass::decay; }
+  bool derivable() const {
+    return kind != StateClass::affine && kind != StateClass::system && kind != StateClass::nonlinear;
+  }
+  /// Whether it is a sum of outer products, read by `q @ S`; other states are read element by element.
+  bool is_matrix() const;
 };
 
 /// One form a state, in the order of declaration. Every state must be assigned (the reader saw to it).

@@ -1,27 +1,25 @@
-// A recurrence as `linrec`: S_t = a_t S_{t-1} + k_t v_t^T, y_t = q_t S_t, all positions at once.
+// A recurrence for all positions at once: `linrec` for states that are matrices, `affine_scan` for states that are read
+// element by element.
 //
-// The parts a, k, v, q of the step are built for whole sequences: names that vary with time keep their T, and by-name
-// alignment does the rest, so that only elementwise work may stand between. A state that is no matrix is one with K = 1:
-// k = q = 1, and y is its trajectory.
+// The parts of the step (keys, values, decays, ...) are built for whole sequences: names that vary with time keep their
+// T, and by-name alignment does the rest, so that only work within one position may stand between. A state that reads
+// another one is a later pass: it takes that one's reads and trajectory as sequences like any other.
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "dsl/recurrence.h"
+#include "dsl/linear_parts.h"
 #include "ops/table.h"
 
 namespace weft::dsl {
 namespace {
 
-struct Outer {  // factors * outer(k, v)
-  Summand scale;
-  const Expr *k = nullptr, *v = nullptr;
-};
+using Core = Summand::Core;
 
 class Linear {
  public:
   Linear(Builder& builder, const Recurrence& r, const std::vector<StateForm>& forms, std::string form)
-      : builder_(builder), r_(r), forms_(forms), form_(std::move(form)) {}
+      : builder_(builder), r_(r), forms_(forms), form_(std::move(form)), parts_(builder, r, [this](const Piece& p) { return build(p); }) {}
 
   void run() {
     builder_.intercept = [this](const Expr& e) { return lifted(e); };
@@ -30,7 +28,8 @@ class Linear {
       ~Restore() { b.intercept = nullptr; }
     } restore{builder_};
     for (const Equation& e : r_.read) {
-      require_pointwise(*e.value);
+      at_ = r_.step.size();
+      require_within_position(*e.value);
       builder_.graph().set_origin(place_text(e.value->span));
       reads_[e.name] = claimed(builder_.tensor(*e.value), e);
     }
@@ -38,207 +37,167 @@ class Linear {
   }
 
  private:
-  const StateForm* form_of(const std::string& name) const {
-    for (const StateForm& f : forms_) {
-      if (f.state->name == name) return &f;
-    }
-    return nullptr;
-  }
-  const Equation* local(const std::string& name) const {
-    for (const Equation& e : r_.step) {
-      if (e.name == name && !form_of(name)) return &e;
-    }
-    return nullptr;
-  }
-  bool matrix_read(const Expr& e) const {
-    return e.kind == Expr::Kind::binary && e.name == "@" && e.args[1]->kind == Expr::Kind::name && form_of(e.args[1]->name) &&
-           !reads_state(*e.args[0], r_);
-  }
+  // ---- what an expression of the step means for all positions, where that is not what it says ------------------------
 
-  // What an expression of the step means for all positions at once, where that is not what it says.
   std::optional<Term> lifted(const Expr& e) {
-    if (matrix_read(e)) return matrix_state(*form_of(e.args[1]->name), *e.args[0], e.span);
-    if (e.kind == Expr::Kind::call && e.name == "prev") throw NotDerivable{"the state before the step is read", e.span};
+    if (const StateForm* f = contracted(e)) return contraction(e, *f);
+    if (e.kind == Expr::Kind::call && e.name == "prev" && e.args.size() == 1 && e.args[0]->kind == Expr::Kind::name) {
+      if (const StateForm* f = form_of(e.args[0]->name)) return trajectory(*f, true);
+    }
     if (e.kind != Expr::Kind::name) return {};
     if (const auto read = reads_.find(e.name); read != reads_.end()) return read->second;
-    if (const StateForm* f = form_of(e.name)) return trajectory(*f);
-    if (const Equation* eq = local(e.name)) {
-      if (reads_state(*eq->value, r_)) throw NotDerivable{fmt::format("`{}` reads a state inside the step", e.name), eq->value->span};
-      if (eq->claim) throw NotDerivable{fmt::format("the claim of `{}` speaks of one position", e.name), eq->claim_span};
-      require_pointwise(*eq->value);
-      return builder_.term(*eq->value);
-    }
+    if (const StateForm* f = form_of(e.name)) return trajectory(*f, *assignment(r_, e.name) >= at_);
+    if (const auto at = assignment(r_, e.name)) return local(*at);
     return {};
   }
+  const StateForm* form_of(const std::string& name) const {
+    const auto found = std::find_if(forms_.begin(), forms_.end(), [&](const StateForm& f) { return f.state->name == name; });
+    return found == forms_.end() ? nullptr : &*found;
+  }
 
-  // Work on single elements is the same for one position and for all.
-  void require_pointwise(const Expr& e) const {
+  // A name of the step, built once for all positions. Its claim speaks of one position: the sequential form checks it.
+  Term local(std::size_t at) {
+    const auto known = locals_.find(at);
+    if (known != locals_.end()) return known->second;
+    const std::size_t outside = std::exchange(at_, at);
+    require_within_position(*r_.step[at].value);
+    const Term value = builder_.term(*r_.step[at].value);
+    at_ = outside;
+    locals_[at] = value;
+    return value;
+  }
+  Var build(const Piece& p) {
+    const std::size_t outside = std::exchange(at_, p.at);
+    require_within_position(*p.value);
+    const Var v = builder_.tensor(*p.value);
+    at_ = outside;
+    return v;
+  }
+
+  // Only what is the same for one position and for all: work on single elements, and along the last dimension.
+  void require_within_position(const Expr& e) const {
     using K = Expr::Kind;
-    const auto no = [&] { throw NotDerivable{fmt::format("`{}` is not elementwise", expr_text(e)), e.span}; };
-    if (matrix_read(e)) return require_pointwise(*e.args[0]);
-    if (e.kind == K::transpose || e.kind == K::text || (e.kind == K::binary && e.name == "@")) no();
-    if (e.kind == K::call && e.name == "dot") {
-      if (e.args.size() != 2) no();
-    } else if (e.kind == K::call && e.name != "prev") {
+    const auto no = [&] { throw NotDerivable{fmt::format("`{}` does not work within one position", expr_text(e)), e.span}; };
+    if (contracted(e)) return;
+    if (e.kind == K::transpose || e.kind == K::text) no();
+    if (e.kind == K::binary && e.name == "@") {
+      const auto& weights = builder_.room().weights;
+      if (e.args[1]->kind != K::name || !weights.contains(e.args[1]->name)) no();
+      return require_within_position(*e.args[0]);
+    }
+    if (e.kind == K::call && e.name != "prev") {
       const Op* op = ops::find(e.name);
       const auto& numbers = number_functions();
       const bool number = std::find(numbers.begin(), numbers.end(), e.name) != numbers.end();
-      if (find_def(*builder_.room().module, e.name, false) || (!number && (!op || op->family != Op::Family::pointwise))) no();
+      const bool along_last = (e.name == "dot" && e.args.size() == 2) ||
+                              ((e.name == "l2_norm" || e.name == "rms_norm" || e.name == "softmax") && e.args.size() == 1 && e.named.empty());
+      const bool pointwise = op && op->family == Op::Family::pointwise && !op->random;
+      if (find_def(*builder_.room().module, e.name, false) || (!number && !along_last && !pointwise)) no();
     }
-    for (const ExprPtr& arg : e.args) require_pointwise(*arg);
+    for (const ExprPtr& arg : e.args) require_within_position(*arg);
   }
 
-  Var build(const Expr& e) {
-    require_pointwise(e);
-    return builder_.tensor(e);
+  // ---- reads of matrices: q @ S, and what can be brought to it ---------------------------------------------------
+
+  // The matrix state over a dimension of which `e` sums.
+  const StateForm* contracted(const Expr& e) const {
+    const bool sums = (e.kind == Expr::Kind::binary && e.name == "@") ||
+                      (e.kind == Expr::Kind::call && e.name == "dot" && e.args.size() == 2);
+    if (!sums) return nullptr;
+    const StateForm* found = nullptr;
+    int sides = 0;
+    for (const StateForm& f : forms_) {
+      const int here = f.is_matrix() ? reads(*e.args[0], f.state->name, r_) + reads(*e.args[1], f.state->name, r_) : 0;
+      if (here) found = &f;
+      sides += here;
+    }
+    return sides == 1 ? found : nullptr;
   }
 
-  // ---- the parts of an update ---------------------------------------------------------------------------------
-
-  // sign * factors * start, 1 without a start.
-  Var product(const Summand& s, std::optional<Operand> start) {
-    std::optional<Operand> value = std::move(start);
-    for (const Summand::Factor& f : s.factors) {
-      const Span at = f.value->span;
-      const Operand factor{build(*f.value), expr_text(*f.value), at};
-      if (!value && !f.inverse) {
-        value = factor;
-        continue;
-      }
-      if (!value) value = Operand{builder_.constant(1), "1", at};
-      value = Operand{builder_.apply(*ops::find(f.inverse ? "div" : "mul"), {*value, factor}, {}, at)[0],
-                      fmt::format("{} {} {}", value->text, f.inverse ? "/" : "*", factor.text), at};
+  // The sum of its terms.
+  Term contraction(const Expr& e, const StateForm& f) {
+    std::vector<Summand> terms;
+    try {
+      terms = expand({ExprPtr(ExprPtr{}, &e), at_}, f.state->name, r_);
+    } catch (const NotLinear& no) {
+      throw NotDerivable{no.reason, no.where};
     }
-    if (!value) return builder_.constant(s.sign);
-    return s.sign > 0 ? value->var : append(builder_.graph(), "neg", {value->var})[0];
+    const bool whole = std::all_of(terms.begin(), terms.end(), [](const Summand& t) { return t.core != Core::state && !t.left && !t.right; });
+    if (!whole) throw NotDerivable{fmt::format("`{}` is no row times the state", expr_text(e)), e.span};
+    Var sum;
+    for (const Summand& t : terms) {
+      const Var core = t.core == Core::read ? matrix_read(f, t, e.span) : build(t.value);
+      sum = parts_.plus(sum, parts_.product(t.sign, t.factors, core, e.span), e.span);
+    }
+    return sum;
   }
 
-  // The factor of the state: nothing for a sum.
-  Var decay(const StateForm& f, const Dims& lead) {
-    if (f.kind == StateClass::sum) return {};
-    if (f.kind == StateClass::constant) return fit(builder_.constant(0), lead, Time::if_there, f.where);
-    Var total;
-    for (const Summand& s : f.own) {
-      const Var part = product(s, {});
-      total = !total ? part : builder_.apply(*ops::find("add"), {Operand{total, "decay", f.where}, Operand{part, "decay", f.where}}, {}, f.where)[0];
+  Var matrix_read(const StateForm& f, const Summand& t, const Span& at) {
+    const MatrixParts& m = parts_.matrix(f, t.transposed);
+    Dims rows = m.lead;
+    rows.insert(rows.end(), {Dim::symbol("T"), m.K});
+    Var q = parts_.fit(parts_.product(1, t.inside, build(t.value), at), rows, 2, at);
+    if (m.theta) {
+      if (t.previous) throw NotDerivable{"a rotated state is read before its step", at};
+      q = parts_.apply("rotate", {q, m.theta}, {{"inverse", true}}, at)[0];
     }
-    return fit(total, lead, Time::if_there, f.where);
-  }
-
-  Outer outer_of(const ExprPtr& e, Summand scale) const {
-    if (e->kind == Expr::Kind::negate) {
-      scale.sign = -scale.sign;
-      return outer_of(e->args[0], std::move(scale));
-    }
-    if (e->kind == Expr::Kind::call && e->name == "outer" && e->args.size() == 2) {
-      return {std::move(scale), e->args[0].get(), e->args[1].get()};
-    }
-    if (e->kind == Expr::Kind::name) {
-      if (const Equation* eq = local(e->name); eq && !eq->claim) return outer_of(eq->value, std::move(scale));
-    }
-    if (e->kind == Expr::Kind::binary && (e->name == "*" || e->name == "/")) {
-      const auto has_outer = [&](const ExprPtr& x) { return expr_text(*x).find("outer(") != std::string::npos; };
-      const int side = e->name == "*" && has_outer(e->args[1]) ? 1 : 0;
-      scale.factors.push_back({e->args[static_cast<std::size_t>(1 - side)], e->name == "/"});
-      return outer_of(e->args[static_cast<std::size_t>(side)], std::move(scale));
-    }
-    throw NotDerivable{fmt::format("`{}` is no outer product of a key and a value", expr_text(*e)), e->span};
-  }
-
-  // ---- states -------------------------------------------------------------------------------------------------
-
-  Var matrix_state(const StateForm& f, const Expr& query, const Span& at) {
     const Dims dims = state_dims(builder_, *f.state);
-    if (dims.size() < 2) throw NotDerivable{fmt::format("`{}` is no matrix", f.state->name), at};
-    if (f.added.size() != 1) {
-      throw NotDerivable{fmt::format("`{}` adds {} terms", f.state->name, f.added.size()), f.where};
-    }
-    const Dims lead(dims.begin(), dims.end() - 2);
-    const Dim K = dims[dims.size() - 2], V = dims.back();
-    const Outer o = outer_of(f.added[0].value, f.added[0]);
-    const Var v = product(o.scale, Operand{build(*o.v), expr_text(*o.v), o.v->span});
-    const Var y = linrec(f, fit(build(query), joined(lead, K), Time::always, query.span),
-                         fit(build(*o.k), joined(lead, K), Time::always, o.k->span),
-                         fit(v, joined(lead, V), Time::always, o.v->span), decay(f, lead),
-                         initial_state(builder_, *f.state, dims), at);
-    return renamed(y, joined(lead, V, true));
-  }
-
-  // Every value of a state that is read elementwise, [lead, T, V].
-  Var trajectory(const StateForm& f) {
-    if (const auto known = trajectories_.find(f.state->name); known != trajectories_.end()) return known->second;
-    const Dims dims = state_dims(builder_, *f.state);
-    const bool scalar = dims.empty();
-    const Dims lead = scalar ? Dims{} : Dims(dims.begin(), dims.end() - 1);
-    const Dim V = scalar ? Dim(1) : dims.back();
-    Var added;
-    for (const Summand& s : f.added) {
-      const Var part = product(s, Operand{build(*s.value), expr_text(*s.value), s.value->span});
-      const Span at = s.value->span;
-      added = !added ? part : builder_.apply(*ops::find("add"), {Operand{added, "input", at}, Operand{part, "input", at}}, {}, at)[0];
-    }
-    if (!added) added = builder_.constant(0);
-    const Dims own = scalar ? Dims{} : joined(lead, V);
-    Var v = fit(added, own, Time::always, f.where);
-    if (scalar) v = renamed(v, {Dim::symbol("T"), Dim(1)});
-    const Var ones = append(builder_.graph(), "expand", {builder_.constant(1)}, {{"shape", Dims{Dim::symbol("T"), Dim(1)}}})[0];
     Var initial = initial_state(builder_, *f.state, dims);
-    Dims row = lead;  // the state as a matrix of one row
-    row.insert(row.end(), {Dim(1), V});
-    if (initial) initial = renamed(initial, row);
-    const Var y = linrec(f, ones, ones, v, decay(f, lead), initial, f.where);
-    return trajectories_[f.state->name] = renamed(y, scalar ? Dims{Dim::symbol("T")} : joined(lead, V, true));
-  }
-
-  Var linrec(const StateForm& f, const Var& q, const Var& k, const Var& v, const Var& a, const Var& initial, const Span& at) {
-    const Op& op = *ops::find("linrec");
-    std::vector<std::pair<std::string, AttributeValue>> given = {{"form", form_}};
+    if (initial && m.theta) initial = turned(initial, parts_.theta_of(f));
+    if (initial && t.transposed) initial = parts_.swapped(initial);
+    std::vector<std::pair<std::string, AttributeValue>> given = {
+        {"form", form_}, {"read", std::string(t.previous ? "before" : "after")}, {"error", m.error}};
     if (const i64 chunk = chunk_of(builder_, r_)) given.emplace_back("chunk", chunk);
-    const auto o = [&](const Var& x) { return x ? std::optional(Operand{x, f.state->name, at, 99}) : std::nullopt; };
-    const auto outputs = builder_.apply(op, {o(q), o(k), o(v), o(a), o(initial)}, op.complete(given), at);
-    keep_final(builder_, *f.state, outputs[1]);
-    return outputs[0];
+    const auto outputs = parts_.apply("linrec", {q, m.k, m.v, m.decay, m.beta, initial, m.erase}, given, at);
+    keep_matrix(f, t.transposed, m.theta, outputs[1]);
+    rows.back() = m.V;
+    return renamed(outputs[0], rows);
   }
 
-  // ---- shapes -------------------------------------------------------------------------------------------------
-
-  enum class Time { always, if_there };
-
-  static Dims joined(Dims lead, const Dim& last, bool time = false) {
-    if (time) lead.push_back(Dim::symbol("T"));
-    lead.push_back(last);
-    return lead;
+  // What a state ends with, out of the layout and the turning frame in which `linrec` had it: S = R^(T - 1) Z.
+  void keep_matrix(const StateForm& f, bool transposed, const Var& theta, Var final) {
+    if (!builder_.program().names_states) return;
+    Graph& g = builder_.graph();
+    if (transposed) final = parts_.swapped(final);
+    if (theta) {
+      const Var length = append(g, "size", {}, {{"length", Dim::symbol("T")}})[0];
+      const Var turns = append(g, "sub", {length, builder_.constant(1)})[0];
+      final = turned(final, append(g, "mul", {theta, turns})[0]);
+    }
+    keep_final(builder_, *f.state, final);
   }
 
-  // `v` with the dimensions `dims` (each its own or 1), and T before the last of them (`always`: at full length), or
-  // T behind them all (`if_there`: of size 1 where v does not vary).
-  Var fit(Var v, const Dims& dims, Time time, const Span& at) {
-    Dims target = dims;
-    target.insert(time == Time::always && !dims.empty() ? target.end() - 1 : target.end(), Dim::symbol("T"));
-    const Dims now = dims_of(v);
-    std::vector<int> order;
-    Dims wide;
-    for (const Dim& t : target) {
-      int found = -1;
-      for (int i = 0; i < static_cast<int>(now.size()) && found < 0; ++i) {
-        const bool taken = std::find(order.begin(), order.end(), i) != order.end();
-        const Dim& d = now[static_cast<std::size_t>(i)];
-        if (!taken && (is_time(t) ? is_time(d) : agree(d, t, builder_.room().definitions))) found = i;
+  // ---- states that are read element by element -------------------------------------------------------------------
+
+  // Every value of a state, after its step or before it, [lead, T, last].
+  Var trajectory(const StateForm& f, bool before) {
+    const auto key = std::pair(f.state->name, before);
+    if (const auto known = trajectories_.find(key); known != trajectories_.end()) return known->second;
+    const Dims dims = state_dims(builder_, *f.state);
+    Dims rows = dims;
+    rows.insert(rows.empty() ? rows.end() : rows.end() - 1, Dim::symbol("T"));
+    Var a, b;
+    for (const Summand& t : f.terms) {
+      if (t.left || t.right || t.rotation || t.core == Core::read) {
+        throw NotDerivable{fmt::format("`{}` is read element by element, and is a matrix of products", f.state->name), f.where};
       }
-      if (found >= 0) order.push_back(found);
-      wide.push_back(found >= 0 ? t : Dim(1));
+      const bool own = t.core == Core::state;
+      const Var value = parts_.product(t.sign, t.factors, own ? Var() : build(t.value), f.where);
+      (own ? a : b) = parts_.plus(own ? a : b, value, f.where);
     }
-    if (order.size() != now.size()) {
-      throw NotDerivable{fmt::format("a part is {}, where {} was expected", text(now), text(target)), at};
+    if (!b) b = builder_.constant(0);
+    b = parts_.fit(b, rows, dims.empty() ? 1 : 2, f.where);
+    const bool named = builder_.program().names_states;  // then somebody wants the last value
+    if (!a && !before && !named) return trajectories_[key] = b;  // nothing is left of the value before
+    a = parts_.fit(a ? a : builder_.constant(0), rows, 0, f.where);
+    Var initial = initial_state(builder_, *f.state, dims);
+    if (dims.empty()) {  // a column of one element
+      a = renamed(a, {dims_of(a)[0], Dim(1)}), b = renamed(b, {Dim::symbol("T"), Dim(1)});
+      if (initial) initial = renamed(initial, {Dim(1)});
     }
-    if (!std::is_sorted(order.begin(), order.end())) v = permuted(v, order);
-    v = renamed(v, wide);
-    const std::size_t t = static_cast<std::size_t>(std::find_if(target.begin(), target.end(), is_time) - target.begin());
-    const bool core = time == Time::always;  // T and what follows it must be there in full
-    Dims full = wide;
-    for (std::size_t i = t; core && i < full.size(); ++i) full[i] = target[i];
-    if (!same_size(full, wide)) v = append(v.graph(), "expand", {v}, {{"shape", with_batch(full, has_batch(v))}})[0];
-    return v;
+    const auto outputs = parts_.apply("affine_scan", {a, b, initial}, {{"read", std::string(before ? "before" : "after")}}, f.where);
+    keep_final(builder_, *f.state, outputs[1]);
+    return trajectories_[key] = renamed(outputs[0], rows);
   }
 
   // Claims in `read` speak of one position.
@@ -257,7 +216,11 @@ class Linear {
   const Recurrence& r_;
   const std::vector<StateForm>& forms_;
   std::string form_;
-  std::map<std::string, Var> reads_, trajectories_;
+  LinearParts parts_;
+  std::size_t at_ = 0;  // where the expression at hand stands: in that equation of the step, or behind all
+  std::map<std::string, Var> reads_;
+  std::map<std::pair<std::string, bool>, Var> trajectories_;
+  std::map<std::size_t, Term> locals_;
 };
 
 }  // namespace

@@ -92,4 +92,13 @@ class Settings {
 Settings read_options(const Option& table, const Yaml* given, const Span& key, const Scope& params,
                       Diagnostics& diagnostics, std::span<const Option> others = {});
 
+/// A line of the reference: an option by its dotted path, as `--set` takes it.
+struct OptionRow {
+  std::string path, fallback, about;
+  std::string values;  // the choices or the range; empty: any
+};
+std::vector<OptionRow> option_rows(std::span<const Option> tables);
+std::string options_text(std::span<const OptionRow> rows);      // `weft help options`
+std::string options_markdown(std::span<const OptionRow> rows);  // docs/options.md
+
 }  // namespace weft::dsl

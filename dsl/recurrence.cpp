@@ -41,6 +41,19 @@ bool all_finals_kept(Builder& builder, const Recurrence& r) {
   });
 }
 
+// The expression with each `a if c else b` replaced by what the params choose.
+ExprPtr chosen(const ExprPtr& e, Builder& builder) {
+  if (e->kind == Expr::Kind::conditional) {
+    const auto first = evaluate_bool(*e->args[0], builder.room().numbers, builder.program().diagnostics);
+    if (!first) throw Failed{};
+    return chosen(e->args[*first ? 1 : 2], builder);
+  }
+  auto copy = std::make_shared<Expr>(*e);
+  for (ExprPtr& arg : copy->args) arg = chosen(arg, builder);
+  for (NamedArg& arg : copy->named) arg.value = chosen(arg.value, builder);
+  return copy;
+}
+
 }  // namespace
 
 Dims state_dims(Builder& builder, const StateDef& state) {
@@ -86,8 +99,12 @@ i64 chunk_of(Builder& builder, const Recurrence& recurrence) {
   return *chunk;
 }
 
-void lower_recurrence(Builder& builder, const Recurrence& r) {
+void lower_recurrence(Builder& builder, const Recurrence& written) {
   Program& program = builder.program();
+  Recurrence r = written;  // with every choice between expressions made
+  for (auto* equations : {&r.step, &r.read}) {
+    for (Equation& e : *equations) e.value = chosen(e.value, builder);
+  }
   const auto forms = classify(r);
   const auto hindered = std::find_if(forms.begin(), forms.end(), [](const StateForm& f) { return !f.derivable(); });
   NotDerivable why;
@@ -100,7 +117,7 @@ void lower_recurrence(Builder& builder, const Recurrence& r) {
       std::string form = program.form;
       if (form == "auto" && r.forms.size() == 1) form = r.forms[0].name;
       lower_linear(builder, r, forms, program.mode == Mode::stream ? "auto" : form);
-      if (all_finals_kept(builder, r)) return;
+      if (all_finals_kept(builder, r)) return confirm_linear(builder, r, forms);
       why = {"a state that nothing reads is computed by the loop alone", r.span};
     } catch (const NotDerivable& n) {
       why = n;

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "dsl/recurrence.h"
+#include "dsl/linear_parts.h"
 #include "ops/table.h"
 
 namespace weft::dsl {
@@ -96,7 +96,17 @@ class Scan {
     before_[s.name] = room_.tensors[s.name] = in;
   }
 
+  // `prev(S)`, and `rotate` of a matrix state: its rows are turned by the angles of one step, not of a position.
   std::optional<Term> previous(const Expr& e) {
+    if (e.kind == Expr::Kind::call && e.name == "rotate" && e.args.size() == 2 && e.named.empty() && reads_state(*e.args[0], r_)) {
+      const Var S = builder_.tensor(*e.args[0]), theta = builder_.tensor(*e.args[1]);
+      const Dims dims = dims_of(S), angles = dims_of(theta);
+      if (dims.size() > 1 && angles.size() == 1 && same_size(angles[0] * Dim(2), dims[dims.size() - 2].unnamed())) return turned(S, theta);
+      program_.diagnostics.error("E0206", e.span, "a step turns pairs of rows of a matrix state, each by one angle")
+          .note(fmt::format("`{}` is {}", expr_text(*e.args[0]), text(dims)), e.args[0]->span)
+          .note(fmt::format("`{}` is {}", expr_text(*e.args[1]), text(angles)), e.args[1]->span);
+      throw Failed{};
+    }
     if (e.kind != Expr::Kind::call || e.name != "prev") return {};
     const auto state = e.args.size() == 1 && e.args[0]->kind == Expr::Kind::name ? before_.find(e.args[0]->name) : before_.end();
     if (state != before_.end()) return state->second;

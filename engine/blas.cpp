@@ -1,9 +1,11 @@
 // OpenBLAS as a backend of products: the right kernels chosen, the wrong package refused, a small product verified.
 #include <cblas.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdlib>
+#include <limits>
 #include <mutex>
 #include <string_view>
 
@@ -73,20 +75,25 @@ class Blas final : public Products {
   void multiply(const Product<float>& p) const override {
     if (p.m && p.n) {
       cblas_sgemm(CblasRowMajor, flag(p.transpose_a), flag(p.transpose_b), size(p.m), size(p.n), size(p.k), p.alpha,
-                  p.a, size(p.lda), p.b, size(p.ldb), p.beta, p.c, size(p.ldc));
+                  p.a, stride(p.lda), p.b, stride(p.ldb), p.beta, p.c, stride(p.ldc));
     }
   }
   void multiply(const Product<double>& p) const override {
     if (p.m && p.n) {
       cblas_dgemm(CblasRowMajor, flag(p.transpose_a), flag(p.transpose_b), size(p.m), size(p.n), size(p.k), p.alpha,
-                  p.a, size(p.lda), p.b, size(p.ldb), p.beta, p.c, size(p.ldc));
+                  p.a, stride(p.lda), p.b, stride(p.ldb), p.beta, p.c, stride(p.ldc));
     }
   }
   std::string name() const override { return "OpenBLAS, " + kernels_; }
 
  private:
   static CBLAS_TRANSPOSE flag(bool transpose) { return transpose ? CblasTrans : CblasNoTrans; }
-  static blasint size(i64 n) { return static_cast<blasint>(n); }
+  static blasint size(i64 n) {
+    check(n <= std::numeric_limits<blasint>::max(), "a product with a side of {} is beyond OpenBLAS; use --products loops", n);
+    return static_cast<blasint>(n);
+  }
+  // Where k = 0 the rows of A are empty; OpenBLAS refuses a stride of 0, prints so, and leaves C as it was.
+  static blasint stride(i64 n) { return size(std::max<i64>(1, n)); }
   std::string kernels_;
 };
 

@@ -14,6 +14,14 @@ i64 checked_product(i64 a, i64 b) {
   return result;
 }
 
+i64 checked_sum(i64 a, i64 b) {
+  i64 result = 0;
+  check(!__builtin_add_overflow(a, b, &result), "a size overflows: {} + {}", a, b);
+  return result;
+}
+
+i64 rounded_up(i64 length, i64 chunk) { return length / chunk + (length % chunk > 0); }
+
 // Removes from both sorted lists what they share.
 void cancel(std::vector<std::string>& a, std::vector<std::string>& b) {
   std::vector<std::string> left, right;
@@ -36,14 +44,17 @@ struct Dim::Derived {
   Dim left, right;
   i64 chunk = 0;
   i64 value(const Bindings& bindings) const {
-    if (chunk) return (left.value(bindings) + chunk - 1) / chunk;
-    return left.value(bindings) + right.value(bindings);
+    if (chunk) return rounded_up(left.value(bindings), chunk);
+    return checked_sum(left.value(bindings), right.value(bindings));
   }
 };
 
 i64 element_count(const Shape& shape) {
   i64 n = 1;
-  for (const i64 d : shape) n = checked_product(n, d);
+  for (const i64 d : shape) {
+    if (!__builtin_mul_overflow(n, d, &n)) continue;
+    throw Error("the elements of a tensor of the shape " + text(shape) + " cannot be counted", Failure::size);
+  }
   return n;
 }
 
@@ -51,7 +62,7 @@ std::string text(const Shape& shape) { return fmt::format("[{}]", fmt::join(shap
 
 Dim Dim::make(i64 number, Name name) {
   Dim d(number);
-  if (!name.names.empty() || !name.divisors.empty()) d.name_ = std::make_shared<const Name>(std::move(name));
+  if (!name.names.empty()) d.name_ = std::make_shared<const Name>(std::move(name));
   return d;
 }
 
@@ -79,8 +90,8 @@ i64 Dim::value(const Bindings& bindings) const {
     const auto found = bindings.find(symbol);
     if (found != bindings.end()) {
       product = checked_product(product, found->second);
-    } else if (name_->derived) {
-      product = checked_product(product, name_->derived->value(bindings));
+    } else if (const auto derived = name_->derived.find(symbol); derived != name_->derived.end()) {
+      product = checked_product(product, derived->second->value(bindings));
     } else {
       throw Error("the size " + symbol + " is not bound in this run", Failure::internal);
     }
@@ -89,14 +100,19 @@ i64 Dim::value(const Bindings& bindings) const {
 }
 
 bool Dim::is(const std::string& name) const {
-  return name_ && name_->factor == 1 && name_->divisors.empty() && name_->names.size() == 1 && name_->names[0] == name;
+  return name_ && name_->factor == 1 && name_->names.size() == 1 && name_->names[0] == name;
 }
+
+bool Dim::is_symbol() const { return !known() && is(name_->names[0]) && name_->derived.empty(); }
 
 std::string Dim::text() const {
   if (!name_) return std::to_string(number_);
-  std::string s = name_->factor == 1 && !name_->names.empty() ? "" : std::to_string(name_->factor);
-  for (const auto& n : name_->names) s += (s.empty() ? "" : " * ") + n;
-  for (const auto& n : name_->divisors) s += " / " + n;
+  const bool alone = name_->factor == 1 && name_->names.size() == 1;
+  std::string s = name_->factor == 1 ? "" : std::to_string(name_->factor);
+  for (const auto& n : name_->names) {
+    const bool sum = !alone && n.find(" + ") != std::string::npos && name_->derived.contains(n);
+    s += (s.empty() ? "" : " * ") + (sum ? "(" + n + ")" : n);
+  }
   return s;
 }
 
@@ -105,49 +121,42 @@ Dim operator*(const Dim& a, const Dim& b) {
   if (!a.name_ && !b.name_) return number;
   Dim::Name n = a.name_ ? *a.name_ : Dim::Name{.factor = a.number_};
   const Dim::Name m = b.name_ ? *b.name_ : Dim::Name{.factor = b.number_};
-  n.factor *= m.factor;
+  n.factor = checked_product(n.factor, m.factor);
   n.names = joined(n.names, m.names);
-  n.divisors = joined(n.divisors, m.divisors);
   n.unknown = joined(n.unknown, m.unknown);
-  if (m.derived) n.derived = m.derived;
-  cancel(n.names, n.divisors);
+  n.derived.insert(m.derived.begin(), m.derived.end());
   return Dim::make(number, std::move(n));
 }
 
 Dim operator+(const Dim& a, const Dim& b) {
-  if (a.known() && b.known()) return a.number_ + b.number_;
+  if (a.known() && b.known()) return checked_sum(a.number_, b.number_);
   if (a.known() && a.number_ == 0) return b;
   if (b.known() && b.number_ == 0) return a;
   Dim::Name n;
   n.names = n.unknown = {a.text() + " + " + b.text()};
-  n.derived = std::make_shared<const Dim::Derived>(Dim::Derived{a, b});
+  n.derived[n.names[0]] = std::make_shared<const Dim::Derived>(Dim::Derived{a, b});
   return Dim::make(1, std::move(n));
 }
 
 Dim Dim::chunks(const Dim& length, i64 chunk) {
   check(chunk > 0, "a chunk has at least one position, not {}", chunk);
-  if (length.known()) return (length.number_ + chunk - 1) / chunk;
+  if (length.known()) return rounded_up(length.number_, chunk);
   Name n;
   n.names = n.unknown = {fmt::format("ceil({} / {})", length.text(), chunk)};
-  n.derived = std::make_shared<const Derived>(Derived{length, 0, chunk});
+  n.derived[n.names[0]] = std::make_shared<const Derived>(Derived{length, 0, chunk});
   return make(1, std::move(n));
 }
 
 std::optional<Dim> Dim::quotient(const Dim& a, const Dim& b) {
   Name n = a.name_ ? *a.name_ : Name{.factor = a.number_};
   Name m = b.name_ ? *b.name_ : Name{.factor = b.number_};
-  if (b.number_ == 0 || a.number_ % b.number_ != 0) return {};
+  if (b.number_ <= 0 || a.number_ % b.number_ != 0) return {};
   const i64 number = a.number_ / b.number_;
-  std::vector<std::string> missing;
-  std::set_difference(m.unknown.begin(), m.unknown.end(), n.unknown.begin(), n.unknown.end(),
-                      std::back_inserter(missing));
-  if (!missing.empty()) return {};
   cancel(n.unknown, m.unknown);
-  n.names = joined(n.names, m.divisors);
-  n.divisors = joined(n.divisors, m.names);
-  cancel(n.names, n.divisors);
+  if (!m.unknown.empty()) return {};
+  cancel(n.names, m.names);
   // A quotient that does not come out evenly in its names is a number that has lost them.
-  if (n.factor % m.factor != 0 || !n.divisors.empty()) {
+  if (n.factor % m.factor != 0 || !m.names.empty()) {
     if (!n.unknown.empty()) return {};
     return Dim(number);
   }
@@ -156,25 +165,20 @@ std::optional<Dim> Dim::quotient(const Dim& a, const Dim& b) {
 }
 
 Dim Dim::renamed(const std::map<std::string, Dim>& meaning) const {
-  if (!name_) return *this;
-  if (name_->unknown == name_->names && name_->divisors.empty()) return *this;
-  bool complete = true;
-  const auto replace = [&](const std::string& name) {
-    if (const auto found = meaning.find(name); found != meaning.end()) return found->second;
-    complete = false;
-    return Dim(1);
-  };
-  Dim top(name_->factor), bottom(1);
+  if (!name_ || name_->unknown == name_->names) return *this;
+  const Dim nameless = known() ? Dim(number_) : *this;
+  Dim all(name_->factor);
   for (const auto& name : name_->names) {
-    const bool symbol = std::binary_search(name_->unknown.begin(), name_->unknown.end(), name);
-    if (symbol && name_->derived) return *this;
-    top = top * (symbol ? Dim::symbol(name) : replace(name));
+    if (name_->derived.contains(name)) return *this;
+    if (std::binary_search(name_->unknown.begin(), name_->unknown.end(), name)) {
+      all = all * Dim::symbol(name);
+    } else if (const auto found = meaning.find(name); found != meaning.end()) {
+      all = all * found->second;
+    } else {
+      return nameless;
+    }
   }
-  for (const auto& name : name_->divisors) bottom = bottom * replace(name);
-  if (complete) {
-    if (const auto whole = quotient(top, bottom); whole && whole->number_ == number_) return *whole;
-  }
-  return known() ? Dim(number_) : *this;
+  return all.number_ == number_ ? all : nameless;
 }
 
 bool same_size(const Dim& a, const Dim& b) {
@@ -186,8 +190,7 @@ bool same_size(const Dim& a, const Dim& b) {
 bool same_name(const Dim& a, const Dim& b) {
   if (!a.name_ || !b.name_) return false;
   if (a.name_ == b.name_) return true;
-  return a.name_->factor == b.name_->factor && a.name_->names == b.name_->names &&
-         a.name_->divisors == b.name_->divisors;
+  return a.name_->factor == b.name_->factor && a.name_->names == b.name_->names;
 }
 
 std::string text(const Dims& dims) {

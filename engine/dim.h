@@ -16,6 +16,7 @@ namespace weft {
 
 /// A concrete shape; row-major, the last dimension is contiguous.
 using Shape = std::vector<i64>;
+/// The product of the sizes; an error of kind `size` when it is beyond 64 bits.
 i64 element_count(const Shape& shape);
 std::string text(const Shape& shape);
 
@@ -40,6 +41,8 @@ class Dim {
   bool has_name() const { return name_ != nullptr; }
   /// Is it exactly the named dimension or symbol `name`?
   bool is(const std::string& name) const;
+  /// Is it one symbol, which a run binds? A sum of symbols is computed instead.
+  bool is_symbol() const;
   /// As written: "H * dk", "T", or the digits.
   std::string text() const;
   /// The same size without its name; a symbolic size keeps it.
@@ -63,11 +66,10 @@ class Dim {
  private:
   struct Derived;
   struct Name {
-    i64 factor = 1;                     // the number written beside the names: the 2 of 2 * D
-    std::vector<std::string> names{};     // product of these, sorted
-    std::vector<std::string> divisors{};  // divided by these, sorted
-    std::vector<std::string> unknown{};   // those of `names` that are symbols
-    std::shared_ptr<const Derived> derived{};  // how an unknown name such as "P + T" is computed
+    i64 factor = 1;                      // the number written beside the names: the 2 of 2 * D
+    std::vector<std::string> names{};    // product of these, sorted
+    std::vector<std::string> unknown{};  // those of `names` that are symbols
+    std::map<std::string, std::shared_ptr<const Derived>> derived{};  // how unknown names such as "P + T" are computed
   };
   static Dim make(i64 number, Name name);
   i64 number_;  // the known part of the product

@@ -1,5 +1,7 @@
 // Gradients against differences, in f64.
 #pragma once
+#include <optional>
+
 #include "engine/op.h"
 #include "engine/tape.h"
 
@@ -11,7 +13,40 @@ struct Application {
   std::vector<AttributeValue> attributes;
   std::vector<Tensor> inputs;  // an empty one is an absent optional input
   RunSettings settings{};
+  /// What input `i` was declared as; a variadic op repeats its last.
+  const Input& declared(std::size_t i) const { return op->inputs[std::min(i, op->inputs.size() - 1)]; }
+  /// A gradient can flow into input `i`.
+  bool takes_gradient(std::size_t i) const;
 };
+
+/// What is asked of one application besides its values.
+struct Ask {
+  bool gradients = true;
+  unsigned wanted = ~0u;                  // bit i: the gradient of input i
+  std::vector<Tensor> cotangents = {};    // one an output; without them, fixed random ones
+  std::optional<std::pair<std::size_t, std::size_t>> same = {};  // two inputs that are one value
+};
+struct Evaluation {
+  std::vector<Tensor> outputs;
+  std::vector<Tensor> gradients;  // one an input, empty where none flows or none is wanted
+};
+
+/// An application on a tape of its own.
+struct Applied {
+  Tape tape;
+  std::vector<Var> inputs, outputs;
+  Applied(const Runtime& runtime, DType dtype, const Application& a, const Ask& ask = {});
+  /// Of every input that takes part in `wrt`, in its order.
+  std::vector<Tensor> gradients(std::span<const Var> wrt, const std::vector<Tensor>& cotangents = {});
+};
+
+Evaluation evaluate(const Runtime& runtime, DType dtype, const Application& a, const Ask& ask = {});
+
+/// The fixed random cotangent of output number `output`: never ones, since sum(softmax(x)) has no gradient.
+Tensor random_cotangent(const Shape& shape, std::size_t output);
+double inner_product(const Tensor& a, const Tensor& b);
+/// sum_i <outputs_i, random_cotangent_i>
+double projection(const std::vector<Tensor>& outputs);
 
 struct GradientCheck {
   double worst = 0;      // largest |gradient - difference| / max(1, |difference|)
@@ -26,8 +61,7 @@ struct GradientCheck {
 /// leaves room for functions with large derivatives and none for a wrong formula.
 GradientCheck check_gradients(const Runtime& runtime, const Application& a);
 
-/// The outputs on a tape; `gradients` receives those of the inputs under the same random cotangents.
-std::vector<Tensor> outputs_and_gradients(const Runtime& runtime, DType dtype, const Application& a,
-                                          std::vector<Tensor>* gradients);
+/// The same along one random direction of signs for each input: a few evaluations whatever the size.
+GradientCheck check_directions(const Runtime& runtime, const Application& a);
 
 }  // namespace weft

@@ -6,6 +6,12 @@
 #include "engine/op.h"
 
 namespace weft {
+namespace {
+
+// Bit `i` of a mask; its last bit stands for all that follow.
+bool bit(unsigned mask, std::size_t i) { return mask >> std::min<std::size_t>(i, 31) & 1; }
+
+}  // namespace
 
 Var::Var(Graph& graph, i32 id) : graph_(&graph), alive_(graph.alive_), id_(id) {}
 
@@ -58,6 +64,7 @@ Var Graph::input(std::string name, Dims dims, Kind kind, bool differentiable) {
 }
 
 Var Graph::constant(Tensor tensor) {
+  check(bool(tensor), "an empty tensor cannot be a constant of a graph");
   const Kind kind = tensor.dtype() == DType::i32 ? Kind::index : Kind::real;
   const i32 id = new_value(to_dims(tensor.shape()), kind, -1, false);
   values_.back().constant = std::move(tensor);
@@ -73,7 +80,7 @@ std::vector<Var> Graph::append(const Op& op, std::vector<AttributeValue> attribu
         op.inputs.size(), inputs.size());
   Node node;
   std::vector<const Dims*> dims;
-  bool needs_gradient = false;
+  bool needs_gradient = false, derivative = false;
   for (std::size_t i = 0; i < std::max(inputs.size(), op.inputs.size()); ++i) {
     const Input& input = declared(i);
     if (i >= inputs.size() || !inputs[i]) {
@@ -89,6 +96,7 @@ std::vector<Var> Graph::append(const Op& op, std::vector<AttributeValue> attribu
     node.inputs.push_back(inputs[i].id());
     dims.push_back(&v.dims);
     needs_gradient = needs_gradient || (v.needs_gradient && !input.is(Input::fixed));
+    derivative = derivative || (v.derivative && !input.is(Input::fixed));
   }
   if (op.build) return op.build(*this, attributes, inputs);
 
@@ -109,6 +117,7 @@ std::vector<Var> Graph::append(const Op& op, std::vector<AttributeValue> attribu
     const Kind kind = i < n_public ? op.output_kind(i) : Kind::real;
     const bool public_real = i < n_public && kind == Kind::real;
     node.outputs.push_back(new_value(shapes[i], kind, id, needs_gradient && public_real));
+    values_.back().derivative = derivative;
   }
   nodes_.push_back(std::move(node));
   appended(nodes_.back());
@@ -137,8 +146,7 @@ std::vector<Var> Graph::backward(std::span<const Var> outputs, std::span<const V
     check(same_size(y.dims(), cotangents[i].dims()), "backward: the cotangent {} does not have the shape {} of its output",
           text(cotangents[i].dims()), text(y.dims()));
     const i32 made_by = value(y.id()).node;
-    check(made_by < 0 || node(made_by).phase == Phase::forward,
-          "backward: second derivatives are not available ({})", made_by < 0 ? "" : describe(node(made_by)));
+    check(!value(y.id()).derivative, "backward: second derivatives are not available ({})", describe(node(made_by)));
     arriving[static_cast<std::size_t>(y.id())].push_back(cotangents[i].id());
     last = std::max(last, made_by);
   }
@@ -188,9 +196,9 @@ void Graph::append_backward(i32 forward, std::vector<std::vector<i32>>& arriving
   b.place = f.place;
   b.origin = f.origin;
   const auto declared = [&](std::size_t i) { return std::min(i, op.inputs.size() - 1); };
-  for (std::size_t i = 0; i < n_inputs; ++i) b.inputs.push_back(op.reads.inputs >> declared(i) & 1 ? f.inputs[i] : -1);
+  for (std::size_t i = 0; i < n_inputs; ++i) b.inputs.push_back(bit(op.reads.inputs, declared(i)) ? f.inputs[i] : -1);
   for (std::size_t i = 0; i < f.outputs.size(); ++i) {
-    b.inputs.push_back(i >= n_public || (op.reads.outputs >> i & 1) ? f.outputs[i] : -1);
+    b.inputs.push_back(i >= n_public || bit(op.reads.outputs, i) ? f.outputs[i] : -1);
   }
   b.inputs.insert(b.inputs.end(), cotangents.begin(), cotangents.end());
 
@@ -201,12 +209,13 @@ void Graph::append_backward(i32 forward, std::vector<std::vector<i32>>& arriving
   for (std::size_t i = 0; i < n_inputs; ++i) {
     b.outputs.push_back(-1);
     if (f.inputs[i] < 0 || !value(f.inputs[i]).needs_gradient || op.inputs[declared(i)].is(Input::fixed)) continue;
-    if (op.passes_cotangent >> i & 1) {
+    if (bit(op.passes_cotangent, declared(i))) {
       raw.emplace_back(i, cotangents[0]);
       continue;
     }
     const bool at_output = op.family == Op::Family::pointwise;
     b.outputs.back() = new_value(value(at_output ? f.outputs[0] : f.inputs[i]).dims, Kind::real, id, false);
+    values_.back().derivative = true;
     raw.emplace_back(i, b.outputs.back());
     wanted = true;
   }

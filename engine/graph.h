@@ -58,6 +58,7 @@ struct Value {
   Kind kind = Kind::real;
   i32 node = -1;  // -1: a leaf
   bool needs_gradient = false;
+  bool derivative = false;  // a gradient, or computed from one: backward does not go through it
   std::string name;      // of an input
   Tensor constant;       // of a constant
 };

@@ -129,6 +129,13 @@ template <class T> class Kernel {
     const auto& o = call_.settings.offsets;
     return o.empty() ? 0 : o[o.size() == 1 ? 0 : static_cast<std::size_t>(row)];
   }
+  /// The same where a value has no batch: an error when the rows stand at different positions.
+  i64 common_offset() const {
+    const auto& o = call_.settings.offsets;
+    const bool same = std::adjacent_find(o.begin(), o.end(), std::not_equal_to<>()) == o.end();
+    if (!same) throw Error(call_.op.name + ": the rows of this batch stand at different positions, and it has no row of its own for each");
+    return offset(0);
+  }
 
  private:
   // What a backward does not declare to read is freed before it runs.

@@ -1,4 +1,5 @@
-// Scalar functions that the compiler can vectorise: no branches, no calls. Relative errors in f32: exp 7e-8.
+// Scalar functions that the compiler can vectorise: no branches, no calls. Relative errors in f32: exp 8.1e-8, sigmoid
+// 1.8e-7, tanh 1.5e-7.
 //
 // libm's exp costs 2.8 ns an element and cannot be vectorised without -ffast-math, which would take NaN and infinity
 // away; this one costs 0.24 ns with AVX-512.
@@ -32,6 +33,18 @@ namespace weft {
 }
 /// e^x in f64: libm's, since f64 is for proofs.
 inline double exp(double x) { return std::exp(x); }
+
+/// e^x - 1 without the cancellation near 0: there the polynomial of exp without its last term.
+[[gnu::always_inline]] inline float expm1(float x) {
+  float p = 1.9875691500e-4f;
+  p = p * x + 1.3981999507e-3f;
+  p = p * x + 8.3334519073e-3f;
+  p = p * x + 4.1665795894e-2f;
+  p = p * x + 1.6666665459e-1f;
+  p = p * x + 5.0000001201e-1f;
+  return x > -0.34f && x < 0.34f ? p * (x * x) + x : exp(x) - 1.f;
+}
+inline double expm1(double x) { return std::expm1(x); }
 
 /// log(1 + e^x) without overflow, and 1 / (1 + e^-x), in terms of exp alone.
 template <class T> [[gnu::always_inline]] inline T sigmoid(T x) {

@@ -59,6 +59,7 @@ struct AttributeInfo {
   AttributeValue standard;  // the default
   std::string about;
   std::vector<std::string> choices;  // of a word; empty: any text
+  bool required = false;             // the language asks for it though there is a default: which dimension to sum over
 };
 std::string_view name(AttributeInfo::Type type);
 std::string text(const AttributeValue& value);
@@ -69,6 +70,12 @@ template <class A, class F> struct Attribute {
   F A::* field;
   const char* about;
   std::vector<std::string> choices;
+  bool must_be_given = false;
+  Attribute required() const {
+    Attribute a = *this;
+    a.must_be_given = true;
+    return a;
+  }
 };
 template <class A, class F>
 Attribute<A, F> attribute(const char* name, F A::* field, const char* about, std::vector<std::string> choices = {}) {
@@ -116,8 +123,7 @@ struct Op {
   std::string name;
   Doc doc;
   Family family = Family::general;
-  Along along = Along::pointwise;
-  bool masks_future = false;  // its last two dimensions are times; what lies in the future is zero
+  Along along = Along::pointwise;  // with its attributes as they are by default
   bool causal_axis = false;   // along its axis each element sees those before it alone
   bool random = false;  // draws numbers: its samples run under a fixed key
   std::vector<Input> inputs;
@@ -135,6 +141,10 @@ struct Op {
   /// seen.
   Dims (*state_dims)(const Op&, const std::vector<AttributeValue>&, const InputDims&, std::size_t input,
                      const Dim& past) = nullptr;
+  /// How it acts along time with these attributes: attention that is not causal needs the whole sequence.
+  Along (*along_with)(const std::vector<AttributeValue>&) = nullptr;
+  /// Its last two dimensions are times, and what lies in the future of the first is zero.
+  bool (*masks_future)(const Op&, const std::vector<AttributeValue>&, const InputDims&) = nullptr;
   Kind (*output_kind)(std::size_t output) = nullptr;
   void (*forward_f32)(KernelCall&) = nullptr;
   void (*forward_f64)(KernelCall&) = nullptr;
@@ -164,7 +174,6 @@ struct OpDefaults {
   static constexpr std::size_t saved = 0;
   static constexpr Reads reads{};
   static constexpr unsigned passes_cotangent = 0;
-  static constexpr bool masks_future = false;
   static constexpr bool causal_axis = false;
   static constexpr bool random = false;
   static constexpr bool variadic = false;
@@ -190,7 +199,7 @@ struct Reduce : OpDefaults {
     Axis dim;
   };
   static auto attributes() {
-    return std::tuple{attribute("dim", &Attrs::dim, "the dimension that is reduced")};
+    return std::tuple{attribute("dim", &Attrs::dim, "the dimension that is reduced").required()};
   }
 };
 /// build(graph, attrs, inputs) writes it with other ops; it needs no backward.

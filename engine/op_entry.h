@@ -38,7 +38,7 @@ template <class D> std::vector<AttributeInfo> describe_attributes() {
   const typename D::Attrs standard;
   std::vector<AttributeInfo> infos;
   const auto add = [&]<class A, class F>(const Attribute<A, F>& a) {
-    infos.push_back({a.name, type_of<F>(), to_value(standard.*(a.field)), a.about, a.choices});
+    infos.push_back({a.name, type_of<F>(), to_value(standard.*(a.field)), a.about, a.choices, a.must_be_given});
   };
   std::apply([&](const auto&... a) { (add(a), ...); }, D::attributes());
   return infos;
@@ -233,6 +233,16 @@ Dims state_dims(const Op&, const std::vector<AttributeValue>& values, const Inpu
   }
 }
 
+template <class D> Along along_with(const std::vector<AttributeValue>& values) {
+  if constexpr (requires(typename D::Attrs a) { D::along_with(a); }) return D::along_with(attrs_of<D>(values));
+  else return D::along;
+}
+
+template <class D> bool masks_future(const Op&, const std::vector<AttributeValue>& values, const InputDims& in) {
+  if constexpr (requires(typename D::Attrs a) { D::masks_future(a, in); }) return D::masks_future(attrs_of<D>(values), in);
+  else return false;
+}
+
 template <class D>
 std::vector<Var> build(Graph& graph, const std::vector<AttributeValue>& values, std::span<const Var> inputs) {
   return {D::build(graph, attrs_of<D>(values), inputs)};
@@ -249,7 +259,7 @@ template <class D> Op make_op() {
   op.doc = D::doc;
   op.family = D::family;
   op.along = D::along;
-  op.masks_future = D::masks_future;
+  op.along_with = &detail::along_with<D>;
   op.causal_axis = D::causal_axis;
   op.random = D::random;
   op.inputs.assign(D::inputs.begin(), D::inputs.end());
@@ -268,6 +278,7 @@ template <class D> Op make_op() {
     return op;
   } else {
     op.infer = &detail::infer<D>;
+    op.masks_future = &detail::masks_future<D>;
     op.state_dims = &detail::state_dims<D>;
     op.cost = &detail::cost<D>;
     op.forward_f32 = &detail::forward<D, float>;

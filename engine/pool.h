@@ -23,20 +23,24 @@ class Pool {
   /// A block of at least `bytes`, 64-byte aligned, uninitialised. The shared owner puts it back.
   static std::shared_ptr<std::byte> allocate(const std::shared_ptr<Pool>& pool, std::size_t bytes);
 
-  std::size_t live_bytes() const { return live_; }
-  std::size_t peak_bytes() const { return peak_; }
-  void reset_peak() { peak_ = live_; }
+  std::size_t live_bytes() const;
+  std::size_t peak_bytes() const;
+  void reset_peak();
   /// Fill fresh blocks with signalling bytes: tests use it to find reads of what was never written.
-  void poison(bool on) { poison_ = on; }
-  /// Refuse to hold more than this many bytes (0: no limit); the error is of kind `size`.
-  void limit(std::size_t bytes) { limit_ = bytes; }
+  void poison(bool on);
+  /// Refuse to hold more than this many bytes, cached blocks included (0: no limit); the error is of kind `size`.
+  void limit(std::size_t bytes);
+
+  static constexpr std::size_t kMostBytes = std::size_t{1} << 47;  // the address space of a process on x86-64
 
  private:
   std::byte* take(std::size_t bytes);
-  void put(std::byte* block, std::size_t bytes);
-  std::mutex mutex_;
+  void put(std::byte* block, std::size_t bytes) noexcept;
+  std::byte* cached(std::size_t bytes);
+  void release();
+  mutable std::mutex mutex_;
   std::map<std::size_t, std::vector<std::byte*>> free_;
-  std::size_t live_ = 0, peak_ = 0, limit_ = 0;
+  std::size_t live_ = 0, peak_ = 0, cached_ = 0, limit_ = 0;
   bool poison_ = false;
 };
 

@@ -99,18 +99,23 @@ Run::Run(const Graph& graph, std::vector<Var> outputs) : graph_(graph), outputs_
 
 Bindings Run::bindings(const Feeds& feeds) const {
   Bindings found;
-  for (const auto& [v, tensor] : feeds) {
+  for (const auto& [v, tensor] : feeds) {  // first the symbols by themselves, so that 2 * T may stand before T
+    check(&v.graph() == &graph_, "run: a value of another graph was fed");
     const Value& value = graph_.value(v.id());
     const bool index = tensor.dtype() == DType::i32;
     check(index == (value.kind == Kind::index), "run: the input {} must hold {}", value.name,
           index ? "real numbers" : "indices");
+    check(value.node < 0, "run: a value that the graph computes was fed");
     if (value.dims.size() != tensor.shape().size()) refuse(value, tensor, "");
     for (std::size_t d = 0; d < value.dims.size(); ++d) {
-      const Dim& dim = value.dims[d];
-      const i64 given = tensor.shape()[d];
-      if (!dim.known() && dim.is(dim.text())) found.try_emplace(dim.text(), given);
-      const i64 expected = dim.value(found);
-      if (expected != given) refuse(value, tensor, fmt::format(" (here {})", expected));
+      if (value.dims[d].is_symbol()) found.try_emplace(value.dims[d].text(), tensor.shape()[d]);
+    }
+  }
+  for (const auto& [v, tensor] : feeds) {
+    const Value& value = graph_.value(v.id());
+    for (std::size_t d = 0; d < value.dims.size(); ++d) {
+      const i64 expected = value.dims[d].value(found);
+      if (expected != tensor.shape()[d]) refuse(value, tensor, fmt::format(" (here {})", expected));
     }
   }
   return found;
@@ -181,22 +186,31 @@ std::vector<Tensor> Run::operator()(const Runtime& runtime, DType dtype, const F
 
 std::size_t Run::peak_bytes(const Bindings& bindings, DType dtype) const {
   std::vector<std::size_t> bytes(graph_.values().size());
-  const auto size_of = [&](i32 id) {
+  std::vector<bool> counted(graph_.values().size());
+  std::size_t live = 0;
+  const auto add = [&](i32 id) {
+    if (id < 0 || counted[static_cast<std::size_t>(id)]) return;
     const Value& v = graph_.value(id);
     const DType type = v.kind == Kind::index ? DType::i32 : dtype;
-    return static_cast<std::size_t>(element_count(bind(v.dims, bindings))) * byte_size(type);
+    counted[static_cast<std::size_t>(id)] = true;
+    live += bytes[static_cast<std::size_t>(id)] = byte_count(bind(v.dims, bindings), type);
   };
-  std::size_t live = 0, peak = 0;
-  for (std::size_t at = 0; at < order_.size(); ++at) {
-    const Node& node = graph_.node(order_[at]);
-    for (const auto& list : {node.inputs, node.outputs}) {
-      for (const i32 id : list) {
-        if (id < 0 || bytes[static_cast<std::size_t>(id)]) continue;
-        live += bytes[static_cast<std::size_t>(id)] = size_of(id);
-      }
+  // Inputs and constants belong to the caller and to the run: they are there from the first node to the last.
+  for (const Var& v : outputs_) {
+    if (graph_.value(v.id()).node < 0) add(v.id());
+  }
+  for (const i32 n : order_) {
+    for (const i32 id : graph_.node(n).inputs) {
+      if (id >= 0 && graph_.value(id).node < 0) add(id);
     }
+  }
+  std::size_t peak = live;
+  for (std::size_t at = 0; at < order_.size(); ++at) {
+    for (const i32 id : graph_.node(order_[at]).outputs) add(id);
     peak = std::max(peak, live);
-    for (const i32 id : last_use_[at]) live -= bytes[static_cast<std::size_t>(id)];
+    for (const i32 id : last_use_[at]) {
+      if (graph_.value(id).node >= 0) live -= bytes[static_cast<std::size_t>(id)];
+    }
   }
   return peak;
 }

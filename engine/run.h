@@ -35,7 +35,7 @@ class Run {
   const std::vector<i32>& order() const { return order_; }
   /// Symbols from the shapes of the feeds.
   Bindings bindings(const Feeds& feeds) const;
-  /// Highest sum of the bytes of live values under these bindings; weights and other feeds count.
+  /// Highest sum of the bytes of live values under these bindings. Feeds and constants count from beginning to end.
   std::size_t peak_bytes(const Bindings& bindings, DType dtype) const;
   /// Floating point operations of one run; a backward counts as two forwards.
   double flops(const Bindings& bindings) const;

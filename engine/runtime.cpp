@@ -95,14 +95,15 @@ std::string_view name(Isa isa) {
 Runtime::Runtime(const RuntimeOptions& options) : isa_(best_isa()) {
   const auto& p = options.products;
   check(p == "auto" || p == "loops" || p == "blas", "--products is auto, loops or blas, not {}", p);
+  check(options.parallel == "serial" || options.parallel == "tbb", "--parallel is serial or tbb, not {}",
+        options.parallel);
+  check(options.threads >= 0 && options.threads <= 1024, "--threads is from 1 to 1024, not {}", options.threads);
   products_ = p == "loops" ? make_loops_products() : make_blas_products();
   if (options.parallel == "serial") {
     parallel_ = make_serial();
     if (p == "loops") isa_ = Isa::baseline;  // the reference to read: the same bits on every machine
     return;
   }
-  check(options.parallel == "tbb", "--parallel is serial or tbb, not {}", options.parallel);
-  check(options.threads >= 0 && options.threads <= 1024, "--threads is from 1 to 1024, not {}", options.threads);
   const int all = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   parallel_ = make_tbb(options.threads ? options.threads : all);
 }

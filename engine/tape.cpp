@@ -24,6 +24,7 @@ void Tape::hold(i32 id, Tensor tensor) {
 }
 
 Var Tape::leaf(const Tensor& tensor) {
+  check(bool(tensor), "tape: a leaf needs a tensor, not an empty one");
   if (tensor.dtype() == DType::i32) return constant(tensor);
   const Var v = input("leaf", to_dims(tensor.shape()), Kind::real, true);
   hold(v.id(), converted(tensor));

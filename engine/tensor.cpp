@@ -1,6 +1,7 @@
 #include "engine/tensor.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 namespace weft {
@@ -9,6 +10,13 @@ namespace {
 // Tensors made outside a run (weights, data, tests) come from plain pools of their own, one a tensor.
 Tensor plain(Shape shape, DType dtype) {
   return Tensor::uninitialised(std::move(shape), dtype, std::make_shared<Pool>());
+}
+
+template <class To, class From> To cast(From x) {
+  if constexpr (std::is_same_v<To, i32> && !std::is_same_v<From, i32>) {
+    check(x >= -0x1p31 && x < 0x1p31 && x == std::trunc(x), "tensor: {} is not a whole number of 32 bits", x);
+  }
+  return static_cast<To>(x);
 }
 
 template <class F> auto visit(DType dtype, F f) {
@@ -31,12 +39,22 @@ std::string_view name(DType dtype) {
 
 std::size_t byte_size(DType dtype) { return dtype == DType::f64 ? 8 : 4; }
 
+std::size_t byte_count(const Shape& shape, DType dtype) {
+  for (const i64 d : shape) check(d >= 0, "tensor: a size cannot be {} (the shape is {})", d, text(shape));
+  const i64 n = element_count(shape);
+  if (n > static_cast<i64>(Pool::kMostBytes / byte_size(dtype))) {
+    throw Error("a tensor of the shape " + text(shape) + " is larger than memory can be", Failure::size);
+  }
+  return static_cast<std::size_t>(n) * byte_size(dtype);
+}
+
 Tensor Tensor::uninitialised(Shape shape, DType dtype, const std::shared_ptr<Pool>& pool) {
   Tensor t;
-  t.size_ = element_count(shape);
+  const std::size_t bytes = byte_count(shape, dtype);
+  t.size_ = static_cast<i64>(bytes / byte_size(dtype));
   t.shape_ = std::move(shape);
   t.dtype_ = dtype;
-  t.data_ = Pool::allocate(pool, t.bytes());
+  t.data_ = Pool::allocate(pool, bytes);
   return t;
 }
 
@@ -50,7 +68,7 @@ Tensor Tensor::full(Shape shape, double value, DType dtype) {
   Tensor t = plain(std::move(shape), dtype);
   visit(dtype, [&](auto zero) {
     using T = decltype(zero);
-    for (T& x : t.mutable_values<T>()) x = static_cast<T>(value);
+    for (T& x : t.mutable_values<T>()) x = cast<T>(value);
   });
   return t;
 }
@@ -62,7 +80,7 @@ Tensor Tensor::from(std::span<const double> values, Shape shape, DType dtype) {
   visit(dtype, [&](auto zero) {
     using T = decltype(zero);
     std::transform(values.begin(), values.end(), t.mutable_values<T>().begin(),
-                   [](double x) { return static_cast<T>(x); });
+                   [](double x) { return cast<T>(x); });
   });
   return t;
 }
@@ -102,19 +120,20 @@ Tensor Tensor::entry(i64 i) const {
 }
 
 Tensor Tensor::converted(DType dtype) const {
-  if (dtype == dtype_) return *this;
+  if (dtype == dtype_ || !data_) return *this;
   Tensor t = plain(shape_, dtype);
   visit(dtype, [&](auto to) {
     visit(dtype_, [&](auto source) {
       const auto from = values<decltype(source)>();
       std::transform(from.begin(), from.end(), t.mutable_values<decltype(to)>().begin(),
-                     [](auto x) { return static_cast<decltype(to)>(x); });
+                     [](auto x) { return cast<decltype(to)>(x); });
     });
   });
   return t;
 }
 
 Tensor Tensor::copy() const {
+  if (!data_) return {};
   Tensor t = plain(shape_, dtype_);
   std::memcpy(t.mutable_raw(), raw(), bytes());
   return t;
@@ -125,10 +144,12 @@ void Tensor::require(DType dtype) const {
 }
 
 void Tensor::require_sole_owner() const {
+  check(data_ != nullptr, "tensor: an empty one cannot be written");
   check(data_.use_count() == 1, "tensor: it is shared, so it can no longer be written");
 }
 
 bool same_bits(const Tensor& a, const Tensor& b) {
+  if (!a || !b) return !a && !b;
   return a.dtype() == b.dtype() && a.shape() == b.shape() && std::memcmp(a.raw(), b.raw(), a.bytes()) == 0;
 }
 

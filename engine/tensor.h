@@ -13,6 +13,8 @@ namespace weft {
 enum class DType { f32, f64, i32 };
 std::string_view name(DType dtype);
 std::size_t byte_size(DType dtype);
+/// Bytes of a tensor; an error of kind `size` when they are more than can be addressed.
+std::size_t byte_count(const Shape& shape, DType dtype);
 
 template <class T> constexpr DType dtype_of();
 template <> constexpr DType dtype_of<float>() { return DType::f32; }
@@ -56,6 +58,7 @@ class Tensor {
   Tensor reshaped(Shape shape) const;
   /// Entry `i` of the first dimension; shares the memory.
   Tensor entry(i64 i) const;
+  /// Beyond the range of f32 a number becomes infinite; one that is no whole number of 32 bits is an error in i32.
   Tensor converted(DType dtype) const;
   Tensor copy() const;
 
@@ -68,7 +71,7 @@ class Tensor {
   std::shared_ptr<std::byte> data_;
 };
 
-/// Same type, same shape, same bits.
+/// Same type, same shape, same bits; two empty tensors are the same.
 bool same_bits(const Tensor& a, const Tensor& b);
 
 }  // namespace weft

@@ -27,6 +27,7 @@ struct Attention : General {
                       attribute("scale", &Attrs::scale, "of the scores; 0: 1 / sqrt of the keys' width")};
   }
 
+  static Along along_with(const Attrs& attrs) { return attrs.causal ? Along::streams : Along::whole; }
   static std::vector<Dims> infer(const Attrs&, const InputDims& in) {
     const Dim &T = in.at(0, -2), &dk = in.at(0, -1), &dv = in.at(2, -1);
     const auto lead = [&](std::size_t i) {
@@ -39,7 +40,15 @@ struct Attention : General {
     in.require(same_size(in.at(1, -2), in.at(2, -2)), fmt::format("k {} and v {} differ in time", text(in[1]), text(in[2])));
     in.require(in.has(3) == in.has(4), "past_k and past_v come together");
     Dim all = in.at(1, -2);
-    if (in.has(3)) all = in.at(3, -2) + all;
+    if (in.has(3)) {
+      const Dim& past = in.at(3, -2);
+      for (const std::size_t i : {3, 4}) {
+        Dims fits = in[i - 2];  // as k, v are, but for their number of positions
+        fits[fits.size() - 2] = past;
+        in.require(same_size(in[i], fits), fmt::format("{} is {}, not {}", i == 3 ? "past_k" : "past_v", text(fits), text(in[i])));
+      }
+      all = past + all;
+    }
     Dims y = lead(0), keys = y, values = y, rows = y;
     y.insert(y.end(), {T, dv});
     keys.insert(keys.end(), {all, dk});
@@ -206,7 +215,8 @@ struct Attention : General {
     return {{{{{5, 4}, {5, 3}, {5, 3}, {-1}, {-1}}}, "differ in width"},
             {{{{5, 4}, {5, 4}, {4, 3}, {-1}, {-1}}}, "differ in time"},
             {{{{2, 5, 4}, {5, 4}, {5, 3}, {-1}, {-1}}}, "differ before time"},
-            {{{{5, 4}, {5, 4}, {5, 3}, {2, 4}, {-1}}}, "come together"}};
+            {{{{5, 4}, {5, 4}, {5, 3}, {2, 4}, {-1}}}, "come together"},
+            {{{{5, 4}, {5, 4}, {5, 3}, {2, 4}, {3, 3}}}, "past_v is [2, 3], not [3, 3]"}};
   }
 };
 

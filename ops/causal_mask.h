@@ -6,7 +6,6 @@ namespace weft::ops {
 struct CausalMask : General {
   static constexpr Doc doc{"1 where a query may see a key, 0 in its future; the last row sees every column",
                            "y[n, m] = [m <= n + columns - rows]"};
-  static constexpr bool masks_future = true;
   static constexpr std::array<Input, 0> inputs{};
   struct Attrs {
     Dim rows = Dim::symbol("T"), columns = Dim::symbol("T");
@@ -14,6 +13,7 @@ struct CausalMask : General {
   static auto attributes() {
     return std::tuple{attribute("rows", &Attrs::rows, "queries"), attribute("columns", &Attrs::columns, "keys")};
   }
+  static bool masks_future(const Attrs& attrs, const InputDims&) { return same_size(attrs.rows, attrs.columns); }
   static std::vector<Dims> infer(const Attrs& attrs, const InputDims&) { return {{attrs.rows, attrs.columns}}; }
   template <class T> static void forward(const Attrs& attrs, Kernel<T>& k) {
     const i64 rows = attrs.rows.value(), columns = attrs.columns.value();

@@ -8,7 +8,6 @@ struct DecayMask : General {
   static constexpr Doc doc{"how much of position m is left at position n, when each step keeps a share gamma",
                            "y[n, m] = gamma^(n + offset - m) for m <= n + offset, else 0",
                            "Sun et al. 2023, arXiv:2307.08621"};
-  static constexpr bool masks_future = true;
   static constexpr std::array inputs{Input{"gamma"}};
   struct Attrs {
     Dim rows = Dim::symbol("T"), columns = 0;
@@ -21,6 +20,9 @@ struct DecayMask : General {
   }
   static Dim columns(const Attrs& attrs) {
     return attrs.columns.known() && attrs.columns.value() == 0 ? attrs.rows : attrs.columns;
+  }
+  static bool masks_future(const Attrs& attrs, const InputDims&) {
+    return same_size(attrs.rows, columns(attrs)) && attrs.offset <= 0;
   }
   static std::vector<Dims> infer(const Attrs& attrs, const InputDims& in) {
     Dims out = in[0];

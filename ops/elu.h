@@ -15,7 +15,7 @@ struct Elu : Pointwise {
     return std::tuple{attribute("alpha", &Attrs::alpha, "what it tends to on the left, with its sign changed")};
   }
 
-  template <class T> static T value(const Attrs& a, T x) { return x > 0 ? x : T(a.alpha) * (weft::exp(x > 0 ? T(0) : x) - T(1)); }
+  template <class T> static T value(const Attrs& a, T x) { return x > 0 ? x : T(a.alpha) * weft::expm1(x > 0 ? T(0) : x); }
   // dy/dx = 1 on the right, y + alpha on the left
   template <class T> static std::array<T, 1> slopes(const Attrs& a, T x, T y) { return {x > 0 ? T(1) : y + T(a.alpha)}; }
   static int branch(const Attrs&, double x) { return x > 0; }

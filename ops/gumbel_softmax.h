@@ -53,7 +53,7 @@ struct GumbelSoftmax : General {
         }
         for (i64 i = 0; i < n; ++i) total += s[i] = weft::exp(s[i] - top);
         for (i64 i = 0; i < n; ++i) s[i] /= total;
-        for (i64 i = 0; i < n; ++i) out[i] = hard ? T(i == best) : s[i];
+        for (i64 i = 0; i < n; ++i) out[i] = hard && total == total ? T(i == best) : s[i];
       }
     });
   }

@@ -1,187 +1,218 @@
 #pragma once
-#include "ops/shared/chunks.h"
+#include "ops/shared/head_layout.h"
 
 namespace weft::ops {
 
 struct Linrec : General {
-  static constexpr Doc doc{"linear recurrence with a decay: the state is a matrix of keys and values",
-                           "S_t = a_t S_{t-1} + k_t^T v_t, y_t = q_t S_t",
-                           "Katharopoulos et al. 2020, arXiv:2006.16236; Sun et al. 2023, arXiv:2307.08621"};
+  static constexpr Doc doc{
+      "linear recurrence whose state is a matrix of keys and values: sums, decays, and the delta rule (with beta or erase)",
+      "S_t = a_t S_t-1 + k_t^T u_t, y_t = q_t S_t; u_t = v_t, or beta_t (v_t - k_t a_t S_t-1) with beta",
+      "Katharopoulos et al. 2020, arXiv:2006.16236; Schlag et al. 2021, arXiv:2102.11174; Yang et al. 2024, arXiv:2412.06464"};
   static constexpr Along along = Along::streams;
-  static constexpr std::array inputs{Input{"q", Input::plain, 2}, Input{"k", Input::plain, 2}, Input{"v", Input::plain, 2},
-                                     Input{"decay", Input::optional, 1}, Input{"initial", Input::optional, 2}};
+  using In = LinrecInput;
+  static constexpr std::array inputs{Input{"q", Input::plain, 2},       Input{"k", Input::plain, 2},
+                                     Input{"v", Input::plain, 2},       Input{"decay", Input::optional, 2},
+                                     Input{"beta", Input::optional, 1}, Input{"initial", Input::optional, 2},
+                                     Input{"erase", Input::optional, 2}};
   static std::vector<std::string> outputs() { return {"y", "final"}; }
-  static std::vector<StateInfo> states() { return {{4, 1}}; }
+  static std::vector<StateInfo> states() { return {{In::initial, 1}}; }
   struct Attrs {
     std::string form = "auto";
     i64 chunk = 0;
+    std::string read = "after", error = "decayed";
   };
   static auto attributes() {
     return std::tuple{attribute("form", &Attrs::form, "how it is computed; the result is the same",
                                 {"auto", "recurrent", "chunkwise", "parallel"}),
-                      attribute("chunk", &Attrs::chunk, "positions of a chunk; 0: chosen by cost")};
+                      attribute("chunk", &Attrs::chunk, "positions of a chunk; 0: chosen by cost"),
+                      attribute("read", &Attrs::read, "whether q reads the state after its step or before", {"after", "before"}),
+                      attribute("error", &Attrs::error, "whether the error is taken of a_t S_t-1 or of S_t-1", {"decayed", "before"})};
   }
 
-  static Dims lead(const InputDims& in, std::size_t i, std::size_t core) {
-    in.require(in[i].size() >= core, fmt::format("the input {} is {}, and {} dimensions are its own", i, text(in[i]), core));
-    return Dims(in[i].begin(), in[i].end() - static_cast<std::ptrdiff_t>(core));
-  }
-  static Dims all_leads(const InputDims& in) {
-    Dims out = broadcast(broadcast(lead(in, 0, 2), lead(in, 1, 2), "linrec"), lead(in, 2, 2), "linrec");
-    if (in.has(3)) out = broadcast(out, lead(in, 3, 1), "linrec");
-    if (in.has(4)) out = broadcast(out, lead(in, 4, 2), "linrec");
-    return out;
-  }
+  // q, k, erase [.., T, K], v [.., T, V], decay [.., T or 1, K or 1], beta [.., T or 1], initial [.., K, V]
+  // -> y [.., T, V], final [.., K, V]
   static std::vector<Dims> infer(const Attrs& attrs, const InputDims& in) {
     in.require(attrs.chunk >= 0, fmt::format("a chunk has at least one position, not {}", attrs.chunk));
+    const Dim &T = in.at(In::v, -2), &K = in.at(In::k, -1), &V = in.at(In::v, -1);
+    const auto ends = [&](std::size_t i, const Dims& core, bool may_be_one) {
+      if (!in.has(i)) return;
+      bool ok = in[i].size() >= core.size();
+      for (std::size_t d = 0; ok && d < core.size(); ++d) {
+        const Dim& own = in[i][in[i].size() - core.size() + d];
+        ok = same_size(own, core[d]) || (may_be_one && is_one(own));
+      }
+      in.require(ok, fmt::format("{} is {}, and ends with {}{}", inputs[i].name, text(in[i]), text(core),
+                                 may_be_one ? ", each of which may be 1" : ""));
+    };
+    ends(In::k, {T, K}, false);
+    ends(In::q, {T, K}, false);
+    ends(In::decay, {T, K}, true);
+    ends(In::beta, {T}, true);
+    ends(In::initial, {K, V}, false);
+    ends(In::erase, {T, K}, false);
     Dims y = all_leads(in), state = y;
-    const Dim &T = in.at(2, -2), &K = in.at(1, -1), &V = in.at(2, -1);
-    in.require(same_size(in.at(0, -1), K), fmt::format("q {} and k {} differ in the last dimension", text(in[0]), text(in[1])));
-    in.require(same_size(in.at(0, -2), T) && same_size(in.at(1, -2), T),
-               fmt::format("q {}, k {} and v {} differ in time", text(in[0]), text(in[1]), text(in[2])));
-    in.require(!in.has(3) || is_one(in.at(3, -1)) || same_size(in.at(3, -1), T),
-               in.has(3) ? fmt::format("the decay {} ends with time or 1", text(in[3])) : "");
-    in.require(!in.has(4) || (same_size(in.at(4, -2), K) && same_size(in.at(4, -1), V)),
-               in.has(4) ? fmt::format("the initial state {} does not end with [{}, {}]", text(in[4]), K.text(), V.text()) : "");
     y.insert(y.end(), {T, V});
     state.insert(state.end(), {K, V});
     return {y, state};
   }
+  static Dims all_leads(const InputDims& in) {
+    Dims out;
+    for (std::size_t i = 0; i < In::count; ++i) {
+      if (in.has(i)) out = broadcast(out, Dims(in[i].begin(), in[i].end() - In::core[i]), "linrec");
+    }
+    return out;
+  }
   static Dims state_dims(const Attrs&, const InputDims& in, std::size_t, const Dim&) {
     Dims d = all_leads(in);
-    d.insert(d.end(), {in.at(1, -1), in.at(2, -1)});
+    d.insert(d.end(), {in.at(In::k, -1), in.at(In::v, -1)});
     return d;
   }
 
-  // Measured forward and backward at B 8, H 4, T 256, K = V = 32: see bench/linrec.
-  static i64 chunk_of(const Attrs& attrs, i64 length) {
-    const i64 chunk = attrs.chunk ? attrs.chunk : 64;
-    const i64 chosen = attrs.form == "recurrent" ? 1 : attrs.form == "parallel" ? length : chunk;
-    return std::max<i64>(1, std::min(chosen, length));
+  // ---- which form ---------------------------------------------------------------------------------------------
+
+  struct Choice {
+    bool recurrent;
+    i64 chunk;
+  };
+  // Forward and backward at B 8, H 4, T 256, processor time against the best (bench/linrec.cpp; K V 32 32 and 64 128):
+  //   chunk            8          16         32         64         128        recurrent
+  //   sum, decay   1.1 1.4    1.0 1.1    1.05 1.0   1.2 1.1    1.8 1.4    2.1 3.0
+  //   per channel  1.03 1.1   1.0 1.0    1.4 1.1    2.1 1.5    3.7 3.0    1.5 2.1
+  //   delta        1.15 1.25  1.0 1.0    1.2 1.0    1.3 1.1    1.6 1.4    1.7 2.3
+  // A single position is always the recurrent form.
+  static Choice choose(const Attrs& attrs, i64 length, bool by_channel, bool delta) {
+    const bool recurrent = attrs.form == "recurrent" || length == 1;
+    const i64 standard = by_channel || delta || recurrent ? 16 : 32;
+    const i64 chunk = attrs.form == "parallel" ? length : attrs.chunk ? attrs.chunk : standard;
+    return {recurrent, std::max<i64>(1, std::min(chunk, length))};
+  }
+  template <class T> static Choice choose(const Attrs& attrs, const Head<T>& h) {
+    return choose(attrs, h.length, h.by_channel(), h.delta);
+  }
+  template <class T> static std::unique_ptr<Form<T>> form(const Choice& c, const Kernel<T>& k, const Head<T>& like) {
+    if (c.recurrent) return std::make_unique<Recurrent<T>>(k, like.K, like.V, c.chunk);
+    return std::make_unique<Chunks<T>>(k, like, c.chunk);
+  }
+  template <class T> static HeadLayout<T> layout(const Attrs& a, const Kernel<T>& k) {
+    return {k, a.read == "before" ? Reading::before : Reading::after, a.error == "before" ? Reading::before : Reading::decayed};
   }
 
-  // Where the head of every leading index begins in each tensor.
-  template <class T> struct Heads {
-    Shape lead;
-    i64 count, length, K, V, chunk;
-    std::array<std::vector<i64>, 5> steps;
-    Heads(const Attrs& attrs, const Kernel<T>& k) {
-      const Shape& y = k.output_shape();
-      lead = Shape(y.begin(), y.end() - 2);
-      count = element_count(lead);
-      length = y[y.size() - 2], V = y.back(), K = k.shape(1).back();
-      chunk = chunk_of(attrs, length);
-      for (std::size_t i = 0; i < 5; ++i) {
-        if (!k.has(i)) continue;
-        const Shape& s = k.shape(i);
-        const std::ptrdiff_t core = i == 3 ? 1 : 2;
-        const i64 size = element_count(Shape(s.end() - core, s.end()));
-        steps[i] = broadcast_strides(Shape(s.begin(), s.end() - core), lead);
-        for (i64& step : steps[i]) step *= size;
-      }
-    }
-    i64 offset(std::size_t input, i64 head) const {
-      i64 at = 0;
-      for (std::size_t d = lead.size(); d-- > 0;) {
-        at += head % lead[d] * steps[input][d];
-        head /= lead[d];
-      }
-      return at;
-    }
-    Head<T> head(const Kernel<T>& k, i64 i) const {
-      Head<T> h;
-      h.q = k.input(0).data() + offset(0, i), h.k = k.input(1).data() + offset(1, i), h.v = k.input(2).data() + offset(2, i);
-      if (k.has(3)) {
-        h.a = k.input(3).data() + offset(3, i);
-        h.a_step = k.shape(3).back() == 1 ? 0 : 1;
-      }
-      if (k.has(4)) h.start = k.input(4).data() + offset(4, i);
-      h.length = length, h.K = K, h.V = V;
-      return h;
-    }
-  };
+  // ---- forward and backward: a head after the other, chunk by chunk ---------------------------------------------
 
   template <class T> static void forward(const Attrs& attrs, Kernel<T>& k) {
-    const Heads<T> heads(attrs, k);
-    T *y = k.result(0).data(), *final = k.result(1).data();
-    const i64 K = heads.K, V = heads.V;
-    k.ranges(heads.count, grain(heads), [&](i64 begin, i64 end) {
-      Chunks<T> chunks(k, K, V, heads.chunk);
-      for (i64 i = begin; i < end; ++i) chunks.forward(heads.head(k, i), y + i * heads.length * V, final + i * K * V);
+    const HeadLayout<T> layout = Linrec::layout(attrs, k);
+    const Choice choice = choose(attrs, layout.like());
+    k.ranges(layout.count(), grain(layout.like()), [&](i64 begin, i64 end) {
+      for (i64 n = begin; n < end; ++n) {
+        const Head<T> h = layout.head(n);
+        const auto way = form(choice, k, h);
+        Tensor memory = k.scratch({h.K, h.V});
+        T *S = memory.template mutable_values<T>().data(), *y = k.result(0).data() + layout.y_offset(n);
+        copy(h.start, h.stride, S, h.V, h);
+        for (i64 t = 0; t < h.length; t += choice.chunk) {
+          way->forward(h, t, std::min(choice.chunk, h.length - t), S, y + t * h.stride);
+        }
+        copy<T>(S, h.V, k.result(1).data() + layout.state_offset(n), h.stride, h);
+      }
     });
   }
-  template <class T> static i64 grain(const Heads<T>& h) {
+
+  // The states before the chunks are computed again: T / c of them, for the heads in work alone.
+  template <class T> static void backward(const Attrs& attrs, Kernel<T>& k) {
+    HeadLayout<T> layout = Linrec::layout(attrs, k);
+    const Choice choice = choose(attrs, layout.like());
+    layout.open_gradients(k);
+    Tensor none = k.has_cotangent(0) ? Tensor() : Tensor::zeros({layout.like().length * layout.like().stride}, dtype_of<T>());
+    const T* no_dy = none ? std::as_const(none).template values<T>().data() : nullptr;
+    k.ranges(layout.count(), grain(layout.like()), [&](i64 begin, i64 end) {
+      for (i64 n = begin; n < end; ++n) {
+        const T* dy = no_dy ? no_dy : k.cotangent(0).data() + layout.y_offset(n);
+        const T* dfinal = k.has_cotangent(1) ? k.cotangent(1).data() + layout.state_offset(n) : nullptr;
+        backward_head(choice, k, layout.head(n), dy, dfinal, layout.gradients(n), layout.start_gradient(n));
+      }
+    });
+    layout.close_gradients(k);
+  }
+  template <class T>
+  static void backward_head(const Choice& choice, const Kernel<T>& k, const Head<T>& h, const T* dy, const T* dfinal,
+                            const HeadGradients<T>& g, T* dstart) {
+    const auto way = form(choice, k, h);
+    const i64 size = h.K * h.V, c = choice.chunk, chunks = (h.length + c - 1) / c;
+    Tensor memory = k.scratch({(chunks + 1) * size});
+    T *dS = memory.template mutable_values<T>().data(), *states = dS + size;
+    if (chunks) copy(h.start, h.stride, states, h.V, h);
+    for (i64 n = 1; n < chunks; ++n) {
+      T* S = std::copy_n(states + (n - 1) * size, size, states + n * size) - size;
+      way->advance(h, (n - 1) * c, c, S);
+    }
+    copy(dfinal, h.stride, dS, h.V, h);
+    for (i64 n = chunks - 1; n >= 0; --n) {
+      way->backward(h, n * c, std::min(c, h.length - n * c), states + n * size, dy + n * c * h.stride, dS, g);
+    }
+    if (dstart) copy<T>(dS, h.V, dstart, h.stride, h);
+  }
+
+  // A state between two strides; zeros from nothing.
+  template <class T> static void copy(const T* from, i64 from_stride, T* to, i64 to_stride, const Head<T>& h) {
+    for (i64 x = 0; x < h.K; ++x) {
+      if (from) std::copy_n(from + x * from_stride, h.V, to + x * to_stride);
+      else std::fill_n(to + x * to_stride, h.V, T(0));
+    }
+  }
+  template <class T> static i64 grain(const Head<T>& h) {
     return std::max<i64>(1, (1 << 16) / std::max<i64>(1, h.length * h.K * h.V));
   }
 
-  template <class T> static void backward(const Attrs& attrs, Kernel<T>& k) {
-    const Heads<T> heads(attrs, k);
-    const i64 n = heads.count, L = heads.length, K = heads.K, V = heads.V;
-    // Gradients of every head; what was broadcast is summed afterwards, in order.
-    std::array<Tensor, 5> full = {k.scratch({n, L * K}), k.scratch({n, L * K}), k.scratch({n, L * V}),
-                                  k.scratch({k.wants(3) ? n : 0, L}), k.scratch({n, K * V})};
-    std::array<T*, 5> out;
-    for (std::size_t i = 0; i < 5; ++i) out[i] = full[i].template mutable_values<T>().data();
-    Tensor no_dy = k.has_cotangent(0) ? Tensor() : k.scratch({L * V});
-    if (no_dy) std::ranges::fill(no_dy.template mutable_values<T>(), T(0));
-    k.ranges(n, grain(heads), [&](i64 begin, i64 end) {
-      Chunks<T> chunks(k, K, V, heads.chunk);
-      Tensor states = k.scratch({(L + heads.chunk - 1) / heads.chunk + 1, K, V});
-      T* before = states.template mutable_values<T>().data();
-      for (i64 i = begin; i < end; ++i) {
-        const Head<T> h = heads.head(k, i);
-        chunks.states(h, before);
-        T* dstate = out[4] + i * K * V;
-        if (k.has_cotangent(1)) std::copy_n(k.cotangent(1).data() + i * K * V, K * V, dstate);
-        else std::fill_n(dstate, K * V, T(0));
-        const T* dy = no_dy ? std::as_const(no_dy).template values<T>().data() : k.cotangent(0).data() + i * L * V;
-        chunks.backward(h, before, dy, dstate,
-                        {out[0] + i * L * K, out[1] + i * L * K, out[2] + i * L * V, k.wants(3) ? out[3] + i * L : nullptr});
-      }
-    });
-    for (std::size_t input = 0; input < 5; ++input) {
-      if (k.wants(input)) gather(k, heads, input, out[input]);
-    }
-  }
-
-  // Adds the gradients of all heads that read the same numbers.
-  template <class T> static void gather(Kernel<T>& k, const Heads<T>& heads, std::size_t input, const T* full) {
-    const auto g = k.gradient(input);
-    std::ranges::fill(g, T(0));
-    const bool constant = input == 3 && k.shape(3).back() == 1;  // one decay for all positions
-    const i64 own = input == 3 ? heads.length : input == 4 ? heads.K * heads.V : heads.length * k.shape(input).back();
-    for (i64 i = 0; i < heads.count; ++i) {
-      T* to = g.data() + heads.offset(input, i);
-      const T* from = full + i * own;
-      for (i64 j = 0; j < own; ++j) to[constant ? 0 : j] += from[j];
-    }
-  }
-
+  // Multiply-adds of a token: C (K + V) + 2 K V for scores, and a third product with the state for errors.
   static double flops(const Attrs& attrs, const std::vector<Shape>& inputs, const std::vector<Shape>& outputs) {
-    const double T = static_cast<double>(outputs[0][outputs[0].size() - 2]), V = static_cast<double>(outputs[0].back());
-    const double K = static_cast<double>(inputs[1].back()), C = static_cast<double>(chunk_of(attrs, static_cast<i64>(T)));
-    return 2 * static_cast<double>(element_count(outputs[0])) / std::max(1.0, V) * (C * (K + V) + 2 * K * V);
+    const Shape& y = outputs[0];
+    const auto given = [&](std::size_t i) { return i < inputs.size() && inputs[i] != Shape{0}; };
+    const bool delta = given(In::beta) || given(In::erase), by_channel = given(In::decay) && inputs[In::decay].back() > 1;
+    const Choice c = choose(attrs, y[y.size() - 2], by_channel, delta);
+    const double k = static_cast<double>(inputs[In::k].back()), v = static_cast<double>(y.back());
+    const double C = c.recurrent ? 0 : static_cast<double>(c.chunk);
+    const double tokens = static_cast<double>(element_count(y)) / std::max(1.0, v);
+    return 2 * tokens * (C * (k + v) + 2 * k * v + (delta ? C * (k + v / 2) + k * v : 0));
   }
+
   static std::vector<Sample> samples() {
-    const auto form = [](const char* f) { return std::pair<std::string, AttributeValue>("form", std::string(f)); };
-    const Shape q = {2, 7, 3}, v = {2, 7, 2}, none = {-1};
-    return {{{q, q, v, none, none}},
-            {{q, q, v, {2, 7}, {2, 3, 2}}, {form("recurrent")}, -1, 1},
-            {{q, q, v, {2, 1}, none}, {form("chunkwise"), {"chunk", i64{3}}}, -1, 1},
-            {{{2, 2, 5, 3}, {5, 3}, {2, 5, 2}, {5}, {3, 2}}, {form("parallel")}, -1, 1},
-            {{q, q, v, {7}, {2, 3, 2}}, {{"chunk", i64{2}}}, -1, 1}};
+    const auto word = [](const char* a, const char* w) { return std::pair<std::string, AttributeValue>(a, std::string(w)); };
+    const std::pair<std::string, AttributeValue> chunk{"chunk", i64{3}};
+    const Shape q = {2, 7, 3}, v = {2, 7, 2}, none = {-1}, state = {2, 3, 2};
+    return {{{q, q, v, none, none, none, none}},
+            {{q, q, v, {2, 7, 1}, none, state, none}, {word("form", "recurrent"), chunk}, -1, 1},
+            {{q, q, v, {2, 1, 1}, none, none, none}, {word("form", "chunkwise"), chunk}, -1, 1},
+            {{{2, 2, 5, 3}, {5, 3}, {2, 5, 2}, {5, 1}, none, {3, 2}, none}, {word("form", "parallel")}, -1, 1},
+            {{q, q, v, {7, 3}, none, state, none}, {chunk, word("read", "before")}, -1, 1},
+            {{q, q, v, {1, 3}, none, none, none}, {word("form", "recurrent"), word("read", "before")}, -1, 1},
+            {{q, q, v, none, {2, 7}, state, none}, {chunk}, -1, 1},
+            {{q, q, v, {2, 7, 1}, {1}, state, none}, {word("form", "recurrent")}, -1, 1},
+            {{q, q, v, {2, 7, 1}, {7}, none, q}, {chunk, word("error", "before")}, -1, 1},
+            {{q, q, v, {2, 7, 3}, none, state, {7, 3}}, {chunk, word("read", "before"), word("error", "before")}, -1, 1},
+            {{q, q, v, {2, 7, 3}, {2, 7}, state, none}, {chunk}, -1, 1},
+            {{q, q, v, {2, 7, 3}, {2, 7}, state, {7, 3}}, {word("form", "recurrent"), word("error", "before")}, -1, 1},
+            {{{1, 5, 2}, {1, 5, 2}, {1, 5, 70}, {1, 5, 1}, {1, 5}, {1, 2, 70}, none}, {chunk}, -1, 1}};
   }
   static std::vector<ErrorSample> error_samples() {
-    return {{{{{5, 3}, {5, 4}, {5, 2}, {-1}, {-1}}}, "differ in the last dimension"},
-            {{{{5, 3}, {5, 3}, {4, 2}, {-1}, {-1}}}, "differ in time"},
-            {{{{5, 3}, {5, 3}, {5, 2}, {4}, {-1}}}, "ends with time or 1"},
-            {{{{5, 3}, {5, 3}, {5, 2}, {-1}, {2, 3}}}, "does not end with"}};
+    const Shape q = {5, 3}, v = {5, 2}, none = {-1};
+    return {{{{q, {5, 4}, v, none, none, none, none}}, "q is [5, 3], and ends with [5, 4]"},
+            {{{q, q, {4, 2}, none, none, none, none}}, "k is [5, 3], and ends with [4, 3]"},
+            {{{q, q, v, {4, 1}, none, none, none}}, "decay is [4, 1], and ends with [5, 3], each of which may be 1"},
+            {{{q, q, v, none, {3}, none, none}}, "beta is [3], and ends with [5], each of which may be 1"},
+            {{{q, q, v, none, none, {2, 3}, none}}, "initial is [2, 3], and ends with [3, 2]"},
+            {{{q, q, v, none, none, none, {5, 2}}}, "erase is [5, 2], and ends with [5, 3]"}};
   }
 };
 
-inline std::vector<Var> linrec(const Var& q, const Var& k, const Var& v, const Var& decay = {}, const Var& initial = {},
-                               const std::string& form = "auto", i64 chunk = 0) {
-  return apply_all<Linrec>({q, k, v, decay, initial}, {.form = form, .chunk = chunk});
+/// What a linear recurrence may have besides q, k and v; shapes as in `Linrec::infer`.
+struct LinrecOptions {
+  Var decay = {}, beta = {}, initial = {}, erase = {};
+  std::string form = "auto";
+  i64 chunk = 0;
+};
+/// y [.., T, V] and the final state [.., K, V] of q, k [.., T, K] and v [.., T, V].
+inline std::vector<Var> linrec(const Var& q, const Var& k, const Var& v, const LinrecOptions& o = {}) {
+  return apply_all<Linrec>({q, k, v, o.decay, o.beta, o.initial, o.erase}, {.form = o.form, .chunk = o.chunk});
 }
 
 }  // namespace weft::ops

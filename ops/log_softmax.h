@@ -1,25 +1,41 @@
 #pragma once
-#include "ops/logsumexp.h"
-#include "ops/reshape.h"
-#include "ops/sub.h"
+#include "ops/shared/masked_lines.h"
 
 namespace weft::ops {
 
-struct LogSoftmax : Composite {
-  static constexpr Doc doc{"logarithm of the softmax, without overflow", "y_i = x_i - logsumexp(x)"};
-  struct Attrs {
-    Axis dim;
-  };
-  static auto attributes() { return std::tuple{attribute("dim", &Attrs::dim, "the dimension that sums to one")}; }
-  static Var build(Graph&, const Attrs& attrs, std::span<const Var> x) {
-    Dims kept = x[0].dims();
-    kept[static_cast<std::size_t>(axis_from_front(attrs.dim.index, kept.size(), "log_softmax"))] = 1;
-    return sub(x[0], reshape(logsumexp(x[0], attrs.dim.index), kept));
+// Where the mask is 0 the logarithm would be -infinity, and 0 * -infinity in a later sum NaN.
+struct LogSoftmax : MaskedLines {
+  static constexpr Doc doc{"logarithm of the softmax, without overflow",
+                           "y_i = x_i - ln sum over kept j of e^x_j, and 0 where the mask is 0"};
+  static constexpr Reads reads{.inputs = 0b10, .outputs = 1};
+
+  template <class T> static void forward(const Attrs& attrs, Kernel<T>& k) {
+    const T* x = k.input(0).data();
+    T* y = k.result().data();
+    each_line(attrs, k, [=](i64 at, const T* keep, i64 n, i64 step) {
+      const T top = largest(x + at, keep, n, step);
+      const auto kept = [=](i64 i) { return !keep || keep[i * step] != 0; };
+      double total = 0;  // in double, as in logsumexp
+      for (i64 i = 0; i < n; ++i) total += kept(i) && !none(top) ? static_cast<double>(weft::exp(x[at + i * step] - top)) : 0;
+      const T log_sum = static_cast<T>(std::log(total));
+      for (i64 i = 0; i < n; ++i) y[at + i * step] = kept(i) && !none(top) ? x[at + i * step] - top - log_sum : T(0);
+    });
   }
-  static std::vector<Sample> samples() { return {{{{2, 5}}}, {{{2, 3, 4}}, {{"dim", i64{1}}}}}; }
-  static std::vector<ErrorSample> error_samples() { return {{{{{2, 3}}, {{"dim", i64{2}}}}, "there is no axis 2"}}; }
+  // dx_i = dy_i - e^y_i sum over kept j of dy_j, and 0 where the mask is 0
+  template <class T> static void backward(const Attrs& attrs, Kernel<T>& k) {
+    const T *y = k.output().data(), *dy = k.cotangent().data();
+    T* dx = k.gradient(0).data();
+    each_line(attrs, k, [=](i64 at, const T* keep, i64 n, i64 step) {
+      const auto kept = [=](i64 i) { return !keep || keep[i * step] != 0; };
+      T total = 0;
+      for (i64 i = 0; i < n; ++i) total += kept(i) ? dy[at + i * step] : T(0);
+      for (i64 i = 0; i < n; ++i) {
+        dx[at + i * step] = kept(i) ? dy[at + i * step] - weft::exp(y[at + i * step]) * total : T(0);
+      }
+    });
+  }
 };
 
-inline Var log_softmax(const Var& x, i64 dim = -1) { return apply<LogSoftmax>({x}, {.dim = {dim}}); }
+inline Var log_softmax(const Var& x, i64 dim = -1, const Var& mask = {}) { return apply<LogSoftmax>({x, mask}, {.dim = {dim}}); }
 
 }  // namespace weft::ops

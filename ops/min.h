@@ -1,23 +1,10 @@
 #pragma once
-#include "engine/op.h"
+#include "ops/shared/extreme.h"
 
 namespace weft::ops {
 
-struct Min : Reduce {
-  static constexpr Doc doc{"the smallest element along one dimension", "y = min over i of x_i"};
-  static constexpr Reads reads{.outputs = 1};
-
-  template <class T> static T fold(const Attrs&, const T* x, i64 n, i64 stride) {
-    T best = n > 0 ? x[0] : T(0);
-    for (i64 i = 1; i < n; ++i) best = x[i * stride] < best ? x[i * stride] : best;
-    return best;
-  }
-  // all elements that are equal to it take the whole gradient
-  template <class T> static T slope(const Attrs&, T x, T y, i64) { return x == y ? T(1) : T(0); }
-  static std::vector<Sample> samples() {
-    return {{{{5}}}, {{{2, 3}}, {{"dim", i64{0}}}}, {{{2, 3, 4}}, {{"dim", i64{-2}}}}};
-  }
-  static std::vector<ErrorSample> error_samples() { return {{{{{2, 3}}, {{"dim", i64{2}}}}, "there is no axis 2"}}; }
+struct Min : Extreme<std::less<>> {
+  static constexpr Doc doc{"the smallest element along one dimension; the first of equals has the gradient", "y = min over i of x_i"};
 };
 
 inline Var min(const Var& x, i64 dim) { return apply<Min>({x}, {{dim}}); }

@@ -6,7 +6,7 @@ namespace weft::ops {
 struct Minimum : PointwiseBinary {
   static constexpr Doc doc{"the smaller of two, elementwise", "y = min(a, b)"};
 
-  template <class T> static T value(const Attrs&, T a, T b) { return a < b ? a : b; }
+  template <class T> static T value(const Attrs&, T a, T b) { return a < b || a != a ? a : b; }  // NaN stays
   // where they are equal the second passes the gradient
   template <class T> static std::array<T, 2> slopes(const Attrs&, T a, T b, T) {
     return {a < b ? T(1) : T(0), a < b ? T(0) : T(1)};

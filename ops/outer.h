@@ -1,5 +1,5 @@
 #pragma once
-#include "engine/kernel.h"
+#include "ops/shared/leads.h"
 
 namespace weft::ops {
 
@@ -19,23 +19,9 @@ struct Outer : General {
   template <class T, class F> static void each(Kernel<T>& k, const F& body) {
     const Shape& y = k.output_shape();
     const Shape lead(y.begin(), y.end() - 2);
-    const auto steps = [&](std::size_t i) {
-      const Shape& s = k.shape(i);
-      auto all = broadcast_strides(Shape(s.begin(), s.end() - 1), lead);
-      for (i64& step : all) step *= s.back();
-      return all;
-    };
-    const auto sa = steps(0), sb = steps(1);
+    const Leads a(k.shape(0), 1, lead), b(k.shape(1), 1, lead);
     const i64 size = y[y.size() - 2] * y.back();
-    for (i64 r = 0; r < element_count(lead); ++r) {
-      i64 a = 0, b = 0, rest = r;
-      for (std::size_t d = lead.size(); d-- > 0;) {
-        a += rest % lead[d] * sa[d];
-        b += rest % lead[d] * sb[d];
-        rest /= lead[d];
-      }
-      body(r * size, a, b);
-    }
+    for (i64 r = 0; r < element_count(lead); ++r) body(r * size, a.offset(r), b.offset(r));
   }
   template <class T> static void forward(const Attrs&, Kernel<T>& k) {
     const i64 n = k.shape(0).back(), m = k.shape(1).back();

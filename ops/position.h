@@ -15,7 +15,7 @@ struct Position : General {
   static std::vector<Dims> infer(const Attrs& attrs, const InputDims&) { return {{attrs.length}}; }
   template <class T> static void forward(const Attrs&, Kernel<T>& k) {
     const auto y = k.result();
-    for (i64 t = 0; t < std::ssize(y); ++t) y[t] = static_cast<T>(k.offset(0) + t);
+    for (i64 t = 0; t < std::ssize(y); ++t) y[t] = static_cast<T>(k.common_offset() + t);
   }
   static std::vector<Sample> samples() { return {{{}, {{"length", Dim(5)}}}}; }
 };

@@ -161,8 +161,7 @@ struct Scan : General {
     bool match(const Dims& own, const Dims& given) {
       if (own.size() != given.size()) return false;
       for (std::size_t d = 0; d < own.size(); ++d) {
-        const bool symbol = !own[d].known() && own[d].is(own[d].text());
-        if (symbol && given[d].known()) numbers.try_emplace(own[d].text(), given[d].value());
+        if (own[d].is_symbol() && given[d].known()) numbers.try_emplace(own[d].text(), given[d].value());
       }
       return same_size(of(own), given);
     }

@@ -15,9 +15,12 @@ struct Transpose : General {
 
   // For each dimension of y its place in x.
   static std::vector<std::size_t> places(const Attrs& attrs) {
-    const auto arrow = attrs.order.find("->");
+    std::string from = attrs.order;
+    std::erase(from, ' ');
+    const auto arrow = from.find("->");
     check(arrow != std::string::npos, "transpose: an order is like \"abc->acb\", not \"{}\"", attrs.order);
-    const std::string from = attrs.order.substr(0, arrow), to = attrs.order.substr(arrow + 2);
+    const std::string to = from.substr(arrow + 2);
+    from.resize(arrow);
     std::vector<std::size_t> places;
     for (const char c : to) places.push_back(from.find(c));
     bool fits = from.size() == to.size();

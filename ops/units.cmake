@@ -1,3 +1,19 @@
+# weft_op_headers(FOLDER [EXTRA]): the headers of ops in a copy of this folder and in one more, as `headers` in the caller.
+function(weft_op_headers folder)
+  file(GLOB headers CONFIGURE_DEPENDS ${folder}/*.h)
+  list(REMOVE_ITEM headers ${folder}/table.h)
+  if(ARGN)
+    set(extra ${ARGV1})
+    cmake_path(ABSOLUTE_PATH extra BASE_DIRECTORY ${CMAKE_SOURCE_DIR})
+    if(NOT IS_DIRECTORY ${extra})
+      message(FATAL_ERROR "WEFT_EXTRA_OPS: ${extra} is no folder")
+    endif()
+    file(GLOB more CONFIGURE_DEPENDS ${extra}/*.h)
+    list(APPEND headers ${more})
+  endif()
+  set(headers ${headers} PARENT_SCOPE)
+endfunction()
+
 # weft_op_units(DIR HEADER...): one unit per header of an op, and the table of them all, written to DIR. Sets `units` and
 # `table` in the caller.
 function(weft_op_units dir)

@@ -1,196 +1,134 @@
-// The linear recurrence of one head, in chunks of C positions. All three forms are this one: C = 1 is the recurrent
-// form, C = T the parallel one.
+// The chunkwise form: c positions at a time by matrix products. With c = T it is the parallel form.
 //
-//     S_t = a_t S_{t-1} + k_t^T v_t        y_t = q_t S_t
+// With S the state before the chunk, U what its positions write, and for rows X that read the state
+// X <- U for the scores of X against the keys (each times what the decays leave of it; zeros in the future):
 //
-// Within a chunk, with S the state before it, b_i = a_1 ... a_i and D_ij = a_{j+1} ... a_i (1 on the diagonal, 0 above):
+//     E = V - b o R S - (R <- K) U,  U = diag(beta) E      without the delta rule: U = V
+//     Y = b o Q S + (Q <- K) U
+//     S' = b_C o S + (d o K)^T U
 //
-//     Y  = (Q K^T o D) V + diag(b) Q S
-//     S' = b_C S + (diag(D_C.) K)^T V
-//
-// D and b are products of decays, never quotients or logarithms: a decay of 0 is exact, also in gradients.
-// Yang et al. 2024, arXiv:2312.06635; the gradients are ours.
+// Readers are alike: Q gives the outputs, R (the key, or `erase`) the errors. So are their gradients.
+// Hua et al. 2022, arXiv:2202.10447; Yang et al. 2024, arXiv:2312.06635 and 2406.06484; the gradients are ours.
 #pragma once
-#include "engine/kernel.h"
+#include "ops/shared/decay_weights.h"
+#include "ops/shared/delta_solve.h"
 
 namespace weft::ops {
 
-template <class T> struct Head {
-  const T *q = nullptr, *k = nullptr, *v = nullptr;
-  const T* a = nullptr;     // decays, one a position or one in all; null: all 1
-  i64 a_step = 0;           // 0: one for all positions
-  const T* start = nullptr;  // [K, V]; null: zeros
-  i64 length = 0, K = 0, V = 0;
-  T decay(i64 t) const { return a ? a[t * a_step] : T(1); }
-};
-
-template <class T> class Chunks {
+template <class T> class Chunks final : public Form<T> {
  public:
-  Chunks(const Kernel<T>& kernel, i64 K, i64 V, i64 chunk)
-      : kernel_(kernel), K_(K), V_(V), C_(chunk), scratch_(kernel.scratch({3 * chunk * chunk + chunk * (K + V + 3)})) {
-    T* at = scratch_.template mutable_values<T>().data();
-    const auto take = [&](i64 n) {
-      T* p = at;
-      at += n;
-      return p;
-    };
-    D_ = take(C_ * C_), P_ = take(C_ * C_), G_ = take(C_ * C_), scaled_ = take(C_ * std::max(K, V));
-    b_ = take(C_), d_ = take(C_), u_ = take(C_);
+  /// For heads alike in what they have (decay, delta), and at most `chunk` positions at a time.
+  Chunks(const Kernel<T>& kernel, const Head<T>& like, i64 chunk)
+      : kernel_(kernel), K_(like.K), V_(like.V),
+        memory_(kernel.scratch({3 * chunk * chunk + 4 * chunk * V_ + 2 * chunk * K_ + 2 * chunk + K_})) {
+    if (like.by_channel()) decay_ = std::make_unique<ChannelDecay<T>>(kernel, K_, V_, chunk);
+    else decay_ = std::make_unique<ScalarDecay<T>>(kernel, K_, V_, chunk);
+    T* at = memory_.template mutable_values<T>().data();
+    const auto take = [&](i64 n) { return std::exchange(at, at + n); };
+    P_ = take(chunk * chunk), L_ = take(chunk * chunk), G_ = take(chunk * chunk);
+    E_ = take(chunk * V_), U_ = take(chunk * V_), dU_ = take(chunk * V_), minus_ = take(chunk * V_);
+    rows_ = take(chunk * K_), dx_ = take(chunk * K_), beta_ = take(chunk), dbeta_ = take(chunk), e_ = take(K_);
   }
 
-  /// y [T, V] and the state after it [K, V].
-  void forward(const Head<T>& h, T* y, T* state) {
-    begin(h, state);
-    for (i64 t = 0; t < h.length; t += C_) {
-      const i64 c = std::min(C_, h.length - t);
-      decays(h, t, c);
-      const T *q = h.q + t * K_, *k = h.k + t * K_, *v = h.v + t * V_;
-      scores(q, k, P_, c, K_);
-      product(false, false, c, V_, c, P_, c, v, V_, y + t * V_, T(0));
-      scaled(q, b_, c, K_);
-      product(false, false, c, V_, K_, scaled_, K_, state, V_, y + t * V_, T(1));
-      advance(k, v, c, state);
-    }
+  void forward(const Head<T>& h, i64 t, i64 c, T* S, T* y) override {
+    decay_->begin(h, t, c, false);
+    const Matrix<const T> U = written(h, t, c, S);
+    const Reader<T> q = query(h, t);
+    const T* k = h.k + t * K_;
+    decay_->scores(q, k, P_);
+    multiply(kernel_, c, V_, c, matrix<T>(P_, c), U, y, h.stride);
+    multiply(kernel_, c, V_, K_, matrix(decay_->carried(q), K_), matrix<T>(S, V_), y, h.stride, T(1));
+    write(k, U, c, S);
   }
 
-  /// The state before every chunk, [chunks, K, V], the first being the start.
-  void states(const Head<T>& h, T* states) {
-    const i64 size = K_ * V_;
-    begin(h, states);
-    for (i64 t = 0; t + C_ < h.length; t += C_) {
-      decays(h, t, C_);
-      std::copy(states, states + size, states + size);
-      states += size;
-      advance(h.k + t * K_, h.v + t * V_, C_, states);
-    }
+  void advance(const Head<T>& h, i64 t, i64 c, T* S) override {
+    decay_->begin(h, t, c, false);
+    const Matrix<const T> U = written(h, t, c, S);
+    write(h.k + t * K_, U, c, S);
   }
 
-  struct Gradients {
-    T *q = nullptr, *k = nullptr, *v = nullptr;  // like q, k, v
-    T* a = nullptr;  // [T]; null: not wanted
-  };
-  /// Gradients from dy [T, V]; `dstate` [K, V] holds the cotangent of the final state and becomes that of the start.
-  void backward(const Head<T>& h, const T* states, const T* dy, T* dstate, const Gradients& g) {
-    const i64 chunks = (h.length + C_ - 1) / C_;
-    for (i64 n = chunks - 1; n >= 0; --n) {
-      const i64 t = n * C_, c = std::min(C_, h.length - t);
-      const T *q = h.q + t * K_, *k = h.k + t * K_, *v = h.v + t * V_, *up = dy + t * V_, *S = states + n * K_ * V_;
-      decays(h, t, c);
-      T *dq = g.q + t * K_, *dk = g.k + t * K_, *dv = g.v + t * V_;
-      // G = dY V^T o D:  dQ = G K + diag(b) dY S^T,  dK = G^T Q + diag(d) V dS^T
-      product(false, true, c, c, V_, up, V_, v, V_, G_, T(0));
-      if (g.a) decay_gradient(h, t, c, S, up, dstate, g.a + t);
-      masked(G_, c);
-      scaled(up, b_, c, V_);
-      product(false, true, c, K_, V_, scaled_, V_, S, V_, dq, T(0));
-      product(false, false, c, K_, c, G_, c, k, K_, dq, T(1));
-      scaled(v, d_, c, V_);
-      product(false, true, c, K_, V_, scaled_, V_, dstate, V_, dk, T(0));
-      product(true, false, c, K_, c, G_, c, q, K_, dk, T(1));
-      // dV = (Q K^T o D)^T dY + diag(d) K dS
-      scores(q, k, P_, c, K_);
-      scaled(k, d_, c, K_);
-      product(false, false, c, V_, K_, scaled_, K_, dstate, V_, dv, T(0));
-      product(true, false, c, V_, c, P_, c, up, V_, dv, T(1));
-      // dS_before = b_C dS + (diag(b) Q)^T dY
-      scaled(q, b_, c, K_);
-      product(true, false, K_, V_, c, scaled_, K_, up, V_, dstate, b_[c - 1]);
-    }
+  void backward(const Head<T>& h, i64 t, i64 c, const T* S, const T* dy, T* dS, const HeadGradients<T>& g) override {
+    decay_->begin(h, t, c, g.decay != nullptr);
+    const Matrix<const T> U = written(h, t, c, S);
+    const Reader<T> q = query(h, t);
+    const T* k = h.k + t * K_;
+    T *dk = g.k + t * K_, *dv = g.v + t * h.stride, *dU = h.delta ? dU_ : dv;
+    const i64 ldu = h.delta ? V_ : h.stride;
+    // dU = (Q <- K)^T dY + d o K dS,  dK = d o (U dS^T)
+    decay_->scores(q, k, P_);
+    multiply(kernel_, c, V_, c, flipped<T>(P_, c), matrix(dy, h.stride), dU, ldu);
+    multiply(kernel_, c, V_, K_, matrix(decay_->left(k), K_), matrix<T>(dS, V_), dU, ldu, T(1));
+    multiply(kernel_, c, K_, V_, U, flipped<T>(dS, V_), rows_, K_);
+    std::fill_n(dk, c * K_, T(0));
+    if (g.decay) row_products(S, dS);
+    decay_->writer_gradient(k, rows_, e_, dk);
+    decay_->decay_state(dS);
+    reader_gradient(q, k, c, dy, h.stride, U, S, dS, g.q + t * K_, dk);
+    if (h.delta) errors_backward(h, t, c, k, U, S, dS, g);
+    if (g.decay) decay_->decay_gradient(g.decay + t * h.decay.width);
   }
 
  private:
-  void begin(const Head<T>& h, T* state) const {
-    if (h.start) std::copy(h.start, h.start + K_ * V_, state);
-    else std::fill(state, state + K_ * V_, T(0));
-  }
+  Reader<T> query(const Head<T>& h, i64 t) const { return {h.q + t * K_, h.read}; }
+  Reader<T> eraser(const Head<T>& h, i64 t) const { return {h.eraser() + t * K_, h.error}; }
 
-  // D, b, and d = the last row of D.
-  void decays(const Head<T>& h, i64 t, i64 c) {
+  // U: the values, or what the delta rule makes of them.
+  Matrix<const T> written(const Head<T>& h, i64 t, i64 c, const T* S) {
+    const T* v = h.v + t * h.stride;
+    if (!h.delta) return matrix(v, h.stride);
+    const Reader<T> r = eraser(h, t);
     for (i64 i = 0; i < c; ++i) {
-      const T a = h.decay(t + i);
-      b_[i] = i ? b_[i - 1] * a : a;
-      T* row = D_ + i * c;
-      const T* above = row - c;
-      for (i64 j = 0; j < i; ++j) row[j] = above[j] * a;
-      row[i] = 1;
-      for (i64 j = i + 1; j < c; ++j) row[j] = 0;
+      std::copy_n(v + i * h.stride, V_, E_ + i * V_);
+      beta_[i] = h.beta_at(t + i);
     }
-    std::copy(D_ + (c - 1) * c, D_ + c * c, d_);
+    multiply(kernel_, c, V_, K_, matrix(decay_->carried(r), K_), matrix(S, V_), E_, V_, T(1), T(-1));
+    decay_->scores(r, h.k + t * K_, L_);
+    solve_errors(kernel_, c, V_, L_, beta_, E_, U_);
+    return matrix<T>(U_, V_);
   }
 
-  // P = X Z^T o D
-  void scores(const T* x, const T* z, T* p, i64 c, i64 width) {
-    product(false, true, c, c, width, x, width, z, width, p, T(0));
-    masked(p, c);
-  }
-  void masked(T* p, i64 c) const {
-    for (i64 i = 0; i < c * c; ++i) p[i] *= D_[i];  // D is finite, and 0 stands for "not yet"
+  // S = b_C o S + (d o K)^T U
+  void write(const T* k, Matrix<const T> U, i64 c, T* S) {
+    decay_->decay_state(S);
+    multiply(kernel_, K_, V_, c, flipped(decay_->left(k), K_), U, S, V_, T(1));
   }
 
-  // scaled_ = diag(s) x
-  void scaled(const T* x, const T* s, i64 c, i64 width) {
-    for (i64 i = 0; i < c; ++i) {
-      for (i64 j = 0; j < width; ++j) scaled_[i * width + j] = s[i] * x[i * width + j];
-    }
+  // For rows with the cotangent C: G = C U^T, M = C S^T, dS += (b o X)^T C.
+  void reader_gradient(const Reader<T>& r, const T* k, i64 c, const T* C, i64 stride, Matrix<const T> U, const T* S, T* dS,
+                       T* dx, T* dk) {
+    multiply(kernel_, c, c, V_, matrix(C, stride), flipped(U.data, U.stride), G_, c);
+    multiply(kernel_, c, K_, V_, matrix(C, stride), flipped(S, V_), rows_, K_);
+    multiply(kernel_, K_, V_, c, flipped(decay_->carried(r), K_), matrix(C, stride), dS, V_, T(1));
+    decay_->reader_gradient(r, k, G_, rows_, dx, dk);
   }
 
-  // S = b_C S + (diag(d) K)^T V
-  void advance(const T* k, const T* v, i64 c, T* state) {
-    scaled(k, d_, c, K_);
-    product(true, false, K_, V_, c, scaled_, K_, v, V_, state, b_[c - 1]);
+  // dU_ becomes the cotangent of the errors, and so of v; its negative is that of what R reads.
+  void errors_backward(const Head<T>& h, i64 t, i64 c, const T* k, Matrix<const T> U, const T* S, T* dS,
+                       const HeadGradients<T>& g) {
+    solve_errors_backward(kernel_, c, V_, L_, beta_, E_, dU_, dbeta_);
+    if (g.beta) std::copy_n(dbeta_, c, g.beta + t);
+    for (i64 i = 0; i < c; ++i) std::copy_n(dU_ + i * V_, V_, g.v + (t + i) * h.stride);
+    for (i64 i = 0; i < c * V_; ++i) minus_[i] = -dU_[i];
+    T *dk = g.k + t * K_, *dx = g.erase ? g.erase + t * K_ : dx_;
+    reader_gradient(eraser(h, t), k, c, minus_, V_, U, S, dS, dx, dk);
+    for (i64 i = 0; !g.erase && i < c * K_; ++i) dk[i] += dx[i];
   }
 
-  // With W_ij = (q_i k_j)(dy_i v_j) for what i takes from j, and column -1 and row C for the states before and after:
-  // da_l = sum over j < l of U_lj D_{l-1,j}, where U_lj = sum over i >= l of W_ij D_il runs backwards over l.
-  void decay_gradient(const Head<T>& h, i64 t, i64 c, const T* S, const T* up, const T* dstate, T* da) {
-    const T *q = h.q + t * K_, *k = h.k + t * K_, *v = h.v + t * V_;
-    product(false, true, c, c, K_, q, K_, k, K_, P_, T(0));
-    T before = 0;  // U of column -1
-    for (i64 x = 0; x < K_ * V_; ++x) before += dstate[x] * S[x];
-    for (i64 j = 0; j < c; ++j) {
-      T sum = 0;
+  // e_x = <S_x, dS_x>
+  void row_products(const T* S, const T* dS) {
+    block(kernel_.isa(), [&] {
       for (i64 x = 0; x < K_; ++x) {
-        for (i64 y = 0; y < V_; ++y) sum += k[j * K_ + x] * dstate[x * V_ + y] * v[j * V_ + y];
+        const T *a = S + x * V_, *b = dS + x * V_;
+        e_[x] = summed<T>(V_, [=](i64 y) { return a[y] * b[y]; });
       }
-      u_[j] = sum;
-    }
-    for (i64 l = c - 1; l >= 0; --l) {
-      const T after = l + 1 < c ? h.decay(t + l + 1) : T(1);
-      T read = 0;  // dy_l . (q_l S)
-      for (i64 x = 0; x < K_; ++x) {
-        T dot = 0;
-        for (i64 y = 0; y < V_; ++y) dot += S[x * V_ + y] * up[l * V_ + y];
-        read += q[l * K_ + x] * dot;
-      }
-      before = read + after * before;
-      T total = before * (l ? b_[l - 1] : T(1));
-      for (i64 j = 0; j < c; ++j) u_[j] = (j <= l ? G_[l * c + j] * P_[l * c + j] : T(0)) + after * u_[j];
-      for (i64 j = 0; j < l; ++j) total += u_[j] * D_[(l - 1) * c + j];
-      da[l] = total;
-    }
-  }
-
-  // Z = op(X) op(Y) + beta Z; the width of Z is n.
-  void product(bool tx, bool ty, i64 m, i64 n, i64 inner, const T* x, i64 ldx, const T* y, i64 ldy, T* z, T beta) {
-    if (m * n * inner <= 4096 && m * inner <= 256) return small(tx, ty, m, n, inner, x, ldx, y, ldy, z, beta);
-    kernel_.multiply({tx, ty, m, n, inner, x, ldx, y, ldy, z, n, T(1), beta});
-  }
-  // One token of a stream is too little for a call of a library.
-  static void small(bool tx, bool ty, i64 m, i64 n, i64 inner, const T* x, i64 ldx, const T* y, i64 ldy, T* z, T beta) {
-    for (i64 i = 0; i < m; ++i) {
-      T* row = z + i * n;
-      for (i64 j = 0; j < n; ++j) row[j] = beta == T(0) ? T(0) : beta * row[j];
-      for (i64 l = 0; l < inner; ++l) {
-        const T s = tx ? x[l * ldx + i] : x[i * ldx + l];
-        for (i64 j = 0; j < n; ++j) row[j] += s * (ty ? y[j * ldy + l] : y[l * ldy + j]);
-      }
-    }
+    });
   }
 
   const Kernel<T>& kernel_;
-  i64 K_, V_, C_;
-  Tensor scratch_;
-  T *D_, *P_, *G_, *scaled_, *b_, *d_, *u_;
+  i64 K_, V_;
+  std::unique_ptr<DecayWeights<T>> decay_;
+  Tensor memory_;
+  T *P_, *L_, *G_, *E_, *U_, *dU_, *minus_, *rows_, *dx_, *beta_, *dbeta_, *e_;
 };
 
 }  // namespace weft::ops

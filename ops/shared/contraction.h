@@ -13,7 +13,8 @@ namespace weft::ops {
 struct Pattern {
   std::string a, b, out;
 
-  static Pattern parse(const std::string& text) {
+  static Pattern parse(std::string text) {
+    std::erase(text, ' ');
     const auto comma = text.find(','), arrow = text.find("->");
     check(comma != std::string::npos && arrow != std::string::npos && comma < arrow,
           "contract: a pattern is like \"td,dk->tk\", not \"{}\"", text);

@@ -68,6 +68,20 @@ TEST_CASE("help knows every code of an error, in any case of its letters") {
   for (const dsl::Code& code : dsl::codes()) CHECK(code.exit <= 6);
 }
 
+TEST_CASE("help knows every option of a description, and docs/options.md is what it prints") {
+  Desk desk;
+  const Finished all = desk.run({"help", "options"}), some = desk.run({"help", "train.optimizer"});
+  CHECK(contains(all.out, "\ntrain.steps "));
+  CHECK(contains(all.out, "\ndata.text.path "));
+  CHECK(some.out.starts_with("train.optimizer "));
+  CHECK(contains(some.out, "\ntrain.optimizer.adamw.lr "));
+  CHECK_FALSE(contains(some.out, "train.steps"));
+  CHECK(contains(desk.run({"help", "eval"}).out, "eval.every"));
+  INFO("to make it anew: ./weft help options --markdown > docs/options.md");
+  CHECK(desk.run({"help", "options", "--markdown"}).out == train::read_file(WEFT_SOURCE "/docs/options.md"));
+  CHECK(contains(desk.run({"help", "train.stepz"}).err, "did you mean `train.steps`?"));
+}
+
 TEST_CASE("a missing argument is told with the examples of the verb") {
   Desk desk;
   for (const char* verb : {"check", "show", "train", "resume", "eval", "generate", "init", "apply"}) {

@@ -1,0 +1,77 @@
+// One head of a linear recurrence: what is asked, apart from how it is computed.
+//
+//     S_t = a_t o S_{t-1} + k_t^T u_t        y_t = q_t S_t
+//     u_t = v_t                              sums and decays
+//     u_t = beta_t (v_t - r_t (a_t o S_{t-1}))    the delta rule, r being k unless `erase` says otherwise
+//
+// S is [K, V]; a is a number or, on the key axis, a vector. Katharopoulos et al. 2020, arXiv:2006.16236; Schlag et al.
+// 2021, arXiv:2102.11174; Yang et al. 2024, arXiv:2312.06635 and 2412.06464.
+#pragma once
+#include "engine/kernel.h"
+
+namespace weft::ops {
+
+/// Which state a row at position t reads: S_t, a_t o S_{t-1}, or S_{t-1}.
+enum class Reading { after, decayed, before };
+
+/// A row of numbers, or one number, for each position or for all.
+template <class T> struct Along1 {
+  const T* data = nullptr;
+  i64 step = 0;   // elements from one position to the next; 0: the same for all
+  i64 width = 0;  // 0: absent
+  explicit operator bool() const { return data != nullptr; }
+  const T* at(i64 t) const { return data + t * step; }
+};
+
+template <class T> struct Head {
+  const T *q = nullptr, *k = nullptr, *v = nullptr;  // [length, K], [length, K], [length, V] in rows of `stride`
+  Along1<T> decay;                                   // width 1 or K; absent: all 1
+  Along1<T> beta;                                    // width 1; absent: all 1
+  const T* erase = nullptr;                          // [length, K]; null: k
+  const T* start = nullptr;                          // [K, V] in rows of `stride`; null: zeros
+  bool delta = false;
+  Reading read = Reading::after, error = Reading::decayed;
+  i64 length = 0, K = 0, V = 0;
+  i64 stride = 0;  // of v, y and the states outside: V, or more when the head is a slice of the value columns
+
+  bool by_channel() const { return decay.width > 1; }
+  const T* eraser() const { return erase ? erase : k; }
+  T beta_at(i64 t) const { return beta ? *beta.at(t) : T(1); }
+};
+
+/// Where the gradients of a head go, laid out as its inputs; all positions are written.
+template <class T> struct HeadGradients {
+  T *q = nullptr, *k = nullptr, *v = nullptr;
+  T* decay = nullptr;  // [length, 1 or K]; null: not wanted, as the next two
+  T* beta = nullptr;   // [length]
+  T* erase = nullptr;  // [length, K]; null when there is no input of that name
+};
+
+/// f(0) + ... + f(n - 1) in sixteen running sums: vectorised without reordering by the compiler, so the same everywhere.
+template <class T, class F> T summed(i64 n, const F& f) {
+  T lanes[16] = {};
+  i64 i = 0;
+  for (; i + 16 <= n; i += 16) {
+    for (i64 j = 0; j < 16; ++j) lanes[j] += f(i + j);
+  }
+  T total = 0;
+  for (; i < n; ++i) total += f(i);
+  for (i64 j = 0; j < 16; ++j) total += lanes[j];
+  return total;
+}
+
+/// A way to compute positions t .. t + c of a head, given the state before them. `state` and `dstate` are [K, V] in rows
+/// of V.
+template <class T> class Form {
+ public:
+  virtual ~Form() = default;
+  /// y (in rows of the head's stride), and the state after them in place of the one before.
+  virtual void forward(const Head<T>& h, i64 t, i64 c, T* state, T* y) = 0;
+  /// The state alone.
+  virtual void advance(const Head<T>& h, i64 t, i64 c, T* state) = 0;
+  /// Gradients; `dstate` is the cotangent of the state after them and becomes that of the state before.
+  virtual void backward(const Head<T>& h, i64 t, i64 c, const T* state, const T* dy, T* dstate,
+                        const HeadGradients<T>& g) = 0;
+};
+
+}  // namespace weft::ops

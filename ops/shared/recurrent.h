@@ -1,0 +1,139 @@
+// The recurrent form: one position after the other. It is the meaning of the other forms, the way a stream takes, and the
+// fastest while the state of a head stays in the first-level cache.
+#pragma once
+#include "ops/shared/linear_head.h"
+
+namespace weft::ops {
+
+template <class T> class Recurrent final : public Form<T> {
+ public:
+  /// For at most `chunk` positions at a time.
+  Recurrent(const Kernel<T>& kernel, i64 K, i64 V, i64 chunk)
+      : isa_(kernel.isa()), K_(K), V_(V), memory_(kernel.scratch({chunk * K * V + 4 * V})) {
+    states_ = memory_.template mutable_values<T>().data();
+    error_ = states_ + chunk * K * V, u_ = error_ + V, du_ = u_ + V, read_ = du_ + V;
+  }
+
+  void forward(const Head<T>& h, i64 t, i64 c, T* state, T* y) override {
+    block(isa_, [&] {
+      for (i64 i = t; i < t + c; ++i, y += h.stride) step(h, i, state, state, y);
+    });
+  }
+  void advance(const Head<T>& h, i64 t, i64 c, T* state) override {
+    block(isa_, [&] {
+      for (i64 i = t; i < t + c; ++i) step(h, i, state, state, nullptr);
+    });
+  }
+  void backward(const Head<T>& h, i64 t, i64 c, const T* state, const T* dy, T* dstate,
+                const HeadGradients<T>& g) override {
+    block(isa_, [&] {
+      const i64 size = K_ * V_;
+      std::copy_n(state, size, states_);
+      for (i64 i = 0; i + 1 < c; ++i) step(h, t + i, states_ + i * size, states_ + (i + 1) * size, nullptr);
+      for (i64 i = c - 1; i >= 0; --i) back(h, t + i, states_ + i * size, dy + i * h.stride, dstate, g);
+    });
+  }
+
+ private:
+  T decay(const Head<T>& h, i64 t, i64 x) const {
+    return h.decay ? h.decay.at(t)[h.by_channel() ? x : 0] : T(1);
+  }
+  // The weight of row x of the state where the error is taken.
+  T erased(const Head<T>& h, i64 t, i64 x) const {
+    return h.eraser()[t * K_ + x] * (h.error == Reading::decayed ? decay(h, t, x) : T(1));
+  }
+
+  // error = v - r (a o S), u = beta error; without the delta rule u = v
+  const T* written(const Head<T>& h, i64 t, const T* S) {
+    const T* v = h.v + t * h.stride;
+    if (!h.delta) return v;
+    std::copy_n(v, V_, error_);
+    for (i64 x = 0; x < K_; ++x) {
+      const T r = erased(h, t, x);
+      for (i64 y = 0; y < V_; ++y) error_[y] -= r * S[x * V_ + y];
+    }
+    const T beta = h.beta_at(t);
+    for (i64 y = 0; y < V_; ++y) u_[y] = beta * error_[y];
+    return u_;
+  }
+
+  // next = a o S + k^T u, y = q next (or q S); in place when next is S
+  void step(const Head<T>& h, i64 t, const T* S, T* next, T* y) {
+    const T* u = written(h, t, S);
+    const T *q = h.q + t * K_, *k = h.k + t * K_;
+    if (y) std::fill_n(read_, V_, T(0));
+    for (i64 x = 0; x < K_; ++x) {
+      const T a = decay(h, t, x), key = k[x], query = q[x];
+      const T* from = S + x * V_;
+      T* to = next + x * V_;
+      if (y && h.read == Reading::before) add(query, from);
+#pragma GCC ivdep
+      for (i64 j = 0; j < V_; ++j) to[j] = a * from[j] + key * u[j];
+      if (y && h.read == Reading::after) add(query, to);
+    }
+    if (y) std::copy_n(read_, V_, y);
+  }
+  void add(T query, const T* row) {
+    for (i64 j = 0; j < V_; ++j) read_[j] += query * row[j];
+  }
+
+  // dS_t += q^T dy;  dq = dy S_t^T;  dk = u dS_t^T;  du = k dS_t;  then through u, and
+  // da = <dS_t, S_{t-1}>,  dS_{t-1} = a o dS_t, each with the share of the error.
+  void back(const Head<T>& h, i64 t, const T* S, const T* dy, T* dS, const HeadGradients<T>& g) {
+    const T *u = written(h, t, S), *q = h.q + t * K_, *k = h.k + t * K_;
+    const bool after = h.read == Reading::after;
+    T *dq = g.q + t * K_, *dk = g.k + t * K_, *dv = g.v + t * h.stride;
+    std::fill_n(du_, V_, T(0));
+    for (i64 x = 0; x < K_; ++x) {
+      const T a = decay(h, t, x), key = k[x], query = after ? q[x] : T(0);
+      const T* row = S + x * V_;
+      T* drow = dS + x * V_;
+      dq[x] = after ? summed<T>(V_, [=](i64 j) { return dy[j] * (a * row[j] + key * u[j]); })
+                    : summed<T>(V_, [=](i64 j) { return dy[j] * row[j]; });
+      for (i64 j = 0; j < V_; ++j) {
+        drow[j] += query * dy[j];
+        du_[j] += key * drow[j];
+      }
+      dk[x] = summed<T>(V_, [=](i64 j) { return drow[j] * u[j]; });
+    }
+    if (h.delta) into_error(h, t, g);
+    else std::copy_n(du_, V_, dv);
+    for (i64 x = 0; x < K_; ++x) {
+      const T a = decay(h, t, x), r = h.delta ? erased(h, t, x) : T(0), query = after ? T(0) : q[x];
+      const T* row = S + x * V_;
+      T* drow = dS + x * V_;
+      T to_decay = g.decay ? summed<T>(V_, [=](i64 j) { return drow[j] * row[j]; }) : T(0);
+      const T* du = du_;
+      const T to_error = h.delta ? -summed<T>(V_, [=](i64 j) { return du[j] * row[j]; }) : T(0);
+      for (i64 j = 0; j < V_; ++j) drow[j] = a * drow[j] + query * dy[j] - r * du[j];
+      if (h.delta) erase_gradient(h, t, x, to_error, to_decay, g);
+      if (g.decay && h.by_channel()) g.decay[t * K_ + x] = to_decay;
+      else if (g.decay) g.decay[t] = (x ? g.decay[t] : T(0)) + to_decay;
+    }
+  }
+  // du becomes the cotangent of the error, which is that of v.
+  void into_error(const Head<T>& h, i64 t, const HeadGradients<T>& g) {
+    const T beta = h.beta_at(t);
+    T total = 0;
+    for (i64 j = 0; j < V_; ++j) {
+      total += du_[j] * error_[j];
+      du_[j] *= beta;
+    }
+    if (g.beta) g.beta[t] = total;
+    std::copy_n(du_, V_, g.v + t * h.stride);
+  }
+  void erase_gradient(const Head<T>& h, i64 t, i64 x, T to_error, T& to_decay, const HeadGradients<T>& g) {
+    const bool decayed = h.error == Reading::decayed;
+    const T share = decayed ? decay(h, t, x) * to_error : to_error;
+    if (decayed) to_decay += h.eraser()[t * K_ + x] * to_error;
+    if (g.erase) g.erase[t * K_ + x] = share;
+    else g.k[t * K_ + x] += share;
+  }
+
+  Isa isa_;
+  i64 K_, V_;
+  Tensor memory_;
+  T *states_, *error_, *u_, *du_, *read_;
+};
+
+}  // namespace weft::ops
