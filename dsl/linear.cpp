@@ -134,6 +134,10 @@ class Linear {
 
   Var matrix_read(const StateForm& f, const Summand& t, const Span& at) {
     const MatrixParts& m = parts_.matrix(f, t.transposed);
+    const bool parallel = form_ == "parallel" || std::any_of(r_.forms.begin(), r_.forms.end(), [](const Form& d) { return d.name == "parallel"; });
+    if (parallel && !m.has_parallel()) {
+      throw NotDerivable{fmt::format("the parallel form exists where a state is a sum or decays as a whole; `{}` is not so", f.state->name), f.where, "parallel"};
+    }
     Dims rows = m.lead;
     rows.insert(rows.end(), {Dim::symbol("T"), m.K});
     Var q = parts_.fit(parts_.product(1, t.inside, build(t.value), at), rows, 2, at);
@@ -195,7 +199,8 @@ class Linear {
       a = renamed(a, {dims_of(a)[0], Dim(1)}), b = renamed(b, {Dim::symbol("T"), Dim(1)});
       if (initial) initial = renamed(initial, {Dim(1)});
     }
-    const auto outputs = parts_.apply("affine_scan", {a, b, initial}, {{"read", std::string(before ? "before" : "after")}}, f.where);
+    const auto outputs =
+        parts_.apply("affine_scan", {a, b, initial}, {{"read", std::string(before ? "before" : "after")}}, f.where);
     keep_final(builder_, *f.state, outputs[1]);
     return trajectories_[key] = renamed(outputs[0], rows);
   }

@@ -75,11 +75,11 @@ struct Program {
   std::set<i32> masked;         // values whose last dimension is T and which are zero where that is the future
   std::optional<Span> repeats;  // where a value needs all positions before it, so that a stream computes them again
   std::vector<StreamState> states;
+  std::set<std::string> confirmed;  // recurrences whose derived forms were held against the loop
   bool names_states = false;              // the states of recurrences are kept in `named_states`
   std::set<std::string> given_states;     // those that start from a tensor of the caller
   std::vector<NamedState> named_states;
   bool causal = true;  // it predicts what follows: what needs the whole sequence is an error
-  std::set<std::string> confirmed;  // recurrences whose derived forms were held against the loop
   /// The file of a `use`, as seen from `from`; null when it cannot be read (reported).
   std::function<const Module*(const std::string& path, const Span& at, const Module& from)> load;
   bool failed = false;           // something did not build, and was reported

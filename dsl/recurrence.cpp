@@ -9,6 +9,9 @@ namespace {
 
 // A form that was demanded and does not exist is an error at the demand.
 void require_forms(Builder& builder, const Recurrence& r, const NotDerivable& why) {
+  const auto hindered = [&](const std::string& form) {
+    return form != "auto" && form != "recurrent" && (why.form.empty() || why.form == form);
+  };
   const auto report = [&](const Span& at, const std::string& form) {
     builder.program().diagnostics.error("E0316", at, fmt::format("the {} form cannot be derived here", form))
         .note(why.reason, why.where)
@@ -16,10 +19,23 @@ void require_forms(Builder& builder, const Recurrence& r, const NotDerivable& wh
     throw Failed{};
   };
   for (const Form& f : r.forms) {
-    if (f.name != "auto" && f.name != "recurrent") report(f.span, f.name);
+    if (hindered(f.name)) report(f.span, f.name);
   }
   const std::string& all = builder.program().form;
-  if (all != "auto" && all != "recurrent") report(r.span, all + " (`train.form`)");
+  if (hindered(all)) report(r.span, all + " (`train.form`)");
+}
+
+// The expression with each `a if c else b` replaced by what the params choose.
+ExprPtr chosen(const ExprPtr& e, Builder& builder) {
+  if (e->kind == Expr::Kind::conditional) {
+    const auto first = evaluate_bool(*e->args[0], builder.room().numbers, builder.program().diagnostics);
+    if (!first) throw Failed{};
+    return chosen(e->args[*first ? 1 : 2], builder);
+  }
+  auto copy = std::make_shared<Expr>(*e);
+  for (ExprPtr& arg : copy->args) arg = chosen(arg, builder);
+  for (NamedArg& arg : copy->named) arg.value = chosen(arg.value, builder);
+  return copy;
 }
 
 // A state whose start and end the caller sees.
@@ -39,19 +55,6 @@ bool all_finals_kept(Builder& builder, const Recurrence& r) {
     const NamedState* named = builder.program().named_state(builder.room().below(s.name));
     return named && named->final;
   });
-}
-
-// The expression with each `a if c else b` replaced by what the params choose.
-ExprPtr chosen(const ExprPtr& e, Builder& builder) {
-  if (e->kind == Expr::Kind::conditional) {
-    const auto first = evaluate_bool(*e->args[0], builder.room().numbers, builder.program().diagnostics);
-    if (!first) throw Failed{};
-    return chosen(e->args[*first ? 1 : 2], builder);
-  }
-  auto copy = std::make_shared<Expr>(*e);
-  for (ExprPtr& arg : copy->args) arg = chosen(arg, builder);
-  for (NamedArg& arg : copy->named) arg.value = chosen(arg.value, builder);
-  return copy;
 }
 
 }  // namespace

@@ -13,8 +13,9 @@ void lower_recurrence(Builder& builder, const Recurrence& recurrence);
 struct NotDerivable {
   std::string reason;
   Span where;
+  std::string form = {};  // the one that does not exist; empty: all but the recurrent
 };
-/// By `linrec` (linear.cpp); throws NotDerivable.
+/// By `linrec` and `affine_scan` (linear.cpp); throws NotDerivable.
 void lower_linear(Builder& builder, const Recurrence& recurrence, const std::vector<StateForm>& forms,
                   const std::string& form);
 /// Whether the forms of `lower_linear` compute what the loop does, on a few positions of random numbers in f64: an error
