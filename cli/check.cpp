@@ -22,6 +22,11 @@ std::string state_text(const Work& work, const Need& need) {
   return work.model->streams() ? "grows with the length" : "none: every token computes the whole prefix again";
 }
 
+std::string remark(const dsl::Weight& w) {
+  if (w.redraw > 0) return fmt::format("  (not trained, drawn anew every {} steps)", w.redraw);
+  return !w.trained ? "  (not trained)" : w.decays ? "" : "  (no decay)";
+}
+
 void print_text(const Work& work, const train::TrainOptions& o, const Need& need, bool weights) {
   const auto& all = work.model->weights();
   std::cout << fmt::format("{}\n  weights  {} in {} tensors, {}\n", work.description->name(),
@@ -39,7 +44,7 @@ void print_text(const Work& work, const train::TrainOptions& o, const Need& need
   std::size_t width = 0;
   for (const dsl::Weight& w : all) width = std::max(width, w.name.size());
   for (const dsl::Weight& w : all) {
-    std::cout << fmt::format("  {:<{}}  {}{}\n", w.name, width, text(w.shape), w.decays ? "" : "  (no decay)");
+    std::cout << fmt::format("  {:<{}}  {}{}\n", w.name, width, text(w.shape), remark(w));
   }
 }
 
@@ -54,7 +59,7 @@ nlohmann::ordered_json document(const Work& work, const Need& need) {
   else j["state_bytes"] = nullptr;
   j["tensors"] = nlohmann::ordered_json::array();
   for (const dsl::Weight& w : work.model->weights()) {
-    j["tensors"].push_back({{"name", w.name}, {"shape", w.shape}, {"decays", w.decays}});
+    j["tensors"].push_back({{"name", w.name}, {"shape", w.shape}, {"decays", w.decays}, {"trained", w.trained}});
   }
   j["diagnostics"] = work.warnings.json()["diagnostics"];
   return j;

@@ -43,6 +43,7 @@ dsl::Surroundings surroundings() {
     }
     return {};
   };
+  for (const models::Embedded& e : models::library()) s.library_names.push_back(std::string(e.name.substr(0, e.name.rfind('.'))));
   s.sections = train::option_tables();
   return s;
 }

@@ -55,6 +55,8 @@ class Aligner {
         const bool taken = std::find(places.begin(), places.end(), i) != places.end();
         if (!taken && agree(d, target_[static_cast<std::size_t>(i)], definitions_)) found.push_back(i);
       }
+      const auto exact = [&](int i) { return same_name(d, target_[static_cast<std::size_t>(i)]); };
+      if (std::any_of(found.begin(), found.end(), exact)) std::erase_if(found, [&](int i) { return !exact(i); });
       // A name that stands as often here as there is met in order: [T, T] in [H, T, T].
       const auto like = [&](const Dim& x) { return agree(d, x, definitions_); };
       const bool in_order = std::count_if(lead.begin(), lead.end(), like) ==
@@ -130,8 +132,11 @@ class Aligner {
 bool agree(const Dim& a, const Dim& b, const Definitions& definitions) {
   if (!same_size(a, b)) return false;
   if (!a.has_name() || !b.has_name() || same_name(a, b)) return true;
+  const auto own = [&](const Dim& d) { return definitions.contains(d.text()); };
+  if (!own(a) || !own(b)) return true;  // H * dk and D: products go by their size
+  const auto derived = [&](const Dim& d) { return !same_name(d, definitions.at(d.text())); };
   const Dim x = a.renamed(definitions), y = b.renamed(definitions);
-  return x.has_name() && same_name(x, y);
+  return x.has_name() && same_name(x, y) && !(derived(a) && derived(b));  // E: D is D; dk and dv, both D / H, are two
 }
 
 void align(std::vector<Operand>& operands, const Definitions& definitions, const Span& at, Diagnostics& diagnostics) {

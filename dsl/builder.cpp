@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "dsl/define.h"
 #include "ops/table.h"
@@ -115,7 +116,10 @@ Term Builder::name(const Expr& expr) {
   }
   Diagnostic& d = program_.diagnostics.error("E0201", expr.span, fmt::format("`{}` is not defined here", expr.name));
   if (bridge_ && expr.name == "T") d.note("a step sees one position: the length of the sequence is not known in it");
-  else if (ops::find(expr.name)) d.help(fmt::format("`{}` is an op: call it, as in `{}(x)`", expr.name, expr.name));
+  else if (const auto hint = room_.hints.find(expr.name); hint != room_.hints.end()) d.help(hint->second);
+  else if (expr.name.ends_with(".T")) d.help(fmt::format("write `{}^T`", expr.name.substr(0, expr.name.size() - 2)));
+  else if (ops::find(expr.name) || find_def(*room_.module, expr.name, true))
+    d.help(fmt::format("`{}` is {}: call it, as in `{}(x)`", expr.name, ops::find(expr.name) ? "an op" : "a def", expr.name));
   else d.help(guess_text(expr.name, visible()));
   throw Failed{};
 }
@@ -136,7 +140,14 @@ Operand Builder::operand(const Expr& expr, int core) { return {tensor(expr), exp
 
 Term Builder::binary(const Expr& expr) {
   if (expr.name == "@") return matmul(expr);
-  const Term left = term(*expr.args[0]), right = term(*expr.args[1]);
+  std::optional<Term> tried;
+  try {
+    tried = term(*expr.args[0]);
+  } catch (const Failed&) {  // the errors of the other side are told too
+  }
+  const Term right = term(*expr.args[1]);
+  if (!tried) throw Failed{};
+  const Term& left = *tried;
   const Value* a = std::get_if<Value>(&left);
   const Value* b = std::get_if<Value>(&right);
   if (a && b && is_number(*a) && is_number(*b)) {  // a choice between numbers was made on the way
@@ -180,21 +191,36 @@ Var Builder::transposed(const Expr& expr) {
 }
 
 Dim Builder::size(const Expr& expr) {
+  try {
+    const Dim d = named_size(expr);
+    constexpr i64 kLargest = std::numeric_limits<i32>::max();
+    if (!d.known() || (d.value() >= 0 && d.value() <= kLargest)) return d;
+    fail("E0403", expr.span, fmt::format("a size cannot be {}: it is from 0 to {}", d.value(), kLargest));
+  } catch (const Error&) {  // the product of two sizes overflows
+    fail("E0403", expr.span, fmt::format("`{}` is too large for a size", expr_text(expr)));
+  }
+}
+
+Dim Builder::named_size(const Expr& expr) {
   if (expr.kind == Expr::Kind::name) {
     if (room_.failed.contains(expr.name)) throw Failed{};
     if (expr.name == "T") return Dim::symbol("T");
     if (const auto found = room_.sizes.find(expr.name); found != room_.sizes.end()) return found->second;
   }
   if (expr.kind == Expr::Kind::binary && (expr.name == "*" || expr.name == "+" || expr.name == "/")) {
-    const Dim a = size(*expr.args[0]), b = size(*expr.args[1]);
+    const Dim a = named_size(*expr.args[0]), b = named_size(*expr.args[1]);
     if (expr.name == "*") return a * b;
     if (expr.name == "+") return a + b;
     if (const auto q = Dim::quotient(a, b)) return *q;
     if (!a.known() || !b.known()) fail("E0408", expr.at, fmt::format("{} / {} is not a whole size", a.text(), b.text()));
   }
+  const std::vector<std::string> names = names_in(expr);
+  if (std::find(names.begin(), names.end(), "T") != names.end() && !room_.numbers.contains("T")) {
+    fail("E0304", expr.span, fmt::format("`{}` is no size that holds for every length", expr_text(expr)),
+         "with `T`, sums and products are known");
+  }
   const auto value = evaluate_whole(expr, room_.numbers, program_.diagnostics);
   if (!value) throw Failed{};
-  if (*value < 0) fail("E0403", expr.span, fmt::format("a size cannot be {}", *value));
   return *value;
 }
 
@@ -219,7 +245,9 @@ Var Builder::claimed(const Var& v, const Equation& equation) {
         .note(fmt::format("it is {}", text(now)), equation.value->span);
     throw Failed{};
   }
-  return renamed(v, dims);
+  const Var result = renamed(v, dims);
+  if (masked(v)) program_.masked.insert(result.id());
+  return result;
 }
 
 Term Builder::value(const Equation& equation) {

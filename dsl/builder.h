@@ -28,7 +28,7 @@ class Builder {
   // Each throws Failed after reporting, silently where a name failed before.
   Term term(const Expr& expr);
   Var tensor(const Expr& expr);
-  /// A size with its names: `H * dk`.
+  /// A size with its names: `H * dk`, of at most 2^31 - 1.
   Dim size(const Expr& expr);
   /// A written shape without `...`.
   Dims shape(const ShapeExpr& shape);
@@ -53,6 +53,7 @@ class Builder {
   Var constant(double value);
 
  private:
+  Dim named_size(const Expr& expr);
   bool arithmetic(const Expr& expr) const;
   Term name(const Expr& expr);
   Term binary(const Expr& expr);
@@ -63,13 +64,18 @@ class Builder {
   Var call_op(const Op& op, const Expr& expr);
   Var call_def(const FoundDef& def, const Expr& expr);
   AttributeValue attribute(const Op& op, const AttributeInfo& info, const Expr& expr, const Var& first);
+  void refuse_tensors(const Op& op, const AttributeInfo& info, const Expr& expr);
   i64 axis(const Expr& expr, const Var& first);
   std::string word(const AttributeInfo& info, const Expr& expr);
   std::string batched_pattern(const std::string& pattern, const std::vector<Operand>& operands, const Span& at);
   void watch_summed(const std::vector<std::string>& sides, const std::vector<Operand>& operands, const Span& at);
   void watch_time(const Op& op, const std::vector<Var>& inputs, const std::vector<AttributeValue>& attributes,
                   const std::vector<Var>& outputs, const Span& at);
-  void whole(const Span& at, const std::string& what);
+  bool watch_axis(const Op& op, const std::vector<Var>& inputs, const std::vector<AttributeValue>& attributes,
+                  bool behind_mask, const Span& at);
+  void watch_stream(const Op& op, const std::vector<Var>& inputs, const Dims& y, const Span& at);
+  void watch_step(const Op& op, const Span& at);
+  [[noreturn]] void whole(const Span& at, const std::string& what, const std::string& help = {});
   bool masked(const Var& v) const { return program_.masked.contains(v.id()) && &v.graph() == &program_.graph; }
   std::vector<std::string> visible() const;
   [[noreturn]] void fail(std::string_view code, const Span& span, const std::string& message, const std::string& help = {});

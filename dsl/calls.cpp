@@ -47,12 +47,15 @@ Term Builder::call(const Expr& expr) {
   if (own && !(inside && op)) return call_def(own, expr);
   if (op) return call_op(*op, expr);
   if (const FoundDef def = find_def(*room_.module, expr.name, true)) return call_def(def, expr);
+  if (from_lost_import(*room_.module, expr.name)) throw Failed{};
   std::vector<std::string> names;
   for (const Op* row : ops::table()) {
     if (!has_graph(*row)) names.push_back(row->name);
   }
   for (const Def& def : room_.module->file.defs) names.push_back(def.name);
-  fail("E0202", expr.at, fmt::format("there is no op or def `{}`", expr.name), guess_text(expr.name, names));
+  const std::string last = expr.name.substr(expr.name.rfind('.') + 1);  // of torch.tanh
+  fail("E0202", expr.at, fmt::format("there is no op or def `{}`", expr.name),
+       last != expr.name && ops::find(last) ? fmt::format("write `{}`", last) : guess_text(expr.name, names));
 }
 
 Var Builder::call_op(const Op& op, const Expr& expr) {
@@ -89,14 +92,26 @@ Var Builder::call_op(const Op& op, const Expr& expr) {
     }
   }
   std::vector<std::optional<Operand>> operands;
+  bool failed = false;
+  const auto put = [&](const Expr& e, int core) {
+    try {
+      operands.back() = operand(e, core);
+    } catch (const Failed&) {  // the errors of the other arguments are told too
+      failed = true;
+    }
+  };
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (!inputs[i] && !op.inputs[i].is(Input::optional)) {
       wrong(expr.at, fmt::format("`{}` needs its input `{}`", op.name, op.inputs[i].name));
     }
     operands.emplace_back();
-    if (inputs[i]) operands.back() = operand(*inputs[i], op.inputs[i].core);
+    if (inputs[i]) put(*inputs[i], op.inputs[i].core);
   }
-  for (const Expr* e : more) operands.push_back(operand(*e, op.inputs.back().core));
+  for (const Expr* e : more) {
+    operands.emplace_back();
+    put(*e, op.inputs.back().core);
+  }
+  if (failed) throw Failed{};
   const Var first = operands.empty() || !operands[0] ? Var() : operands[0]->var;
   std::vector<AttributeValue> values;
   for (std::size_t i = 0; i < attributes.size(); ++i) {
@@ -112,8 +127,25 @@ Var Builder::call_op(const Op& op, const Expr& expr) {
   return apply(op, std::move(operands), std::move(values), expr.at)[0];
 }
 
+// `rms_norm(x, W)`: the second place is a number's.
+void Builder::refuse_tensors(const Op& op, const AttributeInfo& info, const Expr& expr) {
+  for (const std::string& name : names_in(expr)) {
+    if (!room_.tensors.contains(name) && !room_.weights.contains(name)) continue;
+    std::vector<std::string> optional;
+    for (const Input& i : op.inputs) {
+      if (i.is(Input::optional)) optional.push_back(fmt::format("{}={}", i.name, name));
+    }
+    program_.diagnostics
+        .error("E0206", expr.span, fmt::format("`{}` of `{}` is a number, and `{}` is a tensor", info.name, op.name, name))
+        .note(signature(op))
+        .help(optional.empty() ? "" : "give an optional input by its name: " + listed(optional));
+    throw Failed{};
+  }
+}
+
 AttributeValue Builder::attribute(const Op& op, const AttributeInfo& info, const Expr& expr, const Var& first) {
   using Type = AttributeInfo::Type;
+  if (info.type == Type::boolean || info.type == Type::whole || info.type == Type::real) refuse_tensors(op, info, expr);
   const auto number = [&] {
     const auto value = evaluate(expr, room_.numbers, program_.diagnostics, Division::real);
     if (!value) throw Failed{};
@@ -220,7 +252,7 @@ std::vector<Var> Builder::apply(const Op& op, std::vector<std::optional<Operand>
       std::vector<const Dims*> dims;
       for (const Var& v : inputs) dims.push_back(v ? &v.dims() : nullptr);
       Dims carried = op.state_dims(op, attributes, InputDims(op, dims), state.input, Dim::symbol("P"));
-      if (!carried.empty() && carried[0].is("B")) carried.erase(carried.begin());
+      if (!carried.empty() && is_batch(carried[0])) carried.erase(carried.begin());
       inputs[state.input] = program_.state_input(carried, inputs[state.input]);
     }
     const auto outputs = graph_.append(op, attributes, inputs);
@@ -233,54 +265,6 @@ std::vector<Var> Builder::apply(const Op& op, std::vector<std::optional<Operand>
     Diagnostic& d = program_.diagnostics.error("E0208", at, e.what());
     for (const Operand& o : present) d.note(fmt::format("`{}` is {}", o.text, text(dims_of(o.var))), o.span);
     throw Failed{};
-  }
-}
-
-void Builder::whole(const Span& at, const std::string& what) {
-  if (!program_.causal) return;
-  program_.diagnostics.error("E0209", at, what + ": a model that predicts the next token must not see what follows it")
-      .help("multiply the scores by `causal_mask(T, T)` or `decay_mask(gamma, T)`, or give the mask to `softmax`");
-  throw Failed{};
-}
-
-// Who sees which positions: a value over all of T is causal only behind a mask, and then has no streaming state.
-void Builder::watch_time(const Op& op, const std::vector<Var>& inputs, const std::vector<AttributeValue>& attributes,
-                         const std::vector<Var>& outputs, const Span& at) {
-  if (&graph_ != &program_.graph) return;  // a step sees one position
-  const auto is_masked = [&](std::size_t i) { return i < inputs.size() && inputs[i] && masked(inputs[i]); };
-  const Dims first = inputs.empty() || !inputs[0] ? Dims{} : dims_of(inputs[0]);
-  bool mask_given = false, has_axis = false;
-  for (std::size_t i = 0; i < op.inputs.size(); ++i) mask_given = mask_given || (op.inputs[i].name == std::string("mask") && is_masked(i));
-  const bool masked_in = mask_given || (is_masked(0) && (op.name == "mul" || op.name == "div" || op.name == "neg")) ||
-                         (is_masked(1) && op.name == "mul");
-  std::vector<const Dims*> dims;
-  for (const Var& v : inputs) dims.push_back(v ? &v.dims() : nullptr);
-  dims.resize(std::max(dims.size(), op.inputs.size()), nullptr);
-  const bool masks = op.masks_future && op.masks_future(op, attributes, InputDims(op, dims));
-  if (masks || masked_in) program_.masked.insert(outputs[0].id());
-  const Along along = op.along_with(attributes);
-  if (along == Along::whole) whole(at, fmt::format("`{}` needs the whole sequence", op.name));
-  for (const Dim& d : dims_of(outputs[0])) {
-    if (!d.known() && !is_time(d)) whole(at, fmt::format("`{}` makes {} of T", op.name, d.text()));
-    // Made from nothing, it counts from 0 in every part of a stream.
-    if (is_time(d) && op.inputs.empty() && along != Along::streams && !masks) program_.repeats = at;
-  }
-  for (std::size_t i = 0; i < op.attributes.size(); ++i) {
-    if (op.attributes[i].type != AttributeInfo::Type::axis || first.empty()) continue;
-    has_axis = true;
-    const i64 axis = std::get<i64>(attributes[i]);
-    const i64 place = axis < 0 ? axis + static_cast<i64>(first.size()) : axis;
-    if (place < 0 || !is_time(first[static_cast<std::size_t>(place)])) continue;
-    const bool last = place + 1 == static_cast<i64>(first.size());
-    if (op.causal_axis || ((mask_given || is_masked(0)) && last)) program_.repeats = at;
-    else whole(at, fmt::format("`{}` goes over all of T", op.name));
-  }
-  if (has_axis || along == Along::streams || masks) return;
-  for (std::size_t i = 0; i < inputs.size(); ++i) {  // an op mixes along the last dimension that is its own
-    const bool own = inputs[i] && op.inputs[std::min(i, op.inputs.size() - 1)].core > 0;
-    if (!own || dims_of(inputs[i]).empty() || !is_time(dims_of(inputs[i]).back())) continue;
-    if (is_masked(0)) program_.repeats = at;
-    else whole(at, fmt::format("`{}` takes all of T together", op.name));
   }
 }
 

@@ -14,6 +14,33 @@ const char* key_of(Item::Kind kind) {
   return keys[static_cast<std::size_t>(kind)];
 }
 
+std::ptrdiff_t required_inputs(const Op& op) {
+  return std::count_if(op.inputs.begin(), op.inputs.end(), [](const Input& i) { return !i.is(Input::optional); });
+}
+
+// What an item may be called.
+std::vector<std::string> layers_seen_from(const Module& module) {
+  std::vector<std::string> names = {"residual", "parallel", "repeat", "cycle", "share", "use"};
+  for (const Module* m : {&module, module.prelude}) {
+    if (!m) continue;
+    for (const Def& d : m->file.defs) names.push_back(d.name);
+  }
+  for (const auto& [alias, m] : module.imports) {
+    if (!m) continue;
+    for (const Def& d : m->file.defs) names.push_back(alias + "." + d.name);
+  }
+  for (const Op* op : ops::table()) {
+    if (required_inputs(*op) == 1) names.push_back(op->name);
+  }
+  return names;
+}
+
+// Errors about names, that a value of another shape would not have prevented.
+bool is_certain(std::string_view code) {
+  constexpr std::string_view kCertain[] = {"E0201", "E0202", "E0212", "E0213", "E0318", "E0319", "E0404", "E0405"};
+  return std::find(std::begin(kCertain), std::end(kCertain), code) != std::end(kCertain);
+}
+
 // `model.1.residual`, or the name that the item was given in place of `1.residual`.
 std::string path_of(const Item& item, const std::string& prefix, std::size_t index) {
   if (!item.name.empty() && item.kind != Item::Kind::share) return prefix + "." + item.name;
@@ -27,14 +54,37 @@ void Composer::fail(std::string_view code, const Span& span, const std::string& 
   throw Failed{};
 }
 
+// Behind an item that failed nobody knows the shape: the others are tried with the one before it, and only errors that
+// no shape can cause are kept.
 Var Composer::run(const std::vector<Item>& items, Var x, Room& room, const std::string& prefix) {
-  for (std::size_t i = 0; i < items.size(); ++i) x = item(items[i], x, room, path_of(items[i], prefix, i));
+  bool failed = false;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const std::size_t before = program_.diagnostics.size();
+    const bool doubtful = failed;
+    try {
+      x = item(items[i], x, room, path_of(items[i], prefix, i));
+    } catch (const Failed&) {
+      failed = true;
+    }
+    if (doubtful) program_.diagnostics.forget(before, [](const Diagnostic& d) { return !is_certain(d.code); });
+  }
+  if (failed) throw Failed{};
   return x;
 }
 
 Var Composer::item(const Item& item, const Var& x, Room& room, const std::string& path) {
   if (item.broken) throw Failed{};
+  program_.count_part(item.span);
   program_.graph.set_origin(place_text(item.span));
+  try {
+    return build(item, x, room, path);
+  } catch (const Error& e) {  // what no rule of the language foresaw still has a place
+    if (e.failure == Failure::internal) throw;
+    fail("E0208", item.span, e.what());
+  }
+}
+
+Var Composer::build(const Item& item, const Var& x, Room& room, const std::string& path) {
   switch (item.kind) {
     case Item::Kind::call:
       return call(item, x, room, path);
@@ -58,6 +108,7 @@ Var Composer::call(const Item& item, const Var& x, Room& room, const std::string
   const FoundDef def = find_def(*room.module, item.callee, true);
   Var y;
   if (def) {
+    if (def.def->broken) throw Failed{};
     DefCall c{def, item.callee, {}, std::vector<std::optional<Operand>>(def.def->in.size()), path, item.callee_span, {}};
     for (const Argument& a : item.args) {
       if (a.name == "tie") c.tie = tied(a);
@@ -70,19 +121,19 @@ Var Composer::call(const Item& item, const Var& x, Room& room, const std::string
   } else if (const Op* op = ops::find(item.callee)) {
     y = call_op(*op, item, x, room);
   } else {
-    std::vector<std::string> names = {"residual", "parallel", "repeat", "cycle", "share", "use"};
-    for (const Module* m : {room.module, room.module->prelude}) {
-      if (!m) continue;
-      for (const Def& d : m->file.defs) names.push_back(d.name);
-    }
-    fail("E0202", item.callee_span, fmt::format("there is no def or op `{}`", item.callee), guess_text(item.callee, names));
+    if (from_lost_import(*room.module, item.callee)) throw Failed{};
+    const std::string alias = item.callee.substr(0, item.callee.find('.'));
+    fail("E0202", item.callee_span, fmt::format("there is no def or op `{}`", item.callee),
+         alias != item.callee && !room.module->imports.contains(alias)
+             ? fmt::format("`import: {{{}: path}}` brings the defs of another file", alias)
+             : guess_text(item.callee, layers_seen_from(*room.module)));
   }
   built_.push_back({item.name, item.callee, first, program_.weights.size()});
   return y;
 }
 
 Var Composer::call_op(const Op& op, const Item& item, const Var& x, Room& room) {
-  const auto required = std::count_if(op.inputs.begin(), op.inputs.end(), [](const Input& i) { return !i.is(Input::optional); });
+  const auto required = required_inputs(op);
   if (required != 1) {
     fail("E0206", item.callee_span, fmt::format("the op `{}` has {} inputs: in a list it needs exactly one", op.name, required),
          "call it in the equations of a def");
@@ -91,7 +142,7 @@ Var Composer::call_op(const Op& op, const Item& item, const Var& x, Room& room) 
   inner.tensors["x"] = x;
   auto name = std::make_shared<Expr>();
   name->kind = Expr::Kind::name;
-  name->name = "x";
+  name->name = std::string(1, 'x');  // "x" draws a false warning of g++ 12
   name->span = name->at = item.callee_span;
   Expr call;
   call.kind = Expr::Kind::call;
@@ -188,7 +239,7 @@ Var Composer::repeated(const Item& item, Var x, Room& room, const std::string& p
 // Weights shared by all uses of one name live under `share.<name>`; states are each use's own.
 Var Composer::share(const Item& item, const Var& x, Room& room) {
   if (!item.body.empty()) {
-    const auto [at, fresh] = shared_.emplace(item.name, Shared{&item, "share." + item.name});
+    const auto [at, fresh] = shared_.emplace(item.name, Shared{&item, share_path_ + "." + item.name});
     if (!fresh && at->second.item != &item) {
       fail("E0213", item.span, fmt::format("`share: {}` says `of` a second time", item.name), "leave out the second `of`");
     }
@@ -197,7 +248,9 @@ Var Composer::share(const Item& item, const Var& x, Room& room) {
   if (found == shared_.end()) {
     std::vector<std::string> names;
     for (const auto& [name, s] : shared_) names.push_back(name);
-    fail("E0213", item.span, fmt::format("nothing is shared as `{}` yet", item.name), guess_text(item.name, names));
+    const std::string guess = guess_text(item.name, names);
+    fail("E0213", item.span, fmt::format("nothing is shared as `{}` yet", item.name),
+         guess.empty() ? "the first `share` of a name says `of`" : guess);
   }
   return run(found->second.item->body, x, room, found->second.path);
 }
@@ -206,9 +259,15 @@ Var Composer::use(const Item& item, const Var& x, Room& room, const std::string&
   const Module* module = program_.load(item.callee, item.callee_span, *room.module);
   if (!module || module->file.broken) throw Failed{};
   if (module->file.model.empty()) fail("E0302", item.callee_span, fmt::format("`{}` has no `model` to use", item.callee));
+  if (std::find(used_.begin(), used_.end(), module) != used_.end()) {
+    fail("E0212", item.callee_span, fmt::format("`{}` uses itself", item.callee));
+  }
   Builder caller(program_, program_.graph, room);
   Room inner = file_room(program_, *module, item.args, &caller, item.callee_span);
-  const Var y = run(module->file.model, x, inner, path);
+  Composer composer(program_, path + ".share");  // its names are its own
+  composer.used_ = used_;
+  composer.used_.push_back(module);
+  const Var y = composer.run(module->file.model, x, inner, path);
   Dims dims;
   for (const Dim& d : dims_of(y)) dims.push_back(d.renamed(inner.outside));
   return renamed(y, dims);
@@ -221,7 +280,7 @@ Room file_room(Program& program, const Module& module, const std::vector<Argumen
   Scope known;
   if (program.vocab) known["vocab"] = *program.vocab;
   room.numbers = evaluate_params(module.file.params, arguments, caller ? caller->room().numbers : Scope{}, known, call,
-                                 caller ? "the used file" : "the description", program.diagnostics);
+                                 caller ? fmt::format("`{}`", module.file.source->name) : "the description", program.diagnostics);
   if (program.vocab) room.add_size("vocab", *program.vocab, Dim::named("vocab", *program.vocab));
   for (const Param& p : module.file.params) {
     if (p.name == "vocab") continue;

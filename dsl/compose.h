@@ -6,7 +6,8 @@ namespace weft::dsl {
 
 class Composer {
  public:
-  explicit Composer(Program& program) : program_(program) {}
+  /// Shared weights are named below `shared`.
+  explicit Composer(Program& program, std::string shared = "share") : program_(program), share_path_(std::move(shared)) {}
   /// The items in order, from `x`; weights are named below `prefix`. Throws Failed.
   Var run(const std::vector<Item>& items, Var x, Room& room, const std::string& prefix);
 
@@ -20,6 +21,7 @@ class Composer {
     std::string path;
   };
   Var item(const Item& item, const Var& x, Room& room, const std::string& path);
+  Var build(const Item& item, const Var& x, Room& room, const std::string& path);
   Var call(const Item& item, const Var& x, Room& room, const std::string& path);
   Var call_op(const Op& op, const Item& item, const Var& x, Room& room);
   Var residual(const Item& item, const Var& x, Room& room, const std::string& path);
@@ -32,6 +34,8 @@ class Composer {
   [[noreturn]] void fail(std::string_view code, const Span& span, const std::string& message, const std::string& help = {});
 
   Program& program_;
+  std::string share_path_;
+  std::vector<const Module*> used_;  // files of the `use` items around it
   std::vector<Built> built_;
   std::map<std::string, Shared> shared_;
 };

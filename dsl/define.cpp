@@ -35,7 +35,12 @@ class Instance {
     inputs();
     for (const DimDef& d : def_.dims) quietly([&] { dimension(d); }, d.name);
     for (const WeightDef& w : def_.weights) declare(w);
+    hints();
     for (const Equation& e : def_.let) builder_.define(e);
+    if (def_.recurrence && caller_.bridge()) {
+      fail("E0305", call_.span, fmt::format("`{}` has a recurrence of its own and cannot be called in a step", call_.name),
+           "call it in `let`");
+    }
     if (def_.recurrence) lower_recurrence(builder_, *def_.recurrence);
     if (def_.fold) fail("E0390", def_.fold->span, "a `fold` cannot be run by this version yet", "use a `recurrence`");
     for (const Equation& e : def_.out) builder_.define(e);
@@ -106,7 +111,7 @@ class Instance {
     const bool open = !in.shape.empty() && in.shape[0]->kind == Expr::Kind::rest;
     const std::size_t named = in.shape.size() - (open ? 1 : 0);
     if (open ? dims.size() < named : dims.size() != named) {
-      wrong(fmt::format("{} dimensions do not fit {}", dims.size(), shape_text(in.shape)));
+      wrong(fmt::format("rank {} does not fit {}", dims.size(), shape_text(in.shape)));
     }
     const std::size_t front = dims.size() - named;
     Dims own(dims.begin(), dims.begin() + static_cast<std::ptrdiff_t>(front));
@@ -115,6 +120,9 @@ class Instance {
       const Dim& actual = dims[front + i];
       const bool fresh = e.kind == Expr::Kind::name && e.name != "T" && !room_.numbers.contains(e.name);
       if (fresh) {
+        if (caller_.graph().value(given.var.id()).kind == Kind::index) {
+          wrong("tokens are whole numbers: a model begins with `embed`, which makes vectors of them");
+        }
         if (!actual.known()) wrong(fmt::format("{} is no fixed size: it cannot be called `{}`", actual.text(), e.name));
         room_.add_size(e.name, actual.value(), actual);
       } else if (e.kind == Expr::Kind::name && room_.sizes.contains(e.name) && !room_.outside[e.name].has_name()) {
@@ -136,14 +144,19 @@ class Instance {
     room_.add_size(d.name, value.value(), value.renamed(room_.outside), value.renamed(room_.definitions));
   }
 
+  void hints() {
+    for (const Equation& e : def_.let) room_.hints[e.name] = "it is defined further down: an equation reads what stands above it";
+    if (!def_.recurrence) return;
+    for (const Equation& e : def_.recurrence->step) room_.hints[e.name] = "names of `step` are seen in `step` and `read` alone: read it there";
+    for (const StateDef& s : def_.recurrence->states) room_.hints[s.name] = "a state is seen in `step` and `read` alone: read it there";
+    for (const Equation& e : def_.recurrence->read) room_.hints[e.name] = "names of `read` are seen in `out` alone";
+  }
+
   void declare(const WeightDef& w) {
     room_.weights[w.name] = [this, &w] { return make(w); };
   }
 
   Var make(const WeightDef& w) {
-    if (w.buffer || w.redraw) {
-      fail("E0390", w.span, "a weight that is drawn and not trained (`buffer`) cannot be run by this version yet");
-    }
     const Dims dims = builder_.shape(w.shape);
     Var var;
     if (call_.tie && dims.size() > 1) {
@@ -158,10 +171,24 @@ class Instance {
       const auto init = w.init ? Initialiser::parse(*w.init, room_.numbers, program_.diagnostics)
                                : Initialiser::standard(dims.size());
       if (!init) throw Failed{};
-      var = program_.weight(room_.below(w.name), dims, w.decay.value_or(dims.size() >= 2), *init);
+      var = program_.weight(room_.below(w.name), dims, w.decay.value_or(dims.size() >= 2), *init, redraw(w));
+      if (!same_size(dims_of(var), dims)) {
+        fail("E0211", w.span, fmt::format("the shared weight `{}` is {} in one place and {} in another", w.name,
+                                          text(dims_of(var)), text(dims)));
+      }
     }
     if (caller_.bridge()) var = caller_.bridge()->bring(var);
     return renamed(var, dims);
+  }
+
+  // Steps between two draws of a buffer, 0 for one that stays; nothing for a trained weight.
+  std::optional<i64> redraw(const WeightDef& w) {
+    if (!w.buffer) return {};
+    if (!w.redraw) return 0;
+    const auto steps = evaluate_whole(*w.redraw, room_.numbers, program_.diagnostics);
+    if (!steps) throw Failed{};
+    if (*steps < 1) fail("E0403", w.redraw->span, fmt::format("`redraw` is a number of steps, 1 or more, not {}", *steps));
+    return steps;
   }
 
   // Of several outputs the last is the value. Its sizes are told in the caller's names.
@@ -195,6 +222,7 @@ Var instantiate(Builder& caller, const DefCall& call) {
         .note("it is defined here", def->span);
     throw Failed{};
   }
+  caller.program().count_part(call.span);
   open.push_back(def);
   try {
     const Var y = Instance(caller, call).run();

@@ -15,7 +15,9 @@ namespace {
 File read(const SourcePtr& source, const std::vector<std::string>& overrides, const Surroundings& surroundings,
           Diagnostics& diagnostics) {
   Yaml tree = read_yaml(source, diagnostics);
-  if (diagnostics.has_errors()) {
+  // A key that stands twice leaves a tree that can be judged; errors behind other breaks of YAML would be their echo.
+  const auto found = diagnostics.sorted();
+  if (std::any_of(found.begin(), found.end(), [](const Diagnostic* d) { return d->code != "E0107"; })) {
     File file;
     file.source = source;
     file.tree = std::make_shared<const Yaml>(std::move(tree));

@@ -17,6 +17,7 @@ namespace weft::dsl {
 struct Surroundings {
   /// The text of `std/NAME`, or nothing.
   std::function<std::optional<std::string_view>(std::string_view name)> library;
+  std::vector<std::string> library_names;
   /// The tables of `data train eval generate`.
   std::span<const Option> sections;
 };

@@ -204,6 +204,15 @@ nlohmann::json Diagnostics::json() const {
   return {{"errors", errors_}, {"diagnostics", list}};
 }
 
+void Diagnostics::forget(size_t first, const std::function<bool(const Diagnostic&)>& unwanted) {
+  const auto is_unwanted = [&](const Diagnostic& d) {
+    const bool drop = unwanted(d);
+    errors_ -= drop && d.severity == Severity::error;
+    return drop;
+  };
+  items_.erase(std::remove_if(items_.begin() + static_cast<std::ptrdiff_t>(first), items_.end(), is_unwanted), items_.end());
+}
+
 void Diagnostics::append(const Diagnostics& other) {
   for (const Diagnostic& d : other.items_) items_.push_back(d);
   errors_ += other.errors_;

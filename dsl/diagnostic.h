@@ -2,6 +2,7 @@
 // Collected errors and warnings, and their rendering in the layout of rustc.
 
 #include <deque>
+#include <functional>
 #include <initializer_list>
 #include <optional>
 #include <string>
@@ -59,6 +60,10 @@ class Diagnostics {
   nlohmann::json json() const;
 
   void append(const Diagnostics& other);
+
+  /// Number of entries, and: forgets those from the `first` on that `unwanted` picks.
+  std::size_t size() const { return items_.size(); }
+  void forget(std::size_t first, const std::function<bool(const Diagnostic&)>& unwanted);
 
  private:
   Diagnostic& add(Severity severity, std::string_view code, Span span, std::string message);

@@ -67,9 +67,14 @@ class Evaluator {
     if (diagnostics_.error_count() > kExplained) throw Failed{};
     std::vector<std::string> names;
     for (const auto& entry : scope_) names.push_back(entry.first);
+    for (const auto& [words, truth] : {std::pair(" yes on Yes On True TRUE ", "true"), std::pair(" no off No Off False FALSE ", "false")}) {
+      if (std::string_view(words).find(" " + expr.name + " ") == std::string_view::npos) continue;
+      d.help(fmt::format("write `{}`", truth));
+      throw Failed{};
+    }
     if (!names.empty()) d.note("names known here are " + listed(names, "and"));
     const std::string guess = guess_text(expr.name, names);
-    d.help(guess.empty() ? "a word needs a param that declares it: `{type: enum, choices: [...]}`"
+    d.help(guess.empty() ? "declare it: a number under `params` or `dims`, a word as a param with `choices`"
                          : guess);
     throw Failed{};
   }

@@ -113,8 +113,21 @@ class Parser {
 
   [[noreturn]] void fail(const Span& span, const std::string& message, std::string help,
                          std::string_view code = "E0120") {
-    diagnostics_.error(code, span, message).help(std::move(help));
+    const std::string cut = cut_off();
+    diagnostics_.error(code, span, message).help(cut.empty() ? std::move(help) : cut);
     throw Failed{};
+  }
+
+  // Why the text may end too early, when it has ended: what YAML saw behind it.
+  std::string cut_off() const {
+    const Span& end = tokens_.back().span;
+    if (now().kind != Token::Kind::end || !end.source) return {};
+    const std::string& text = end.source->text;
+    const size_t next = text.find_first_not_of(" \t", static_cast<size_t>(end.begin));
+    if (next == std::string::npos) return {};
+    if (text[next] == '#') return "a `#` behind a space begins a comment: the expression ends before it";
+    if (text[next] == ',' && depth_ > 0) return "a comma ends a value inside `[...]` and `{...}`: put the expression in quotes";
+    return {};
   }
 
   static Expr begin(Expr::Kind kind, const Span& at) {

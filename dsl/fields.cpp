@@ -55,7 +55,10 @@ bool expect_keys(const Yaml& value, const std::string& what, const std::vector<s
 const Yaml* require(const Yaml& map, std::string_view key, const std::string& what,
                     const Span& where, Diagnostics& diagnostics) {
   const Yaml* value = map.find(key);
-  if (!value && map.is_map())
+  const bool misspelt = std::any_of(map.entries.begin(), map.entries.end(), [&](const Entry& entry) {
+    return did_you_mean(entry.key.text, {std::string(key)}) == key;  // reported as unknown
+  });
+  if (!value && map.is_map() && !misspelt)
     diagnostics.error("E0302", where, fmt::format("{} lacks the key `{}`", what, key));
   return value;
 }

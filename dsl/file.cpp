@@ -131,6 +131,7 @@ File parse_file(const SourcePtr& source, Yaml tree, Diagnostics& diagnostics,
   read_parts(file, diagnostics);
   check_clashes(file, diagnostics);
   file.broken = diagnostics.error_count() > before;
+  if (!file.broken && !file.model.empty()) warn_unused(file, diagnostics);
   return file;
 }
 

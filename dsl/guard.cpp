@@ -41,7 +41,7 @@ constexpr std::array kRows = {
          "indent the items of one list alike"}},
     Row{"illegal map value",
         {"E0103", "a `:` stands where no value can begin",
-         "put a text that contains `: ` in quotes; keys have at most 1024 characters"}},
+         "put a text that contains `: ` in quotes"}},
     Row{"illegal map key",
         {"E0103", "a key cannot stand here", "put a value that begins with `?` in quotes"}},
     Row{"illegal block entry",
@@ -68,6 +68,11 @@ constexpr std::array kRows = {
         {"E0103", "this block of text is not understood",
          "write `|` alone and begin the text on the next line, indented"}},
 };
+
+size_t line_begin(std::string_view text, size_t at) {
+  const size_t found = at == 0 ? std::string_view::npos : text.rfind('\n', std::min(at, text.size()) - 1);
+  return found == std::string_view::npos ? 0 : found + 1;
+}
 
 }  // namespace
 
@@ -125,6 +130,22 @@ int open_quote_before(std::string_view text, int offset) {
     begin = end + 1;
   }
   return -1;
+}
+
+int indenting_tab(std::string_view text, int offset) {
+  const size_t begin = line_begin(text, static_cast<size_t>(offset));
+  const size_t end = std::min(text.size(), text.find_first_not_of(" \t", begin));
+  const size_t tab = text.find('\t', begin);
+  return tab < end ? static_cast<int>(tab) : -1;
+}
+
+int comment_before(std::string_view text, int offset) {
+  const size_t end = line_begin(text, static_cast<size_t>(offset));
+  if (end == 0) return -1;
+  const size_t begin = line_begin(text, end - 1);
+  const size_t hash = text.substr(0, end).find(" #", begin);
+  const bool behind = hash != std::string_view::npos && text.find_first_not_of(' ', begin) < hash;
+  return behind ? static_cast<int>(hash) + 1 : -1;
 }
 
 }  // namespace weft::dsl

@@ -28,4 +28,10 @@ Explained explain_yaml(std::string_view theirs);
 /// note.
 int open_quote_before(std::string_view text, int offset);
 
+/// A tab among the spaces that the line at `offset` begins with, or -1.
+int indenting_tab(std::string_view text, int offset);
+
+/// The `#` of a comment behind a value on the line before that at `offset`, or -1: it may have cut the value.
+int comment_before(std::string_view text, int offset);
+
 }  // namespace weft::dsl

@@ -14,6 +14,10 @@ Var lower_model(Program& p, const Blueprint& plan, const Var& tokens) {
     diagnostics.error("E0390", file.sweep->span, "a `sweep` cannot be run by this version yet").help("change params with `-p`");
   }
   Room room = file_room(p, *plan.module, {}, nullptr, start);
+  if (file.model.empty()) {
+    if (!file.broken) diagnostics.error("E0302", start, "there is no `model`").help("`model:` is a list of layers");
+    throw Failed{};
+  }
   if (!p.vocab) {
     const auto& vocab = room.numbers.find("vocab");
     const i64* value = vocab != room.numbers.end() && vocab->second ? std::get_if<i64>(&*vocab->second) : nullptr;
@@ -24,10 +28,6 @@ Var lower_model(Program& p, const Blueprint& plan, const Var& tokens) {
     }
     p.vocab = *value;
     room.add_size("vocab", *value, Dim::named("vocab", *value));
-  }
-  if (file.model.empty()) {
-    if (!file.broken) diagnostics.error("E0302", start, "there is no `model`").help("`model:` is a list of layers");
-    throw Failed{};
   }
   const Var logits = Composer(p).run(file.model, tokens, room, "model");
   const Dims wanted = {Dim::symbol("T"), Dim::named("vocab", *p.vocab)};

@@ -29,7 +29,14 @@ Var Builder::matmul(const Expr& expr) {
     if (swapped) std::swap(f.dims[f.dims.size() - 1], f.dims[f.dims.size() - 2]);
     return f;
   };
-  Factor a = factor(*expr.args[0]), b = factor(*expr.args[1]);
+  std::optional<Factor> tried;
+  try {
+    tried = factor(*expr.args[0]);
+  } catch (const Failed&) {  // the errors of the other side are told too
+  }
+  Factor b = factor(*expr.args[1]);
+  if (!tried) throw Failed{};
+  Factor a = std::move(*tried);
   for (const Factor* f : {&a, &b}) {
     if (f->dims.empty()) {
       fail("E0203", expr.at, fmt::format("`{}` is a scalar: `@` sums over a dimension", f->operand.text), "use `*`");

@@ -148,6 +148,16 @@ std::vector<Tensor> Model::initial_weights(u64 seed, DType dtype) const {
   return draw_weights(lowered_->train().program.weights, seed, dtype);
 }
 
+void Model::redraw(u64 seed, i64 step, std::vector<Tensor>& weights) const {
+  const auto& slots = lowered_->train().program.weights;
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    const Weight& w = slots[i].weight;
+    if (w.redraw == 0 || step <= 1 || (step - 1) % w.redraw != 0) continue;
+    const Key key = Key{seed}.fold("weights").fold(w.name).fold(static_cast<u64>(step));
+    weights[i] = slots[i].initialiser.draw(w.shape, weights[i].dtype(), key);
+  }
+}
+
 StepCost Model::cost(i64 batch, i64 context, DType dtype) const {
   StepCost c;
   const Bindings sizes = {{"B", batch}, {"T", context}};
@@ -159,7 +169,7 @@ StepCost Model::cost(i64 batch, i64 context, DType dtype) const {
   std::size_t elements = 0;
   for (const StreamState& s : stream.states) {
     for (const Dim& d : s.in.dims()) {
-      if (d.is("P")) return c;
+      if (!d.known()) return c;  // positions before
     }
     elements += static_cast<std::size_t>(element_count(bind(s.in.dims(), {{"B", 1}})));
   }

@@ -11,11 +11,13 @@
 
 namespace weft::dsl {
 
-/// One trained weight, in the order of the file. Names are paths: `model.1.residual.body.0.retention.Wq`.
+/// One weight, in the order of the file. Names are paths: `model.1.residual.body.0.retention.Wq`.
 struct Weight {
   std::string name;
   Shape shape;
-  bool decays = true;  // weight decay applies: by default from rank 2 up
+  bool decays = true;   // weight decay applies: by default from rank 2 up
+  bool trained = true;  // a buffer is not: its gradient is always zero
+  i64 redraw = 0;       // a buffer is drawn anew after so many steps; 0: never
 };
 
 /// Tokens [B, T] and what should follow each, [B, T]; a target of -1 is not counted.
@@ -63,6 +65,8 @@ class Model {
   bool streams() const;
   /// Freshly drawn weights; the same seed gives the same bits.
   std::vector<Tensor> initial_weights(u64 seed, DType dtype) const;
+  /// Draws the buffers anew whose time has come, before step `step` (from 1 on); bits follow from (seed, step) alone.
+  void redraw(u64 seed, i64 step, std::vector<Tensor>& weights) const;
 
   /// Evaluation mode: nothing random, no gradients.
   LossSum loss(Runtime& runtime, const std::vector<Tensor>& weights, const Batch& batch) const;

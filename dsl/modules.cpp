@@ -23,7 +23,7 @@ const Module* Modules::root(File file) {
   auto module = std::make_unique<Module>();
   module->file = std::move(file);
   module->prelude = prelude_;
-  const std::string key = module->file.source->name;
+  const std::string key = std::filesystem::path(module->file.source->name).lexically_normal().string();
   open_.push_back(key);
   import_all(*module);
   open_.pop_back();
@@ -48,13 +48,19 @@ const Module* Modules::load(const std::string& path, const Span& at, const Modul
   const std::string key = resolved_path(path, *from.file.source);
   if (const auto known = modules_.find(key); known != modules_.end()) return known->second.get();
   if (std::find(open_.begin(), open_.end(), key) != open_.end()) {
-    diagnostics_.error("E0318", at, fmt::format("`{}` imports itself, directly or through others", path));
+    std::string circle;
+    for (auto file = std::find(open_.begin(), open_.end(), key); file != open_.end(); ++file) circle += fmt::format("`{}` -> ", *file);
+    diagnostics_.error("E0318", at, fmt::format("`{}` imports itself", path)).note(fmt::format("the circle is {}`{}`", circle, key));
     return nullptr;
   }
   if (key.starts_with("std/")) {
     const auto text = surroundings_.library(key.substr(4));
     if (text) return add(key, make_source(key, std::string(*text)));
-    diagnostics_.error("E0319", at, fmt::format("the standard library has no `{}`", key));
+    std::vector<std::string> names;
+    for (const std::string& name : surroundings_.library_names) names.push_back("std/" + name);
+    diagnostics_.error("E0319", at, fmt::format("the standard library has no `{}`", key))
+        .note("it has " + listed(names, "and"))
+        .help(guess_text(key, names));
     return nullptr;
   }
   Diagnostics reading;

@@ -74,6 +74,9 @@ std::string Builder::batched_pattern(const std::string& pattern, const std::vect
   for (std::size_t i = 0; i + 1 < sides.size(); ++i) {
     if (names) sides[i] = with_sizes(sides[i], room_.sizes);
     if (i >= operands.size() || !has_batch(operands[i].var)) continue;
+    if (!names && pattern.find('z') != std::string::npos) {
+      fail("E0206", at, "in a pattern the letter `z` stands for the batch", "use another letter");
+    }
     batched = true;
     add_batch(sides[i]);
   }

@@ -1,5 +1,7 @@
 #include "dsl/program.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "ops/table.h"
@@ -18,12 +20,29 @@ FoundDef find_def(const Module& module, const std::string& name, bool prelude) {
   return {};
 }
 
-Var Program::weight(const std::string& name, const Dims& dims, bool decays, const Initialiser& initialiser) {
+bool from_lost_import(const Module& module, const std::string& name) {
+  const auto import = module.imports.find(name.substr(0, name.find('.')));
+  return name.find('.') != std::string::npos && import != module.imports.end() && !import->second;
+}
+
+Var Program::weight(const std::string& name, const Dims& dims, bool decays, const Initialiser& initialiser,
+                    std::optional<i64> redraw) {
   const auto [at, fresh] = weight_index.emplace(name, weights.size());
   if (!fresh) return weights[at->second].var;
-  const Var var = graph.input(name, dims, Kind::real, true);
-  weights.push_back({{name, bind(dims, {}), decays}, initialiser, var});
+  const Var var = graph.input(name, dims, Kind::real, !redraw);
+  weights.push_back({{name, bind(dims, {}), decays && !redraw, !redraw, redraw.value_or(0)}, initialiser, var});
   return var;
+}
+
+void Program::count_part(const Span& at) {
+  // Fifty layers of RetNet are about 500 parts. Without a limit a dozen lines can ask for 2^30 calls.
+  constexpr int kParts = 10000;
+  if (++parts <= kParts) return;
+  if (parts == kParts + 1) {
+    diagnostics.error("E0214", at, fmt::format("the model has more than {} layers and calls of defs", kParts))
+        .help("repeat fewer times");
+  }
+  throw Failed{};
 }
 
 Var Program::state_input(const Dims& dims, Var start) {
@@ -53,7 +72,7 @@ std::vector<Var> append(Graph& graph, std::string_view op, std::vector<Var> inpu
   return graph.append(*row, row->complete(attributes), inputs);
 }
 
-bool has_batch(const Var& v) { return !v.dims().empty() && v.dims()[0].is("B"); }
+bool has_batch(const Var& v) { return !v.dims().empty() && is_batch(v.dims()[0]); }
 
 Dims dims_of(const Var& v) {
   const Dims& all = v.dims();

@@ -59,6 +59,8 @@ struct FoundDef {
 };
 /// `name` or `alias.name` as seen from `module`; the prelude only when `prelude` is set.
 FoundDef find_def(const Module& module, const std::string& name, bool prelude);
+/// `alias.name` of an import that could not be read, which has been reported.
+bool from_lost_import(const Module& module, const std::string& name);
 
 struct Program {
   Program(Mode mode, Diagnostics& diagnostics)
@@ -84,9 +86,14 @@ struct Program {
   std::function<const Module*(const std::string& path, const Span& at, const Module& from)> load;
   bool failed = false;           // something did not build, and was reported
   std::vector<const Def*> open;  // defs being built, to see one that calls itself
+  int parts = 0;                 // layers and calls of defs so far
 
-  /// The weight of that name, made when it is new: one that is shared is asked for again.
-  Var weight(const std::string& name, const Dims& dims, bool decays, const Initialiser& initialiser);
+  /// The weight of that name, made when it is new: one that is shared is asked for again. `redraw` makes it a buffer,
+  /// drawn anew after so many steps (0: never).
+  Var weight(const std::string& name, const Dims& dims, bool decays, const Initialiser& initialiser,
+             std::optional<i64> redraw = {});
+  /// Counts one more layer or call of a def; an error, said once, beyond 10,000. Throws Failed.
+  void count_part(const Span& at);
   /// In a stream: an input that carries a state of these dims from call to call. `start` may be empty.
   Var state_input(const Dims& dims, Var start);
   /// Null when no state of that path is kept.
@@ -100,6 +107,8 @@ std::vector<Var> append(Graph& graph, std::string_view op, std::vector<Var> inpu
 // ---- dims as the language sees them: without the batch ---------------------------------------------------------
 
 inline bool is_time(const Dim& d) { return d.is("T"); }
+/// The symbol, not a size of the user's that has the same name.
+inline bool is_batch(const Dim& d) { return d.is("B") && !d.known(); }
 bool has_batch(const Var& v);
 Dims dims_of(const Var& v);
 /// With the batch in front when `batch`.

@@ -195,7 +195,7 @@ class Resolver {
 
 void check_arguments(const std::vector<Param>& params, const std::vector<Argument>& arguments,
                      const Span& call, const std::string& owner, Diagnostics& diagnostics) {
-  std::vector<std::string> names, missing;
+  std::vector<std::string> names, missing, meant;
   for (const Param& param : params) {
     names.push_back(param.name);
     const bool given = std::any_of(arguments.begin(), arguments.end(),
@@ -208,7 +208,9 @@ void check_arguments(const std::vector<Param>& params, const std::vector<Argumen
                                       fmt::format("{} has no param `{}`", owner, argument.name));
     d.note(names.empty() ? "it has none" : "its params are " + listed(names, "and"))
         .help(guess_text(argument.name, names));
+    meant.push_back(did_you_mean(argument.name, names));
   }
+  std::erase_if(missing, [&](const std::string& name) { return std::find(meant.begin(), meant.end(), name) != meant.end(); });
   if (missing.empty()) return;
   diagnostics
       .error("E0405", call, fmt::format("{} needs a value for {}", owner, listed(missing, "and")))

@@ -16,6 +16,7 @@ struct Room {
   Definitions outside;                 // each in the caller's names
   std::map<std::string, Var> tensors;
   std::map<std::string, std::function<Var()>> weights;  // made when first read: a choice not taken makes none
+  std::map<std::string, std::string> hints;  // for names that are known elsewhere in the def: why not here
   std::set<std::string> failed;        // names whose definition had an error, reported
 
   /// The path of what is called `name` in here; a def that stands alone has no path of its own.

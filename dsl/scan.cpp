@@ -200,7 +200,7 @@ class Scan {
   // [T, B, H, D] -> [B, H, T, D].
   static Var sequence(const Var& v) {
     const std::size_t rank = v.dims().size();
-    const bool batch = rank > 1 && v.dims()[1].is("B");
+    const bool batch = rank > 1 && is_batch(v.dims()[1]);
     std::string from;
     for (std::size_t i = 0; i < rank; ++i) from += static_cast<char>('a' + i);
     std::string to = from.substr(1);

@@ -1,6 +1,8 @@
 // Warnings for names of a def that nothing reads.
 
+#include <cctype>
 #include <set>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -56,7 +58,79 @@ Reads reads_of(const Def& def) {
   return reads;
 }
 
+void collect_calls(const ExprPtr& expr, std::set<std::string>& calls) {
+  if (!expr) return;
+  if (expr->kind == Expr::Kind::call) calls.insert(expr->name);
+  for (const ExprPtr& arg : expr->args) collect_calls(arg, calls);
+  for (const NamedArg& arg : expr->named) collect_calls(arg.value, calls);
+}
+
+void collect_calls(const std::vector<Equation>& equations, std::set<std::string>& calls) {
+  for (const Equation& equation : equations) collect_calls(equation.value, calls);
+}
+
+void collect_calls(const Def& def, std::set<std::string>& calls) {
+  collect_calls(def.let, calls);
+  collect_calls(def.out, calls);
+  if (def.recurrence) {
+    collect_calls(def.recurrence->step, calls);
+    collect_calls(def.recurrence->read, calls);
+  }
+  if (def.fold) {
+    for (const auto* part : {&def.fold->leaf, &def.fold->merge, &def.fold->read}) collect_calls(*part, calls);
+  }
+}
+
+void collect_calls(const std::vector<Item>& items, std::set<std::string>& calls) {
+  for (const Item& item : items) {
+    if (item.kind == Item::Kind::call) calls.insert(item.callee);
+    if (item.norm) calls.insert(item.norm->callee);
+    collect_calls(item.body, calls);
+    for (const std::vector<Item>& branch : item.branches) collect_calls(branch, calls);
+  }
+}
+
+/// Every word in the values of a tree. More than is read (a text counts too), so that no warning is wrong.
+void collect_words(const Yaml& value, std::set<std::string>& words) {
+  std::string word;
+  for (const char c : value.text + " ") {
+    if (std::isalnum(static_cast<unsigned char>(c)) || c == '_') {
+      word += c;
+    } else {
+      words.insert(std::exchange(word, {}));
+    }
+  }
+  for (const Entry& entry : value.entries) collect_words(entry.value, words);
+  for (const Yaml& item : value.items) collect_words(item, words);
+}
+
+void warn_unused_params(const File& file, Diagnostics& diagnostics) {
+  std::set<std::string> words = {"vocab", "classes"};  // read by the program itself
+  collect_words(*file.tree, words);
+  for (const Param& param : file.params) {
+    if (words.contains(param.name)) continue;
+    diagnostics.warning("W0101", param.span, fmt::format("param `{}` is never used", param.name)).help("remove it");
+  }
+}
+
 }  // namespace
+
+void warn_unused(const File& file, Diagnostics& diagnostics) {
+  warn_unused_params(file, diagnostics);
+  std::set<std::string> calls;
+  collect_calls(file.model, calls);
+  for (size_t before = 0; before != calls.size();) {  // until no def adds another
+    before = calls.size();
+    for (const Def& def : file.defs) {
+      if (calls.contains(def.name)) collect_calls(def, calls);
+    }
+  }
+  for (const Def& def : file.defs) {
+    if (calls.contains(def.name)) continue;
+    diagnostics.warning("W0102", def.span, fmt::format("def `{}` is not used: its names and shapes are not checked", def.name))
+        .help("call it, or remove it");
+  }
+}
 
 void warn_unused(const Def& def, Diagnostics& diagnostics) {
   if (def.broken) return;  // the missing part may be the reader

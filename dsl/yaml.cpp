@@ -37,7 +37,8 @@ std::string block_text(const std::string& text, int indent) {
   std::string out = fmt::format("|2{}", keep);
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
-    out += "\n" + (line.empty() ? "" : std::string(static_cast<size_t>(indent) + 2, ' ') + line);
+    out += '\n';
+    if (!line.empty()) out.append(static_cast<size_t>(indent) + 2, ' ').append(line);
   }
   return out;
 }
@@ -143,11 +144,8 @@ std::string yaml_text(const Yaml& value, int indent) {
   std::string out;
   const auto put = [&](const std::string& head, const Yaml& child) {
     out += margin + head;
-    if (prints_inline(child)) {
-      out += " " + inline_text(child, indent) + "\n";
-    } else {
-      out += "\n" + yaml_text(child, indent + 2);
-    }
+    out += prints_inline(child) ? ' ' : '\n';
+    out += prints_inline(child) ? inline_text(child, indent) + '\n' : yaml_text(child, indent + 2);
   };
   for (const Entry& entry : value.entries) put(entry.key.text + ":", entry.value);
   for (const Yaml& item : value.items) put("-", item);

@@ -247,7 +247,8 @@ class TreeBuilder : public YAML::EventHandler {
       std::string fixed = key.text;
       std::replace(fixed.begin(), fixed.end(), '-', '_');
       if (is_key(fixed)) cure = fmt::format("write `{}`", fixed);
-      if (frame.node.flow)
+      const bool cut = frame.node.flow && key.text.find_first_of("()[]@*+/^") != std::string::npos;
+      if (cut)
         cure =
             "a comma ends a value inside `{...}`: write the equation on a line of its own, or put "
             "it in quotes";

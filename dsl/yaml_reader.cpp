@@ -22,10 +22,16 @@ void report_syntax(const YAML::Exception& error, const TreeBuilder& builder, con
   Span span{source, at, at + 1};
   const bool unclosed = error.msg.find("flow not found") != std::string::npos;
   if (unclosed && builder.open_bracket()) span = *builder.open_bracket();
+  if (const int tab = indenting_tab(source->text, at); ours.code == "E0103" && tab >= 0) {
+    diagnostics.error("E0103", {source, tab, tab + 1}, "a tab is used for indentation").help("indent with spaces");
+    return;
+  }
   const int quote = open_quote_before(source->text, at);
   if (ours.code == "E0104" && quote >= 0) span = {source, quote, quote + 1};
   Diagnostic& d =
       diagnostics.error(ours.code, span, std::string(ours.message)).help(std::string(ours.help));
+  if (const int hash = comment_before(source->text, at); ours.code == "E0103" && hash >= 0)
+    d.note("a `#` behind a space begins a comment: the value ends before it", Span{source, hash, hash + 1});
   if (ours.code == "E0103" && quote >= 0)
     d.note("this quote does not close on its line", Span{source, quote, quote + 1});
 }

@@ -108,6 +108,7 @@ std::vector<Var> Graph::append(const Op& op, std::vector<AttributeValue> attribu
   node.place.stream = stream_.fold(drawn_++).value;
   const Dims& placed = dims.empty() || !dims[0] ? shapes[0] : *dims[0];
   for (int d = 0; d < static_cast<int>(placed.size()); ++d) {
+    if (placed[d].known()) continue;  // a size that happens to be called so
     if (placed[d].is("T")) node.place.time_axis = d;
     if (placed[d].is("B")) node.place.row_axis = d;
   }

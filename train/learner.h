@@ -14,6 +14,8 @@ class Learner {
   virtual const std::vector<dsl::Weight>& weights() const = 0;
   virtual i64 vocab() const = 0;
   virtual std::vector<Tensor> initial_weights(u64 seed, DType dtype) const = 0;
+  /// Called before every step: draws anew what the model wants drawn anew (see `Model::redraw`).
+  virtual void redraw(u64, i64, std::vector<Tensor>&) const {}
   /// Evaluation mode.
   virtual dsl::LossSum loss(Runtime& runtime, const std::vector<Tensor>& weights,
                             const dsl::Batch& batch) const = 0;
@@ -33,6 +35,9 @@ class ModelLearner final : public Learner {
   i64 vocab() const override { return model_.vocab(); }
   std::vector<Tensor> initial_weights(u64 seed, DType dtype) const override {
     return model_.initial_weights(seed, dtype);
+  }
+  void redraw(u64 seed, i64 step, std::vector<Tensor>& weights) const override {
+    model_.redraw(seed, step, weights);
   }
   dsl::LossSum loss(Runtime& runtime, const std::vector<Tensor>& weights,
                     const dsl::Batch& batch) const override {

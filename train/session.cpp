@@ -125,6 +125,7 @@ dsl::LossSum Session::gradients(i64 step, std::vector<Tensor>& total) {
 void Session::take_step() {
   const TrainOptions& o = job_.train;
   const i64 step = progress_.step + 1;
+  learner_.redraw(o.seed, step, weights_);
   std::vector<Tensor> gradient;
   const dsl::LossSum sum = gradients(step, gradient);
   const double loss = sum.nats / static_cast<double>(sum.count);

@@ -154,7 +154,8 @@ TEST_CASE("every error of a description is found in one pass") {
       text_source("schema: 1\nparms: {a: 1}\nparams: {b: 2 +}\ndefs:\n  f:\n    in: {x: [T]}\n    "
                   "let:\n      y: x[1]\n    uot: y\nmodel:\n  - repeat: {body: []}\n"),
       diagnostics);
-  CHECK(codes_of(diagnostics) == "E0301 E0120 E0302 E0124 E0301 E0302 E0312");
+  // `out` is misspelt, not missing too.
+  CHECK(codes_of(diagnostics) == "E0301 E0120 E0124 E0301 E0302 E0312");
 }
 
 TEST_CASE("unknown keys are answered with the legal ones") {
@@ -265,4 +266,24 @@ TEST_CASE("a description with a character missing anywhere reads without a crash
     CHECK(!diagnostics.json().dump().empty());
     diagnostics.render(true);
   }
+}
+
+TEST_CASE("params that nothing reads and defs that nothing calls are warned of") {
+  const auto warnings = [](const std::string& text) {
+    Diagnostics diagnostics;
+    parse_file(text_source("schema: 1\n" + text), diagnostics);
+    std::string all;
+    for (const Diagnostic* d : diagnostics.sorted()) {
+      all += (all.empty() ? "" : ", ") + d->code + d->message.substr(d->message.find('`'), d->message.rfind('`') + 1 - d->message.find('`'));
+    }
+    return all;
+  };
+  const std::string f = "  f: {in: {x: [T]}, out: x}\n", g = "  g: {in: {x: [T]}, out: f(x)}\n";
+  CHECK(warnings("params: {a: 1, b: 2}\nmodel: [{linear: {width: a}}]\n") == "W0101`b`");
+  CHECK(warnings("params: {a: 1, b: 2 * a}\nmodel: [linear]\ntrain: {steps: b}\n") == "");
+  CHECK(warnings("params: {a: 1}\ncheck: [a > 0]\nmodel: [linear]\n") == "");
+  CHECK(warnings("defs:\n" + f + g + "model: [g]\n") == "");
+  CHECK(warnings("defs:\n" + f + g + "model: [f]\n") == "W0102`g`");
+  CHECK(warnings("defs:\n" + f + g + "model: [{residual: {norm: f, body: linear}}]\n") == "W0102`g`");
+  CHECK(warnings("defs:\n" + f + "params: {a: 1}\n") == "");  // a library: others call and set
 }

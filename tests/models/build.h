@@ -2,7 +2,10 @@
 #pragma once
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <filesystem>
+#include <fstream>
 #include <string>
 
 #include "dsl/codes.h"
@@ -23,8 +26,23 @@ inline dsl::Surroundings surroundings() {
     }
     return {};
   };
+  for (const models::Embedded& e : models::library()) s.library_names.push_back(std::string(e.name.substr(0, e.name.rfind('.'))));
   s.sections = sections;
   return s;
+}
+
+/// The descriptions of a folder beside this file.
+inline std::vector<std::filesystem::path> files_in(const std::string& folder) {
+  std::vector<std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::directory_iterator(WEFT_SOURCE "/tests/models/" + folder)) {
+    if (entry.path().extension() == ".yaml") files.push_back(entry.path());
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+inline std::string contents(const std::filesystem::path& path) {
+  std::ifstream stream(path);
+  return {std::istreambuf_iterator<char>(stream), {}};
 }
 
 inline std::string std_file(std::string_view name) { return std::string(*surroundings().library(name)); }
@@ -61,6 +79,17 @@ inline dsl::Batch batch(i64 rows, i64 length, u64 seed = 5) {
   return {Tensor::of_indices(tokens, {rows, length}), Tensor::of_indices(targets, {rows, length})};
 }
 
+/// Positions begin .. end of tokens [B, T].
+inline Tensor part(const Tensor& tokens, i64 begin, i64 end) {
+  const i64 rows = tokens.shape()[0], length = tokens.shape()[1];
+  std::vector<i32> values;
+  for (i64 b = 0; b < rows; ++b) {
+    const auto row = tokens.values<i32>().subspan(static_cast<std::size_t>(b * length));
+    values.insert(values.end(), row.begin() + begin, row.begin() + end);
+  }
+  return Tensor::of_indices(values, {rows, end - begin});
+}
+
 /// Weights that are not the initial ones: zeros and ones would hide mistakes.
 inline std::vector<Tensor> random_weights(const dsl::Model& model, DType dtype = DType::f64, u64 seed = 9) {
   std::vector<Tensor> weights;
@@ -71,6 +100,20 @@ inline std::vector<Tensor> random_weights(const dsl::Model& model, DType dtype =
     weights.push_back(Tensor::from(values, w.shape, dtype));
   }
   return weights;
+}
+
+/// Whether the loss of position 5 alone depends on later tokens.
+inline bool sees_ahead(const dsl::Model& model) {
+  Runtime runtime;
+  const auto weights = random_weights(model);
+  const auto tokens = batch(1, 12).tokens;
+  const auto loss = [&](i32 add) {
+    std::vector<i32> some(tokens.values<i32>().begin(), tokens.values<i32>().end()), targets(12, -1);
+    for (std::size_t i = 6; i < 12; ++i) some[i] = (some[i] + add) % 16;
+    targets[5] = 3;
+    return model.loss(runtime, weights, {Tensor::of_indices(some, {1, 12}), Tensor::of_indices(targets, {1, 12})}).nats;
+  };
+  return loss(0) != loss(5);
 }
 
 /// Largest difference, relative to the largest element.
