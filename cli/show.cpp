@@ -32,10 +32,10 @@ int show_params(const Work& work, bool json) {
     const dsl::Weight& w = slot.weight;
     const i64 count = element_count(w.shape);
     all += count;
-    list.push_back({{"name", w.name}, {"shape", w.shape}, {"init", slot.initialiser.text()}, {"count", count},
-                    {"decays", w.decays}, {"trained", w.trained}});
-    const char* note = !w.trained ? "buffer" : w.decays ? "" : "no decay";
-    rows.push_back({w.name, text(w.shape), slot.initialiser.text(), train::grouped(count), note});
+    list.push_back({{"name", w.name}, {"shape", w.shape}, {"init", slot.initialiser.text()}, {"count", count}, {"decays", w.decays},
+                    {"trained", w.trained}});
+    rows.push_back({w.name, text(w.shape), slot.initialiser.text(), train::grouped(count),
+                    !w.trained ? "not trained" : w.decays ? "" : "no decay"});
   }
   if (json) {
     print_json({{"name", work.description->name()}, {"weights", all}, {"tensors", list}});
