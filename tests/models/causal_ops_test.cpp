@@ -79,7 +79,7 @@ TEST_CASE("rearrange knows the sizes that have names, and names what it makes") 
   CHECK(d.render(false).find("`y` is claimed to be [H, T, k]") != std::string::npos);
   for (const auto& [pattern, message] : std::initializer_list<std::pair<const char*, const char*>>{
            {"T (H k) -> H T", "k stands on one side alone"},
-           {"T H k -> H T k", "the pattern has 3 dimensions and x has"},
+           {"T H k -> H T k", "the pattern has 4 dimensions and x has 3 (it is [B, T, D])"},
            {"T (a b) -> a T b", "the sizes of a and b are not known"},
            {"T (H H) -> H T", "H stands twice"},
            {"T (H k -> H T k", "parentheses do not match"}}) {
