@@ -21,6 +21,10 @@ struct Shadow {
   std::map<std::string, Var> inputs;
 
   explicit Shadow(Builder& model) : room(model.room()) {
+    program.vocab = model.program().vocab;
+    program.load = model.program().load;
+    program.open = model.program().open;
+    program.causal = model.program().causal;
     room.failed.clear();
     std::vector<std::string> names;
     for (const auto& [name, v] : room.tensors) names.push_back(name);
