@@ -36,7 +36,8 @@ void check_name(const std::string& name) {
   const bool ends = !name.empty() && name[0] >= 'a' && name[0] <= 'z' && name.back() != '_';
   check(letters && ends && name.find("__") == std::string::npos,
         "`{}` is no name for an op: lower-case words joined by single underscores, such as `soft_clip`", name);
-  check(!contains_word(kKeywords, name) && !dsl::is_reserved(name), "`{}` means something in C++ or in equations; an op needs another name", name);
+  check(!contains_word(kKeywords, name) && !dsl::is_reserved(name),
+        "`{}` means something in C++ or in equations; an op needs another name", name);
   check(!contains_word(kTypes, name), "the engine has a type of the name `{}`; an op needs another", name);
   check(!ops::find(name), "there is an op `{}` already; `weft ops {}` tells about it", name, name);
 }
@@ -53,7 +54,8 @@ std::string type_name(const std::string& name) {
 }
 
 std::string replaced(std::string text, const std::string& from, const std::string& to) {
-  for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size()) text.replace(at, from.size(), to);
+  for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
+    text.replace(at, from.size(), to);
   return text;
 }
 
@@ -62,7 +64,8 @@ fs::path folder_of(const std::string& into) {
   if (!into.empty()) return into;
   const char* home = std::getenv("WEFT_HOME");
   const fs::path ops = home && *home ? fs::relative(fs::path(home) / "ops") : fs::path("ops");
-  check(fs::exists(ops / "table.h"), "there are no sources of Weft here; call ./weft, or give a folder of your own: --into DIR");
+  check(fs::exists(ops / "table.h"),
+        "there are no sources of Weft here; call ./weft, or give a folder of your own: --into DIR");
   return ops;
 }
 
@@ -78,11 +81,15 @@ int new_op(const std::string& name, const std::string& family, const std::string
   const fs::path folder = folder_of(into), file = folder / (name + ".h");
   if (!fs::is_directory(folder)) throw Error(fmt::format("there is no folder {}", folder.string()), Failure::data);
   for (const ops::Template& t : ops::templates()) {
-    if (t.family == family) write_new(file, replaced(replaced(std::string(t.text), "NewOp", type_name(name)), "new_op", name));
+    if (t.family == family)
+      write_new(file, replaced(replaced(std::string(t.text), "NewOp", type_name(name)), "new_op", name));
   }
   std::cout << fmt::format("{} is an op that works, with an equation to be replaced. Next:\n", file.string());
-  if (!into.empty()) std::cout << fmt::format("  cmake -B build -DWEFT_EXTRA_OPS={}   once: builds the folder in\n", fs::absolute(folder).string());
-  std::cout << fmt::format("  edit it, then prove it:  ./weft test --op {}\n  its reference:           ./weft ops {}\n", name, name)
+  if (!into.empty())
+    std::cout << fmt::format("  cmake -B build -DWEFT_EXTRA_OPS={}   once: builds the folder in\n",
+                             fs::absolute(folder).string());
+  std::cout << fmt::format("  edit it, then prove it:  ./weft test --op {}\n  its reference:           ./weft ops {}\n",
+                           name, name)
             << fmt::format("  call it:                 {}(x) in equations, ops::{}(x) in C++\n", name, name)
             << "docs/adding-an-op.md is a walk through all of it.\n";
   return 0;
@@ -99,8 +106,10 @@ Verb new_verb() {
             for (const ops::Template& t : ops::templates()) families.emplace_back(t.family);
             auto* option = app.add_option("--op", *op, "name of the op, and of its file")->required();
             app.add_option("--family", *family, "what it starts from: pointwise, reduce, composite or general")
-                ->check(CLI::IsMember(families))->needs(option);
-            app.add_option("--into", *into, "a folder of your own instead of ops/, built in by -DWEFT_EXTRA_OPS=DIR")->needs(option);
+                ->check(CLI::IsMember(families))
+                ->needs(option);
+            app.add_option("--into", *into, "a folder of your own instead of ops/, built in by -DWEFT_EXTRA_OPS=DIR")
+                ->needs(option);
             return [=] { return new_op(*op, *family, *into); };
           }};
 }

@@ -48,6 +48,11 @@ void report(const dsl::Diagnostics& diagnostics, bool json) {
   else if (!diagnostics.empty()) std::cerr << diagnostics.render(colored(2));
 }
 
+void report_errors(const dsl::Diagnostics& diagnostics, bool json) {
+  if (diagnostics.has_errors() || !json) report(diagnostics, json);
+  if (diagnostics.has_errors()) throw Reported{diagnostics.exit_code()};
+}
+
 void report(const std::string& message, const std::string& help, bool json) {
   if (json) {
     const auto none = nlohmann::ordered_json::array();

@@ -26,6 +26,8 @@ std::string flops_text(double flops);     // 4.45 GFLOP
 
 /// Writes them: with `json` as one document on stdout, else to stderr.
 void report(const dsl::Diagnostics& diagnostics, bool json);
+/// The same, and throws `Reported` when there are errors.
+void report_errors(const dsl::Diagnostics& diagnostics, bool json);
 /// The same for an error that has no place in a description; `help` is a cure, or empty.
 void report(const std::string& message, const std::string& help, bool json);
 /// A document as the verbs print it; bytes that are no UTF-8 (half a character of a model) become U+FFFD.

@@ -22,8 +22,13 @@ Verb new_verb();
 Verb check_verb();
 Verb train_verb();
 Verb resume_verb();
+Verb eval_verb();
 Verb generate_verb();
+Verb show_verb();
+Verb init_verb();
+Verb apply_verb();
 Verb ops_verb();
+Verb doctor_verb();
 Verb help_verb();
 Verb version_verb();
 

@@ -61,6 +61,10 @@ train::Job Work::job() const {
 }
 
 dsl::SourcePtr read_description(const Options& options) {
+  if (options.path.starts_with("std/")) {
+    if (const auto text = surroundings().library(options.path.substr(4))) return dsl::make_source(options.path, std::string(*text));
+    throw Error(fmt::format("the standard library has no `{}`", options.path));
+  }
   if (options.path == "-") {
     return dsl::make_source("<stdin>", std::string(std::istreambuf_iterator<char>(std::cin), {}));
   }
@@ -71,9 +75,29 @@ dsl::SourcePtr read_description(const Options& options) {
   throw Reported{d.exit_code()};
 }
 
-Work prepare(const dsl::SourcePtr& source, const Options& options, const Preparation& how) {
+namespace {
+
+// `-p` is for the def that was asked for, where it has such a param or size, and else for the file.
+void divide_params(const dsl::SourcePtr& source, Options& options, dsl::Asked& asked) {
+  if (asked.def.empty()) return;
+  dsl::Diagnostics unread;
+  const dsl::Description plain(source, options.set, surroundings(), unread);
+  if (!plain.file().tree->is_map()) return;
+  std::vector<std::string> others;
+  for (const std::string& p : options.params) {
+    (plain.belongs_to(p.substr(0, p.find('=')), asked.def) ? asked.params : others).push_back(p);
+  }
+  options.params = others;
+}
+
+}  // namespace
+
+Work prepare(const dsl::SourcePtr& source, const Options& given, const Preparation& how) {
   Work work;
   dsl::Diagnostics d;
+  Options options = given;
+  dsl::Asked asked = how.asked.value_or(dsl::Asked{});
+  if (how.asked) divide_params(source, options, asked);
   work.description = std::make_unique<dsl::Description>(source, options.overrides(how.seed_of), surroundings(), d);
   const bool readable = work.description->file().tree->is_map();
   const auto end = [&] {
@@ -93,17 +117,27 @@ Work prepare(const dsl::SourcePtr& source, const Options& options, const Prepara
     try {
       const train::TextOptions text = train::text_options(data);
       if (how.data == WithData::yes) {
-        work.text = train::load_text(text, how.built_in ? std::string_view(*how.built_in) : models::builtin_text());
+        const std::string_view built_in = how.built_in ? std::string_view(*how.built_in) : models::builtin_text();
+        work.text = train::load_text(text, built_in, how.tokenizer);
         vocab = work.text->tokenizer.vocab();
       }
     } catch (const Error& e) {
       trouble = e;
     }
   }
+  const auto build = [&](std::optional<i64> size, dsl::Diagnostics& to) {
+    if (how.asked) work.function = work.description->function(asked, size, to);
+    else work.model = work.description->model(size, to);
+    return work.function || work.model;
+  };
+  if (trouble && !asked.def.empty()) {  // a def that does not know the vocabulary does not need the data
+    dsl::Diagnostics silent;
+    if (build({}, silent)) trouble.reset();
+  }
   constexpr i64 kSomeVocabulary = 256;  // stands for that of data which are not read: sizes alone depend on it
-  if (!vocab && work.description->has_data()) vocab = kSomeVocabulary;
-  work.model = work.description->model(vocab, d);
-  if (d.has_errors() || !work.model) end();
+  if (!vocab && work.description->has_data() && !work.function) vocab = kSomeVocabulary;
+  const bool built = work.function || build(vocab, d);
+  if (d.has_errors() || !built) end();
   if (!options.json) report(d, false);
   if (trouble) throw *trouble;
   work.warnings = std::move(d);

@@ -290,7 +290,7 @@ Var Builder::call_def(const FoundDef& found, const Expr& expr) {
     else call.inputs[static_cast<std::size_t>(is_input - in.begin())] = operand(*arg.value);
   }
   const int count = ++calls_[expr.name];
-  call.path = room_.path + "." + equation_ + "." + expr.name + (count > 1 ? fmt::format("#{}", count) : "");
+  call.path = room_.below(equation_ + "." + expr.name + (count > 1 ? fmt::format("#{}", count) : ""));
   const std::string equation = equation_;
   const Var y = instantiate(*this, call);
   equation_ = equation;

@@ -9,6 +9,7 @@
 namespace weft::dsl {
 
 void Builder::whole(const Span& at, const std::string& what, const std::string& help) {
+  if (!program_.causal) return;
   program_.diagnostics.error("E0209", at, what + ": a model that predicts the next token must not see what follows it")
       .help(!help.empty() ? help
                           : "multiply the scores by `causal_mask(T, T)` or `decay_mask(gamma, T)`, or give the mask to "

@@ -312,9 +312,9 @@ constexpr auto kCodes = std::to_array<Code>({
      "`schema` counts changes of the language. A file keeps the meaning it was written with.",
      "schema: 2", "schema: 1", 2},
     {"E0316", "a form that cannot be derived",
-     "A recurrence has the parallel and chunkwise forms when its states are linear with sums "
-     "or scalar decays; the sequential loop is always there. What is demanded and does not "
-     "exist is an error at the demand.",
+     "A recurrence has the chunkwise form when its states are linear and do not read each other, "
+     "and the parallel form when they are sums or decay as a whole; the sequential loop is always "
+     "there. What is demanded and does not exist is an error at the demand.",
      "defs:\n"
      "  f:\n"
      "    in: {x: [T, D]}\n"

@@ -175,7 +175,7 @@ class Instance {
       const auto init = w.init ? Initialiser::parse(*w.init, room_.numbers, program_.diagnostics)
                                : Initialiser::standard(dims.size());
       if (!init) throw Failed{};
-      var = program_.weight(room_.path + "." + w.name, dims, w.decay.value_or(dims.size() >= 2), *init, redraw(w));
+      var = program_.weight(room_.below(w.name), dims, w.decay.value_or(dims.size() >= 2), *init, redraw(w));
       if (!same_size(dims_of(var), dims)) {
         fail("E0211", w.span, fmt::format("the shared weight `{}` is {} in one place and {} in another", w.name,
                                           text(dims_of(var)), text(dims)));

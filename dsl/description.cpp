@@ -83,6 +83,19 @@ std::string Description::text() const {
   return yaml_text(tree);
 }
 
+std::string Description::resolved(Diagnostics& diagnostics) const {
+  // Read again from its own text, where paths stand on their own.
+  const Description whole(make_source(file_.source->name, text()), {}, surroundings_, diagnostics);
+  Yaml tree = *whole.file_.tree;
+  std::string sections;
+  for (const Option& table : surroundings_.sections) {
+    if (table.name == "data" && !has_data()) continue;
+    sections += fmt::format("{}:\n{}", table.name, whole.section(table.name, diagnostics).print(2));
+    std::erase_if(tree.entries, [&](const Entry& e) { return e.key.text == table.name; });
+  }
+  return yaml_text(tree) + sections;
+}
+
 Settings Description::section(std::string_view section, Diagnostics& diagnostics) const {
   for (const Option& table : surroundings_.sections) {
     if (table.name != section) continue;
@@ -94,8 +107,7 @@ Settings Description::section(std::string_view section, Diagnostics& diagnostics
   throw std::logic_error("no table of options is called " + std::string(section));
 }
 
-std::shared_ptr<const Model> Description::model(std::optional<i64> vocab, Diagnostics& diagnostics) const {
-  Modules modules(surroundings_, diagnostics);
+Blueprint Description::blueprint(Modules& modules, std::optional<i64> vocab) const {
   Blueprint plan;
   plan.module = modules.root(file_);
   plan.vocab = vocab;
@@ -103,7 +115,33 @@ std::shared_ptr<const Model> Description::model(std::optional<i64> vocab, Diagno
   Diagnostics elsewhere;  // whoever reads the section reports its errors
   const Settings train = section("train", elsewhere);
   if (train.has("form")) plan.form = train.word("form");
+  return plan;
+}
 
+std::unique_ptr<const Function> Description::function(const Asked& asked, std::optional<i64> vocab,
+                                                      Diagnostics& diagnostics) const {
+  Modules modules(surroundings_, diagnostics);
+  return lower_function(blueprint(modules, vocab), asked, diagnostics);
+}
+
+bool Description::belongs_to(const std::string& name, const std::string& def) const {
+  Diagnostics elsewhere;
+  Modules modules(surroundings_, elsewhere);
+  const FoundDef found = find_def(*modules.root(file_), def, true);
+  if (!found) return false;
+  const auto binds = [&](const InputDef& in) {
+    return std::any_of(in.shape.begin(), in.shape.end(), [&](const ExprPtr& e) { return e->kind == Expr::Kind::name && e->name == name; });
+  };
+  const auto among = [&](const std::vector<Param>& params) {
+    return std::any_of(params.begin(), params.end(), [&](const Param& p) { return p.name == name; });
+  };
+  return among(found.def->params) || std::any_of(found.def->in.begin(), found.def->in.end(), binds) ||
+         (name == "vocab" && !among(file_.params));
+}
+
+std::shared_ptr<const Model> Description::model(std::optional<i64> vocab, Diagnostics& diagnostics) const {
+  Modules modules(surroundings_, diagnostics);
+  const Blueprint plan = blueprint(modules, vocab);
   auto train_graph = lower(plan, Mode::train, diagnostics);
   if (!train_graph) return nullptr;
   auto evaluate = lower(plan, Mode::evaluate, diagnostics);

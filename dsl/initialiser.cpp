@@ -91,6 +91,14 @@ std::optional<Initialiser> Initialiser::parse(const Expr& expr, const Scope& sco
   return {};
 }
 
+std::string Initialiser::text() const {
+  if (kind == Kind::constant) return value == 0 ? "zeros" : value == 1 ? "ones" : fmt::format("{}", value);
+  for (const Known& known : kKnown) {
+    if (known.kind == kind) return fmt::format("{}({})", known.name, value);
+  }
+  return {};
+}
+
 Tensor Initialiser::draw(const Shape& shape, DType dtype, Key key) const {
   const std::size_t count = static_cast<std::size_t>(element_count(shape));
   const std::size_t rank = shape.size();

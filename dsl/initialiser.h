@@ -17,6 +17,8 @@ struct Initialiser {
   static Initialiser standard(std::size_t rank);
   /// Of `init:`; nothing when it is none (reported).
   static std::optional<Initialiser> parse(const Expr& expr, const Scope& scope, Diagnostics& diagnostics);
+  /// As a description says it: `xavier(0.5)`, `zeros`.
+  std::string text() const;
   /// The last two dimensions are inputs and outputs (fan in, fan out); those before count matrices.
   Tensor draw(const Shape& shape, DType dtype, Key key) const;
 };

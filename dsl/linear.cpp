@@ -134,6 +134,10 @@ class Linear {
 
   Var matrix_read(const StateForm& f, const Summand& t, const Span& at) {
     const MatrixParts& m = parts_.matrix(f, t.transposed);
+    const bool parallel = form_ == "parallel" || std::any_of(r_.forms.begin(), r_.forms.end(), [](const Form& d) { return d.name == "parallel"; });
+    if (parallel && !m.has_parallel()) {
+      throw NotDerivable{fmt::format("the parallel form exists where a state is a sum or decays as a whole; `{}` is not so", f.state->name), f.where, "parallel"};
+    }
     Dims rows = m.lead;
     rows.insert(rows.end(), {Dim::symbol("T"), m.K});
     Var q = parts_.fit(parts_.product(1, t.inside, build(t.value), at), rows, 2, at);
@@ -148,9 +152,23 @@ class Linear {
     std::vector<std::pair<std::string, AttributeValue>> given = {
         {"form", form_}, {"read", std::string(t.previous ? "before" : "after")}, {"error", m.error}};
     if (const i64 chunk = chunk_of(builder_, r_)) given.emplace_back("chunk", chunk);
-    const Var y = parts_.apply("linrec", {q, m.k, m.v, m.decay, m.beta, initial, m.erase}, given, at)[0];
+    const auto outputs = parts_.apply("linrec", {q, m.k, m.v, m.decay, m.beta, initial, m.erase}, given, at);
+    keep_matrix(f, t.transposed, m.theta, outputs[1]);
     rows.back() = m.V;
-    return renamed(y, rows);
+    return renamed(outputs[0], rows);
+  }
+
+  // What a state ends with, out of the layout and the turning frame in which `linrec` had it: S = R^(T - 1) Z.
+  void keep_matrix(const StateForm& f, bool transposed, const Var& theta, Var final) {
+    if (!builder_.program().names_states) return;
+    Graph& g = builder_.graph();
+    if (transposed) final = parts_.swapped(final);
+    if (theta) {
+      const Var length = append(g, "size", {}, {{"length", Dim::symbol("T")}})[0];
+      const Var turns = append(g, "sub", {length, builder_.constant(1)})[0];
+      final = turned(final, append(g, "mul", {theta, turns})[0]);
+    }
+    keep_final(builder_, *f.state, final);
   }
 
   // ---- states that are read element by element -------------------------------------------------------------------
@@ -173,15 +191,18 @@ class Linear {
     }
     if (!b) b = builder_.constant(0);
     b = parts_.fit(b, rows, dims.empty() ? 1 : 2, f.where);
-    if (!a && !before) return trajectories_[key] = b;  // nothing is left of the value before
+    const bool named = builder_.program().names_states;  // then somebody wants the last value
+    if (!a && !before && !named) return trajectories_[key] = b;  // nothing is left of the value before
     a = parts_.fit(a ? a : builder_.constant(0), rows, 0, f.where);
     Var initial = initial_state(builder_, *f.state, dims);
     if (dims.empty()) {  // a column of one element
       a = renamed(a, {dims_of(a)[0], Dim(1)}), b = renamed(b, {Dim::symbol("T"), Dim(1)});
       if (initial) initial = renamed(initial, {Dim(1)});
     }
-    const Var h = parts_.apply("affine_scan", {a, b, initial}, {{"read", std::string(before ? "before" : "after")}}, f.where)[0];
-    return trajectories_[key] = renamed(h, rows);
+    const auto outputs =
+        parts_.apply("affine_scan", {a, b, initial}, {{"read", std::string(before ? "before" : "after")}}, f.where);
+    keep_final(builder_, *f.state, outputs[1]);
+    return trajectories_[key] = renamed(outputs[0], rows);
   }
 
   // Claims in `read` speak of one position.

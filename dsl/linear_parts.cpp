@@ -13,7 +13,7 @@ using Core = Summand::Core;
 
 std::vector<std::string> texts(const std::vector<Piece>& pieces) {
   std::vector<std::string> all;
-  for (const Piece& p : pieces) all.push_back((p.inverse ? "/" : "") + expr_text(*p.value));
+  for (const Piece& p : pieces) all.push_back(fmt::format("{}{}", p.inverse ? "/" : "", expr_text(*p.value)));
   std::sort(all.begin(), all.end());
   return all;
 }
@@ -236,7 +236,7 @@ Var turned(const Var& S, const Var& theta) {
   pairs.insert(pairs.end(), {half, Dim(2), dims.back()});
   std::string lead = has_batch(S) ? "z" : "";
   for (std::size_t i = 0; i + 2 < dims.size(); ++i) lead += static_cast<char>('A' + i);
-  const Var y = append(g, "contract", {turn, renamed(S, pairs)}, {{"pattern", "pij," + lead + "pjv->" + lead + "piv"}})[0];
+  const Var y = append(g, "contract", {turn, renamed(S, pairs)}, {{"pattern", fmt::format("pij,{0}pjv->{0}piv", lead)}})[0];
   return renamed(y, dims);
 }
 

@@ -14,6 +14,8 @@ struct MatrixParts {
   Var k, v, decay, beta, erase;
   Var theta;  // k is turned back by the angle of its position, and q must be too
   std::string error = "before";
+
+  bool has_parallel() const { return !beta && !erase && (!decay || is_one(decay.dims().back())); }
 };
 
 class LinearParts {

@@ -5,10 +5,9 @@
 #include "dsl/compose.h"
 
 namespace weft::dsl {
-namespace {
 
-Var logits_of(Lowering& l, const Blueprint& plan, Diagnostics& diagnostics) {
-  Program& p = l.program;
+Var lower_model(Program& p, const Blueprint& plan, const Var& tokens) {
+  Diagnostics& diagnostics = p.diagnostics;
   const File& file = plan.module->file;
   const Span start{file.source, 0, 1};
   if (file.sweep) {
@@ -30,7 +29,7 @@ Var logits_of(Lowering& l, const Blueprint& plan, Diagnostics& diagnostics) {
     p.vocab = *value;
     room.add_size("vocab", *value, Dim::named("vocab", *value));
   }
-  const Var logits = Composer(p).run(file.model, l.tokens, room, "model");
+  const Var logits = Composer(p).run(file.model, tokens, room, "model");
   const Dims wanted = {Dim::symbol("T"), Dim::named("vocab", *p.vocab)};
   if (!same_size(dims_of(logits), wanted) || !has_batch(logits)) {
     diagnostics.error("E0210", file.model_span, "a model for text gives logits [T, vocab]")
@@ -42,8 +41,6 @@ Var logits_of(Lowering& l, const Blueprint& plan, Diagnostics& diagnostics) {
   return logits;
 }
 
-}  // namespace
-
 std::unique_ptr<Lowering> lower(const Blueprint& plan, Mode mode, Diagnostics& diagnostics) {
   auto l = std::make_unique<Lowering>(mode, diagnostics);
   Program& p = l->program;
@@ -54,7 +51,7 @@ std::unique_ptr<Lowering> lower(const Blueprint& plan, Mode mode, Diagnostics& d
   l->tokens = p.graph.input("tokens", sequence, Kind::index);
   l->targets = p.graph.input("targets", sequence, Kind::index);
   try {
-    l->logits = logits_of(*l, plan, diagnostics);
+    l->logits = lower_model(p, plan, l->tokens);
   } catch (const Failed&) {
     p.failed = true;
   }

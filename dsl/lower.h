@@ -23,6 +23,9 @@ struct Blueprint {
   std::function<const Module*(const std::string&, const Span&, const Module&)> load;
 };
 
+/// The composition of the file on tokens [B, T]; binds `program.vocab`. Throws Failed.
+Var lower_model(Program& program, const Blueprint& plan, const Var& tokens);
+
 /// Null when something was reported.
 std::unique_ptr<Lowering> lower(const Blueprint& plan, Mode mode, Diagnostics& diagnostics);
 

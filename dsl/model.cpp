@@ -145,12 +145,7 @@ i64 Model::vocab() const { return *lowered_->train().program.vocab; }
 bool Model::streams() const { return !lowered_->stream().program.repeats; }
 
 std::vector<Tensor> Model::initial_weights(u64 seed, DType dtype) const {
-  std::vector<Tensor> weights;
-  const Key key = Key{seed}.fold("weights");
-  for (const WeightSlot& w : lowered_->train().program.weights) {
-    weights.push_back(w.initialiser.draw(w.weight.shape, dtype, key.fold(w.weight.name)));
-  }
-  return weights;
+  return draw_weights(lowered_->train().program.weights, seed, dtype);
 }
 
 void Model::redraw(u64 seed, i64 step, std::vector<Tensor>& weights) const {

@@ -27,9 +27,23 @@ struct WeightSlot {
   Var var;
 };
 
+/// Freshly drawn; the same seed and names give the same bits.
+std::vector<Tensor> draw_weights(const std::vector<WeightSlot>& slots, u64 seed, DType dtype);
+
 /// What a stream keeps: `in` is fed what `out` was one step before; first `start`, or zeros without one.
 struct StreamState {
   Var in, out, start;
+};
+
+/// A state of a recurrence by its path, for whoever runs a model or a def alone: what it starts from and ends with,
+/// [B, ...] both. `start` is an input, fed with `value` unless a tensor is given; of a state that is learned and not
+/// given it is the weight, repeated for every row.
+struct NamedState {
+  std::string name;
+  Dims dims;  // without the batch
+  Var start, final;
+  bool is_input = true;
+  double value = 0;
 };
 
 /// A file and the files it imports, as one room of names.
@@ -64,6 +78,10 @@ struct Program {
   std::optional<Span> repeats;  // where a value needs all positions before it, so that a stream computes them again
   std::vector<StreamState> states;
   std::set<std::string> confirmed;  // recurrences whose derived forms were held against the loop
+  bool names_states = false;              // the states of recurrences are kept in `named_states`
+  std::set<std::string> given_states;     // those that start from a tensor of the caller
+  std::vector<NamedState> named_states;
+  bool causal = true;  // it predicts what follows: what needs the whole sequence is an error
   /// The file of a `use`, as seen from `from`; null when it cannot be read (reported).
   std::function<const Module*(const std::string& path, const Span& at, const Module& from)> load;
   bool failed = false;           // something did not build, and was reported
@@ -78,6 +96,8 @@ struct Program {
   void count_part(const Span& at);
   /// In a stream: an input that carries a state of these dims from call to call. `start` may be empty.
   Var state_input(const Dims& dims, Var start);
+  /// Null when no state of that path is kept.
+  NamedState* named_state(const std::string& name);
 };
 
 /// Applies the op of that name with attributes by name. Errors of shapes are exceptions here: the caller has checked.

@@ -9,6 +9,9 @@ namespace {
 
 // A form that was demanded and does not exist is an error at the demand.
 void require_forms(Builder& builder, const Recurrence& r, const NotDerivable& why) {
+  const auto hindered = [&](const std::string& form) {
+    return form != "auto" && form != "recurrent" && (why.form.empty() || why.form == form);
+  };
   const auto report = [&](const Span& at, const std::string& form) {
     builder.program().diagnostics.error("E0316", at, fmt::format("the {} form cannot be derived here", form))
         .note(why.reason, why.where)
@@ -16,10 +19,10 @@ void require_forms(Builder& builder, const Recurrence& r, const NotDerivable& wh
     throw Failed{};
   };
   for (const Form& f : r.forms) {
-    if (f.name != "auto" && f.name != "recurrent") report(f.span, f.name);
+    if (hindered(f.name)) report(f.span, f.name);
   }
   const std::string& all = builder.program().form;
-  if (all != "auto" && all != "recurrent") report(r.span, all + " (`train.form`)");
+  if (hindered(all)) report(r.span, all + " (`train.form`)");
 }
 
 // The expression with each `a if c else b` replaced by what the params choose.
@@ -33,6 +36,25 @@ ExprPtr chosen(const ExprPtr& e, Builder& builder) {
   for (ExprPtr& arg : copy->args) arg = chosen(arg, builder);
   for (NamedArg& arg : copy->named) arg.value = chosen(arg.value, builder);
   return copy;
+}
+
+// A state whose start and end the caller sees.
+Var named_start(Builder& builder, const std::string& name, const Dims& dims, const Var& learned, double value) {
+  Program& program = builder.program();
+  const Dims full = with_batch(dims, true);
+  NamedState s{name, dims, {}, {}, !learned || program.given_states.contains(name), value};
+  s.start = s.is_input ? program.graph.input("initial." + name, full, Kind::real, true)
+                       : append(program.graph, "expand", {learned}, {{"shape", full}})[0];
+  program.named_states.push_back(s);
+  return s.start;
+}
+
+bool all_finals_kept(Builder& builder, const Recurrence& r) {
+  if (!builder.program().names_states) return true;
+  return std::all_of(r.states.begin(), r.states.end(), [&](const StateDef& s) {
+    const NamedState* named = builder.program().named_state(builder.room().below(s.name));
+    return named && named->final;
+  });
 }
 
 }  // namespace
@@ -50,19 +72,27 @@ Dims state_dims(Builder& builder, const StateDef& state) {
 
 Var initial_state(Builder& builder, const StateDef& state, const Dims& dims) {
   Program& program = builder.program();
+  const std::string name = builder.room().below(state.name);
+  if (const NamedState* known = program.named_state(name)) return known->start;
   const auto init = state.init ? Initialiser::parse(*state.init, builder.room().numbers, program.diagnostics) : Initialiser{};
   if (!init) throw Failed{};
+  Var learned;
   if (state.learned) {
-    const Var w = program.weight(builder.room().path + "." + state.name + ".init", dims, false, *init);
-    return builder.bridge() ? builder.bridge()->bring(w) : w;
-  }
-  if (init->kind != Initialiser::Kind::constant) {
+    learned = program.weight(name + ".init", dims, false, *init);
+    if (builder.bridge()) learned = builder.bridge()->bring(learned);
+  } else if (init->kind != Initialiser::Kind::constant) {
     program.diagnostics.error("E0206", state.init->span, "a state that is not learned starts from one number")
         .help("`learned: true` makes it a weight");
     throw Failed{};
   }
-  if (init->value == 0) return {};
+  if (program.names_states) return named_start(builder, name, dims, learned, init->value);
+  if (learned || init->value == 0) return learned;
   return append(builder.graph(), "expand", {builder.constant(init->value)}, {{"shape", dims}})[0];
+}
+
+void keep_final(Builder& builder, const StateDef& state, const Var& final) {
+  NamedState* s = builder.program().named_state(builder.room().below(state.name));
+  if (s && !s->final) s->final = renamed(final, s->dims);
 }
 
 i64 chunk_of(Builder& builder, const Recurrence& recurrence) {
@@ -84,13 +114,14 @@ void lower_recurrence(Builder& builder, const Recurrence& written) {
   if (hindered == forms.end()) {
     // What fails on the way is tried again by the sequential loop, which reports what is really wrong.
     const Diagnostics before = program.diagnostics;
-    const std::size_t states = program.states.size();
+    const std::size_t states = program.states.size(), named = program.named_states.size();
     const auto tensors = builder.room().tensors;
     try {
       std::string form = program.form;
       if (form == "auto" && r.forms.size() == 1) form = r.forms[0].name;
       lower_linear(builder, r, forms, program.mode == Mode::stream ? "auto" : form);
-      return confirm_linear(builder, r, forms);
+      if (all_finals_kept(builder, r)) return confirm_linear(builder, r, forms);
+      why = {"a state that nothing reads is computed by the loop alone", r.span};
     } catch (const NotDerivable& n) {
       why = n;
     } catch (const Failed&) {
@@ -98,6 +129,7 @@ void lower_recurrence(Builder& builder, const Recurrence& written) {
     }
     program.diagnostics = before;
     program.states.resize(states);
+    program.named_states.resize(named);
     builder.room().tensors = tensors;
   } else {
     why = {fmt::format("{} ({})", hindered->reason, name(hindered->kind)), hindered->where};

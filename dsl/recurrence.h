@@ -13,8 +13,9 @@ void lower_recurrence(Builder& builder, const Recurrence& recurrence);
 struct NotDerivable {
   std::string reason;
   Span where;
+  std::string form = {};  // the one that does not exist; empty: all but the recurrent
 };
-/// By `linrec` (linear.cpp); throws NotDerivable.
+/// By `linrec` and `affine_scan` (linear.cpp); throws NotDerivable.
 void lower_linear(Builder& builder, const Recurrence& recurrence, const std::vector<StateForm>& forms,
                   const std::string& form);
 /// Whether the forms of `lower_linear` compute what the loop does, on a few positions of random numbers in f64: an error
@@ -23,8 +24,10 @@ void confirm_linear(Builder& builder, const Recurrence& recurrence, const std::v
 /// By `scan` (scan.cpp): the meaning of every recurrence.
 void lower_scan(Builder& builder, const Recurrence& recurrence);
 
-/// The value a state starts from, [shape of the state]; nothing: zeros.
+/// The value a state starts from, [shape of the state], or [B, shape] where states are named; nothing: zeros.
 Var initial_state(Builder& builder, const StateDef& state, const Dims& dims);
+/// Keeps what a state ends with, [B, ...], where states are named; the sizes may be split in another way.
+void keep_final(Builder& builder, const StateDef& state, const Var& final);
 /// The sizes of a state; an error where they depend on T.
 Dims state_dims(Builder& builder, const StateDef& state);
 i64 chunk_of(Builder& builder, const Recurrence& recurrence);

@@ -19,6 +19,9 @@ struct Room {
   std::map<std::string, std::string> hints;  // for names that are known elsewhere in the def: why not here
   std::set<std::string> failed;        // names whose definition had an error, reported
 
+  /// The path of what is called `name` in here; a def that stands alone has no path of its own.
+  std::string below(const std::string& name) const { return path.empty() ? name : path + "." + name; }
+
   /// A named size; `outside` is what the caller calls it.
   void add_size(const std::string& name, i64 value, std::optional<Dim> outside = {}, std::optional<Dim> definition = {}) {
     sizes[name] = Dim::named(name, value);

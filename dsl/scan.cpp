@@ -180,7 +180,10 @@ class Scan {
                                  {"states", static_cast<i64>(r_.states.size())},
                                  {"sequences", static_cast<i64>(bridge_.sequences.size())},
                                  {"chunk", chunk_of(outer_, r_)}});
-    for (std::size_t i = 0; i < r_.states.size() && streams; ++i) program_.states[first_state + i].out = outputs[i];
+    for (std::size_t i = 0; i < r_.states.size(); ++i) {
+      if (streams) program_.states[first_state + i].out = outputs[i];
+      keep_final(outer_, r_.states[i], outputs[i]);
+    }
     for (std::size_t i = 0; i < r_.read.size(); ++i) {
       outer_.room().tensors[r_.read[i].name] = sequence(outputs[r_.states.size() + i]);
     }

@@ -55,7 +55,8 @@ std::optional<double> difference(const Runtime& runtime, const Application& a, s
   }
   const auto central = [&](double step) {
     return (projection_at(runtime, moved(a, input, element, step)) -
-            projection_at(runtime, moved(a, input, element, -step))) / (2 * step);
+            projection_at(runtime, moved(a, input, element, -step))) /
+           (2 * step);
   };
   return (4 * central(h / 2) - central(h)) / 3;
 }

@@ -22,8 +22,8 @@ struct Application {
 /// What is asked of one application besides its values.
 struct Ask {
   bool gradients = true;
-  unsigned wanted = ~0u;                  // bit i: the gradient of input i
-  std::vector<Tensor> cotangents = {};    // one an output; without them, fixed random ones
+  unsigned wanted = ~0u;                                         // bit i: the gradient of input i
+  std::vector<Tensor> cotangents = {};                           // one an output; without them, fixed random ones
   std::optional<std::pair<std::size_t, std::size_t>> same = {};  // two inputs that are one value
 };
 struct Evaluation {
@@ -49,11 +49,11 @@ double inner_product(const Tensor& a, const Tensor& b);
 double projection(const std::vector<Tensor>& outputs);
 
 struct GradientCheck {
-  double worst = 0;      // largest |gradient - difference| / max(1, |difference|)
-  std::string where;     // "input 0, element 3: gradient 1.5, difference 1.2"
-  i64 probes = 0;        // elements that were tried
-  i64 refined = 0;       // probes repeated with a smaller step because a branch changed
-  i64 skipped = 0;       // probes on a kink: no step was small enough
+  double worst = 0;   // largest |gradient - difference| / max(1, |difference|)
+  std::string where;  // "input 0, element 3: gradient 1.5, difference 1.2"
+  i64 probes = 0;     // elements that were tried
+  i64 refined = 0;    // probes repeated with a smaller step because a branch changed
+  i64 skipped = 0;    // probes on a kink: no step was small enough
 };
 
 /// Checks the gradient of sum_i <y_i, c_i> with random cotangents c for every element of every differentiable input.

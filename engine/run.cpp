@@ -145,6 +145,10 @@ const Plan& Run::plan(const Bindings& bindings) {
 std::vector<Tensor> Run::operator()(const Runtime& runtime, DType dtype, const Feeds& feeds,
                                     const RunSettings& settings) {
   const Bindings bound = bindings(feeds);
+  if (const auto batch = bound.find("B"); batch != bound.end() && settings.offsets.size() > 1) {
+    check(static_cast<i64>(settings.offsets.size()) == batch->second, "run: {} rows have {} offsets", batch->second,
+          settings.offsets.size());
+  }
   const Plan& p = plan(bound);
   std::vector<Tensor> values(graph_.values().size());
   for (const auto& [v, tensor] : feeds) {

@@ -26,6 +26,11 @@ std::string type_name(const Op& op) {
   return s;
 }
 
+// The length of `position()`: in an equation it is T, and nothing else.
+bool is_time(const Op& op, const AttributeInfo& a) {
+  return op.along == Along::streams && op.inputs.empty() && a.type == AttributeInfo::Type::size && !std::get<Dim>(a.standard).known();
+}
+
 bool writable(const AttributeInfo& a) {
   return a.type != AttributeInfo::Type::sizes && a.type != AttributeInfo::Type::graph;
 }
@@ -33,16 +38,16 @@ bool writable(const AttributeInfo& a) {
 std::string in_equation(const AttributeInfo& a, const AttributeValue& value) {
   const std::string s = text(value);
   const bool plain = std::all_of(s.begin(), s.end(), [](unsigned char c) { return std::isalnum(c) || c == '_'; });
-  return a.type == AttributeInfo::Type::word && !plain ? "\"" + s + "\"" : s;
+  return a.type == AttributeInfo::Type::word && !plain ? fmt::format("\"{}\"", s) : s;
 }
 
 std::string in_cpp(const AttributeInfo& a, const AttributeValue& value) {
   using Type = AttributeInfo::Type;
   std::string s = text(value);
   switch (a.type) {
-    case Type::word: return "\"" + s + "\"";
-    case Type::axis: return "{" + s + "}";
-    case Type::sizes: return "{" + s.substr(1, s.size() - 2) + "}";
+    case Type::word: return fmt::format("\"{}\"", s);
+    case Type::axis: return fmt::format("{{{}}}", s);
+    case Type::sizes: return fmt::format("{{{}}}", s.substr(1, s.size() - 2));
     case Type::graph: return "step";
     default: return s;
   }
@@ -65,11 +70,11 @@ Example example(const Op& op, const Sample& sample) {
     const bool graph = a.type == AttributeInfo::Type::graph;
     if (!graph && !a.required && text(values[i]) == text(a.standard)) continue;
     callable = callable && writable(a);
-    call.push_back(fmt::format("{}={}", a.name, graph ? "" : in_equation(a, values[i])));
+    if (!is_time(op, a)) call.push_back(fmt::format("{}={}", a.name, graph ? "" : in_equation(a, values[i])));
     fields.push_back(fmt::format(".{} = {}", a.name, in_cpp(a, values[i])));
   }
   if (callable) e.equation = fmt::format("{}({})", op.name, joined(call));
-  const std::string type = "ops::" + type_name(op), attrs = fields.empty() ? "" : "{" + joined(fields) + "}";
+  const std::string type = "ops::" + type_name(op), attrs = fields.empty() ? "" : fmt::format("{{{}}}", joined(fields));
   e.cpp = op.inputs.empty() ? fmt::format("graph.append(row<{}>(), to_values<{}>({}), {{}})[0]", type, type, attrs.empty() ? "{}" : attrs)
                             : fmt::format("apply<{}>({{{}}}{})", type, joined(inputs), attrs.empty() ? "" : ", " + attrs);
   return e;

@@ -23,7 +23,7 @@ struct Mse : Composite {
     return y;
   }
   static std::vector<Sample> samples() {
-    return {{{{2, 3}, {2, 3}}}, {{{2, 3}, {3}}, {{"reduction", std::string("sum")}}}, {{{4}, {4}}, {{"reduction", std::string("none")}}}};
+    return {{{{2, 3}, {2, 3}}}, {{{2, 3}, {1, 3}}, {{"reduction", std::string("sum")}}}, {{{4}, {4}}, {{"reduction", std::string("none")}}}};
   }
   static std::vector<ErrorSample> error_samples() { return {{{{{2, 3}, {2, 4}}}, "shapes do not broadcast"}}; }
 };

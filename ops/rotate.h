@@ -86,9 +86,9 @@ struct Rotate : General {
       for (i64 r = 0; r < rows; ++r) {
         for (const i64 n : {power(r, 0), power(r, steps - 1)}) {
           for (const T s : scale) {
-            check(!(s <= 0), "rotate: a scale is above 0, not {}", s);
-            check(!std::isinf(static_cast<T>(std::pow(static_cast<double>(s), static_cast<double>(n)))),
-                  "rotate: {}^{} is too large: a scale above 1 has a last position", s, n);
+            check(s != 0, "rotate: a scale of 0 leaves nothing of x");
+            const T size = static_cast<T>(std::pow(static_cast<double>(s), static_cast<double>(n)));
+            check(!std::isinf(size) || std::isinf(s), "rotate: {}^{} is too large: a scale above 1 has a last position", s, n);
           }
         }
       }
@@ -154,7 +154,7 @@ struct Rotate : General {
   static std::vector<ErrorSample> error_samples() {
     return {{{{{5, 4}, {4}, {-1}}}, "needs angles for half"},
             {{{{5, 4}, {3, 2}, {-1}}}, "has no leading dimensions for [3, 2]"},
-            {{{{5, 4}, {2}, {2}}, {}, -2, -1}, "a scale is above 0"}};
+            {{{{5, 4}, {2}, {2}}, {}, 0, 0}, "a scale of 0"}};
   }
 };
 

@@ -5,21 +5,21 @@ namespace weft::ops {
 
 struct TriangularSolve : General {
   static constexpr Doc doc{"the solution of a linear system with a triangular matrix, by substitution; the other triangle is not read",
-                           "y = A^-1 b, column by column of b [.., n, m]"};
-  static constexpr std::array inputs{Input{"A", Input::plain, 2}, Input{"b", Input::plain, 2}};
+                           "y = a^-1 b, for a [.., n, n] and b [.., n, m]"};
+  static constexpr std::array inputs{Input{"a", Input::plain, 2}, Input{"b", Input::plain, 2}};
   static constexpr Reads reads{.inputs = 0b01, .outputs = 1};
   struct Attrs {
     bool upper = false, unit = false;
   };
   static auto attributes() {
-    return std::tuple{attribute("upper", &Attrs::upper, "A is the upper triangle, else the lower one"),
-                      attribute("unit", &Attrs::unit, "the diagonal of A counts as 1 and is not read")};
+    return std::tuple{attribute("upper", &Attrs::upper, "a is the upper triangle, else the lower one"),
+                      attribute("unit", &Attrs::unit, "the diagonal of a counts as 1 and is not read")};
   }
 
   static std::vector<Dims> infer(const Attrs&, const InputDims& in) {
     const Dim& n = in.at(0, -2);
     in.require(same_size(n, in.at(0, -1)) && same_size(n, in.at(1, -2)),
-               fmt::format("A [.., n, n] needs b [.., n, m] (they are {} and {})", text(in[0]), text(in[1])));
+               fmt::format("a [.., n, n] needs b [.., n, m] (they are {} and {})", text(in[0]), text(in[1])));
     Dims out = broadcast(lead_of(in, 0, 2), lead_of(in, 1, 2), "triangular_solve");
     out.insert(out.end(), {n, in.at(1, -1)});
     return {out};
@@ -92,7 +92,7 @@ struct TriangularSolve : General {
             {{{2, 1, 2, 2}, {3, 2, 1}}, {{"upper", true}, {"unit", true}}}};
   }
   static std::vector<ErrorSample> error_samples() {
-    return {{{{{3, 2}, {3, 2}}}, "A [.., n, n] needs b [.., n, m]"}, {{{{3, 3}, {2, 2}}}, "A [.., n, n] needs b [.., n, m]"}};
+    return {{{{{3, 2}, {3, 2}}}, "a [.., n, n] needs b [.., n, m]"}, {{{{3, 3}, {2, 2}}}, "a [.., n, n] needs b [.., n, m]"}};
   }
 };
 

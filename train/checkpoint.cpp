@@ -72,6 +72,8 @@ std::vector<Tensor> taken(std::vector<NamedTensor>& tensors, const std::vector<d
     const auto found = by_name.find(full);
     if (found == by_name.end()) {
       faults += fmt::format("\n  missing: {}", full);
+    } else if (found->second->tensor.dtype() == DType::i32) {
+      faults += fmt::format("\n  {} holds whole numbers, the model wants real ones", full);
     } else if (found->second->tensor.shape() != weight.shape) {
       faults += fmt::format("\n  {} has the shape {}, the model wants {}", full,
                             text(found->second->tensor.shape()), text(weight.shape));
@@ -184,30 +186,36 @@ Checkpoint load_newest(const fs::path& run, const std::vector<dsl::Weight>& name
   fail_data("{}\nno other checkpoint is left in {}", damage, run.string());
 }
 
-SavedWeights load_weights(const fs::path& run_or_file) {
-  SavedWeights saved;
-  saved.file = run_or_file;
-  if (fs::is_directory(run_or_file)) {
-    const fs::path checkpoints = run_or_file / "checkpoints";
-    const std::vector<i64> steps = list_checkpoints(checkpoints);
-    saved.file = best_file(checkpoints);
-    if (!fs::exists(saved.file)) {
-      if (steps.empty())
-        fail_data("{}: has no weights (is it the folder of a run?)", run_or_file.string());
-      saved.file = checkpoint_file(checkpoints, steps.front());
-    }
-  }
+fs::path weight_file(const fs::path& run_or_file) {
+  if (!fs::is_directory(run_or_file)) return run_or_file;
+  const fs::path checkpoints = run_or_file / "checkpoints";
+  if (fs::exists(best_file(checkpoints))) return best_file(checkpoints);
+  const std::vector<i64> steps = list_checkpoints(checkpoints);
+  if (steps.empty())
+    fail_data("{}: has no weights (is it the folder of a run?)", run_or_file.string());
+  return checkpoint_file(checkpoints, steps.front());
+}
+
+WeightFile read_weights(const fs::path& run_or_file) {
+  WeightFile saved{weight_file(run_or_file), {}, {}};
   const Safetensors file(saved.file);
-  saved.progress = progress_of(file.metadata(), saved.file);
+  saved.metadata = file.metadata();
   for (const TensorEntry& entry : file.entries()) {
-    if (!entry.name.starts_with("adamw.")) saved.tensors.push_back({entry.name, file.load(entry)});
+    if (entry.name.starts_with("adamw.")) continue;
+    saved.tensors.push_back({entry.name, file.load(entry, Safetensors::Accept::convertible)});
   }
   return saved;
 }
 
-std::vector<Tensor> matched(const SavedWeights& saved, const std::vector<dsl::Weight>& names) {
+std::vector<Tensor> matched(const WeightFile& saved, const std::vector<dsl::Weight>& names) {
   std::vector<NamedTensor> tensors = saved.tensors;
   return taken(tensors, names, "", saved.file);
+}
+
+SavedWeights load_weights(const fs::path& run_or_file) {
+  SavedWeights saved{read_weights(run_or_file), {}};
+  saved.progress = progress_of(saved.metadata, saved.file);
+  return saved;
 }
 
 }  // namespace weft::train

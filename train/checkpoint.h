@@ -56,17 +56,24 @@ std::vector<i64> list_checkpoints(const std::filesystem::path& checkpoints);
 Checkpoint load_newest(const std::filesystem::path& run, const std::vector<dsl::Weight>& names,
                        bool last_good);
 
-/// Weights to evaluate or generate with.
-struct SavedWeights {
+/// Weights, also of another program; the moments of a checkpoint are left out.
+struct WeightFile {
   std::filesystem::path file;
-  Progress progress;
+  Metadata metadata;
   std::vector<NamedTensor> tensors;
 };
-/// From a weights or checkpoint file, or from a run: the best weights by validation loss, else the
-/// newest.
-SavedWeights load_weights(const std::filesystem::path& run_or_file);
+/// The file of weights in a run: the best by validation loss, else those of the newest checkpoint.
+/// What is no folder stands for itself.
+std::filesystem::path weight_file(const std::filesystem::path& run_or_file);
+WeightFile read_weights(const std::filesystem::path& run_or_file);
 /// The tensors in the order of the model's weights; every missing or unknown name and wrong shape
 /// is listed at once.
-std::vector<Tensor> matched(const SavedWeights& saved, const std::vector<dsl::Weight>& names);
+std::vector<Tensor> matched(const WeightFile& saved, const std::vector<dsl::Weight>& names);
+
+/// Weights of ours, to evaluate or generate with.
+struct SavedWeights : WeightFile {
+  Progress progress;
+};
+SavedWeights load_weights(const std::filesystem::path& run_or_file);
 
 }  // namespace weft::train

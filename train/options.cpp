@@ -151,6 +151,13 @@ TextOptions text_options(const Settings& data) {
   TextOptions o;
   if (data.has("text.path")) o.path = data.path("text.path");
   if (data.has("text.builtin")) o.builtin = data.word("text.builtin");
+  // Of the two, the one from the command line stands in place of the other.
+  const auto overrides = [&](const char* path) {
+    const dsl::SourcePtr source = data.has(path) ? data.span(path).source : nullptr;
+    return source && source->name.starts_with("<--set");
+  };
+  if (!o.builtin.empty() && overrides("text.path")) o.builtin.clear();
+  if (!o.path.empty() && overrides("text.builtin")) o.path.clear();
   check(o.path.empty() || o.builtin.empty(), "{}: `path` and `builtin` exclude each other",
         dsl::place_text(data.span("text.builtin")));
   check(!o.path.empty() || !o.builtin.empty(), "{}: `text` needs a `path` or a `builtin`",

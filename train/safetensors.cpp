@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -104,6 +105,39 @@ std::string header_bytes(const std::vector<const NamedTensor*>& order, Metadata 
   return bytes + json;
 }
 
+// IEEE half precision: 1 sign, 5 exponent and 10 fraction bits; exact in f32.
+float from_half(unsigned bits) {
+  const int exponent = static_cast<int>(bits >> 10 & 31), fraction = static_cast<int>(bits & 1023);
+  const float sign = bits >> 15 ? -1.0f : 1.0f;
+  if (exponent == 31) {
+    return sign * (fraction ? std::numeric_limits<float>::quiet_NaN()
+                            : std::numeric_limits<float>::infinity());
+  }
+  return exponent == 0 ? sign * std::ldexp(static_cast<float>(fraction), -24)
+                       : sign * std::ldexp(static_cast<float>(fraction + 1024), exponent - 25);
+}
+
+bool is_narrow(std::string_view dtype) {
+  return dtype == "F16" || dtype == "BF16" || dtype == "U8" || dtype == "BOOL";
+}
+
+Tensor widened(std::span<const std::byte> bytes, const TensorEntry& entry) {
+  const auto byte = [&](std::size_t i) { return std::to_integer<unsigned>(bytes[i]); };
+  const auto count = static_cast<std::size_t>(element_count(entry.shape));
+  if (entry.dtype == "U8" || entry.dtype == "BOOL") {
+    std::vector<i32> values(count);
+    for (std::size_t i = 0; i < count; ++i) values[i] = static_cast<i32>(byte(i));
+    return Tensor::of_indices(values, entry.shape);
+  }
+  Tensor tensor = Tensor::uninitialised(entry.shape, DType::f32, std::make_shared<Pool>());
+  const auto to = tensor.mutable_values<float>();
+  for (std::size_t i = 0; i < count; ++i) {
+    const unsigned bits = byte(2 * i) | byte(2 * i + 1) << 8;
+    to[i] = entry.dtype == "F16" ? from_half(bits) : std::bit_cast<float>(bits << 16);
+  }
+  return tensor;
+}
+
 void check_i32(std::span<const i64> values, const std::string& file, const TensorEntry& entry) {
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (values[i] < std::numeric_limits<i32>::min() ||
@@ -193,17 +227,22 @@ const TensorEntry* Safetensors::find(std::string_view tensor) const {
 void Safetensors::check_bytes(const TensorEntry& entry, std::span<const std::byte> bytes) const {
   const auto expected = checksums_.find(entry.name);
   if (expected != checksums_.end() &&
-      checksum(entry.dtype, entry.shape, bytes) != expected->second) {
+      train::checksum(entry.dtype, entry.shape, bytes) != expected->second) {
     fail_data("{}: {} is damaged (bytes {} to {}, checksum)", name_, shown(entry.name),
               data_ + entry.begin, data_ + entry.end);
   }
 }
 
-Tensor Safetensors::load(const TensorEntry& entry) const {
+Tensor Safetensors::load(const TensorEntry& entry, Accept accept) const {
   const auto fill = [&](std::span<std::byte> to) {
     read_(data_ + entry.begin, to);
     check_bytes(entry, to);
   };
+  if (accept == Accept::convertible && is_narrow(entry.dtype)) {
+    std::vector<std::byte> bytes(entry.end - entry.begin);
+    fill(bytes);
+    return widened(bytes, entry);
+  }
   if (entry.dtype == "I64") {
     std::vector<i64> wide(static_cast<std::size_t>(element_count(entry.shape)));
     fill(std::as_writable_bytes(std::span(wide)));
@@ -216,8 +255,9 @@ Tensor Safetensors::load(const TensorEntry& entry) const {
     fill({tensor.mutable_raw(), tensor.bytes()});
     return tensor;
   }
-  fail_data("{}: byte {}: {} has the dtype {}, which is not supported (F32, F64, I32 and I64 are)",
-            name_, entry.position, shown(entry.name), entry.dtype);
+  fail_data("{}: byte {}: {} has the dtype {}, which is not supported (F32, F64, I32 and I64 are{})",
+            name_, entry.position, shown(entry.name), entry.dtype,
+            accept == Accept::convertible ? ", F16, BF16, U8 and BOOL are converted" : "");
 }
 
 std::vector<NamedTensor> Safetensors::load_all() const {
@@ -226,13 +266,15 @@ std::vector<NamedTensor> Safetensors::load_all() const {
   return tensors;
 }
 
+std::string Safetensors::checksum(const TensorEntry& entry) const {
+  std::vector<std::byte> bytes(entry.end - entry.begin);
+  read_(data_ + entry.begin, bytes);
+  check_bytes(entry, bytes);
+  return train::checksum(entry.dtype, entry.shape, bytes);
+}
+
 void Safetensors::verify() const {
-  std::vector<std::byte> bytes;
-  for (const TensorEntry& entry : header_.entries) {
-    bytes.resize(entry.end - entry.begin);
-    read_(data_ + entry.begin, bytes);
-    check_bytes(entry, bytes);
-  }
+  for (const TensorEntry& entry : header_.entries) checksum(entry);
 }
 
 std::string safetensors_bytes(const std::vector<NamedTensor>& tensors, Metadata metadata) {

@@ -36,9 +36,12 @@ class Safetensors {
   /// What is legal but odd in a file of another program; in our own it is an error.
   const std::vector<std::string>& warnings() const { return header_.warnings; }
   /// F32 and F64 as they are, I32 and I64 as i32 (a value out of range is an error); checks the
-  /// checksum.
-  Tensor load(const TensorEntry& entry) const;
+  /// checksum. `convertible` also takes F16 and BF16 as f32, and U8 and BOOL as i32: each is exact.
+  enum class Accept { exact, convertible };
+  Tensor load(const TensorEntry& entry, Accept accept = Accept::exact) const;
   std::vector<NamedTensor> load_all() const;
+  /// CRC-32C of its dtype, shape and bytes; throws when the file says another one.
+  std::string checksum(const TensorEntry& entry) const;
   /// Reads everything once and throws what `load` would throw.
   void verify() const;
 

@@ -1,5 +1,6 @@
 #include "train/safetensors_header.h"
 
+#include <algorithm>
 #include <array>
 #include <set>
 #include <unordered_set>
@@ -152,7 +153,7 @@ u64 bytes_needed(const TensorEntry& e, const std::string& file) {
 }
 
 // No holes, no overlaps, nothing after the last tensor: what is not described is not there.
-void check_layout(Header& header, u64 data_bytes, const std::string& file) {
+void check_layout(Header& header, u64 data_start, u64 data_bytes, const std::string& file) {
   for (const TensorEntry& e : header.entries) {
     if (e.end < e.begin)
       fail_entry(file, e,
@@ -180,8 +181,8 @@ void check_layout(Header& header, u64 data_bytes, const std::string& file) {
     before = shown(e.name);
   }
   if (end != data_bytes) {
-    fail_data("{}: the header describes {} bytes of data and the file holds {}", file, end,
-              data_bytes);
+    fail_data("{}: byte {}: the header describes {} bytes of data and the file holds {}", file,
+              data_start + std::min(end, data_bytes), end, data_bytes);
   }
 }
 
@@ -203,7 +204,8 @@ std::string shown(std::string_view name) {
 
 Header parse_header(std::string_view json, u64 file_size, const std::string& file) {
   Header header = Parser(json, file).parse();
-  check_layout(header, file_size - kFirst - json.size(), file);
+  const u64 data_start = kFirst + json.size();
+  check_layout(header, data_start, file_size - data_start, file);
   return header;
 }
 

@@ -1,6 +1,6 @@
 // The largest or smallest element of a line, and the gradient to the first that is it.
 #pragma once
-#include "engine/op_entry.h"
+#include "ops/shared/axis.h"
 
 namespace weft::ops {
 
@@ -14,13 +14,13 @@ template <class Better> struct Extreme : General {
 
   static std::vector<Dims> infer(const Attrs& attrs, const InputDims& in) {
     Dims out = in[0];
-    const int axis = axis_from_front(attrs.dim.index, out.size(), "max and min");
+    const std::size_t axis = axis_of(in, attrs.dim);
     in.require(!out[axis].known() || out[axis].value() > 0, fmt::format("a dimension of size 0 has none (it is {})", text(in[0])));
-    out.erase(out.begin() + axis);
+    out.erase(out.begin() + static_cast<std::ptrdiff_t>(axis));
     return {out};
   }
   template <class T> static void forward(const Attrs& attrs, Kernel<T>& k) {
-    const auto l = detail::line_of(k.shape(0), attrs.dim.index, "max and min");
+    const auto l = detail::line_of(k.shape(0), attrs.dim.index, "extreme");
     const T* x = k.input(0).data();
     T* y = k.result().data();
     k.rows(l.outer * l.inner, l.length, [=](i64 r) {
@@ -35,7 +35,7 @@ template <class Better> struct Extreme : General {
   }
   // dx_i = dy at the first i with x_i = y, else 0
   template <class T> static void backward(const Attrs& attrs, Kernel<T>& k) {
-    const auto l = detail::line_of(k.shape(0), attrs.dim.index, "max and min");
+    const auto l = detail::line_of(k.shape(0), attrs.dim.index, "extreme");
     const T *x = k.input(0).data(), *y = k.output().data(), *dy = k.cotangent().data();
     T* dx = k.gradient(0).data();
     k.rows(l.outer * l.inner, l.length, [=](i64 r) {

@@ -3,7 +3,7 @@
 #include <limits>
 
 #include "engine/math.h"
-#include "engine/op_entry.h"
+#include "ops/shared/axis.h"
 
 namespace weft::ops {
 
@@ -15,12 +15,16 @@ struct MaskedLines : General {
   static auto attributes() { return std::tuple{attribute("dim", &Attrs::dim, "the dimension that sums to one")}; }
 
   static std::vector<Dims> infer(const Attrs& attrs, const InputDims& in) {
-    axis_from_front(attrs.dim.index, in[0].size(), "softmax");
-    if (in.has(1)) {
-      in.require(same_size(broadcast(in[0], in[1], "softmax"), in[0]),
-                 fmt::format("the mask {} is larger than {}", text(in[1]), text(in[0])));
+    axis_of(in, attrs.dim);
+    if (!in.has(1)) return {in[0]};
+    const Dims &x = in[0], &mask = in[1];
+    bool fits = mask.size() <= x.size();
+    for (std::size_t d = 1; fits && d <= mask.size(); ++d) {
+      const Dim &own = mask[mask.size() - d], &whole = x[x.size() - d];
+      fits = is_one(own) || same_size(own, whole);
     }
-    return {in[0]};
+    in.require(fits, fmt::format("the mask {} does not fit {}", text(mask), text(x)));
+    return {x};
   }
 
   /// body(at, keep, n, step) for every line: its first element, the mask there (null: all is kept), its elements and
@@ -55,7 +59,7 @@ struct MaskedLines : General {
             {{{2, 3, 4}, {3, 1}}, {{"dim", i64{0}}}}};
   }
   static std::vector<ErrorSample> error_samples() {
-    return {{{{{3}, {2, 3}}}, "is larger than [3]"}, {{{{2, 3}, {-1}}, {{"dim", i64{2}}}}, "there is no axis 2"}};
+    return {{{{{3}, {2, 3}}}, "the mask [2, 3] does not fit [3]"}, {{{{2, 3}, {-1}}, {{"dim", i64{2}}}}, "there is no axis 2"}};
   }
 };
 

@@ -10,7 +10,9 @@ struct NewOp : General {
   struct Attrs {
     double scale = 1;
   };
-  static auto attributes() { return std::tuple{attribute("scale", &Attrs::scale, "what the difference is multiplied by")}; }
+  static auto attributes() {
+    return std::tuple{attribute("scale", &Attrs::scale, "what the difference is multiplied by")};
+  }
 
   // x [..., n] -> [..., n]
   static std::vector<Dims> infer(const Attrs&, const InputDims& in) {

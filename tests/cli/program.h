@@ -84,7 +84,7 @@ class Desk {
     open_as(folder_ / ".in", O_RDONLY, 0);
     open_as(out, O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY, 1);
     open_as(folder_ / ".err", O_WRONLY | O_CREAT | O_TRUNC, 2);
-    for (const char* name : {"NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE"}) ::unsetenv(name);
+    for (const char* name : {"NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "WEFT_HOME"}) ::unsetenv(name);
     ::setenv("TERM", "xterm", 1);
     for (const auto& [name, value] : environment) ::setenv(name.c_str(), value.c_str(), 1);
     std::vector<char*> argv;

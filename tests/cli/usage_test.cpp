@@ -22,10 +22,18 @@ TEST_CASE("without a verb the program shows a short help with two examples and e
         "  --version                   the version, and what it runs on\n\n"
         "Subcommands:\n"
         "  check                       every error of a description; weights, memory and cost of a step\n"
+        "  show                        weights, resolved text, graph or equations of a description; what a "
+        "file of weights holds\n"
         "  train                       train a model from its description\n"
         "  resume                      go on with a run that was stopped, or for more steps\n"
+        "  eval                        the loss of a trained model over a whole validation text\n"
         "  generate                    text from a trained model\n"
+        "  init                        freshly drawn weights, those with which training starts\n"
+        "  apply                       a model or one def on tensors of other programs (safetensors), and "
+        "its gradients\n"
         "  ops                         the ops that equations may call\n"
+        "  doctor                      whether this machine is fit: instruction set, products, threads, "
+        "memory, disk, libraries, data\n"
         "  test                        build and run all tests, or those whose name matches (done by the launcher "
         "./weft)\n"
         "  help                        about a verb, or about the code of an error\n"
@@ -76,7 +84,7 @@ TEST_CASE("help knows every option of a description, and docs/options.md is what
 
 TEST_CASE("a missing argument is told with the examples of the verb") {
   Desk desk;
-  for (const char* verb : {"check", "train", "resume", "generate"}) {
+  for (const char* verb : {"check", "show", "train", "resume", "eval", "generate", "init", "apply"}) {
     const Finished f = desk.run({verb});
     CHECK(f.exit == 2);
     CHECK(f.out.empty());

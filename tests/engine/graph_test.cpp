@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include <chrono>
+#include <ctime>
 
 #include "engine/tape.h"
 #include "tests/engine/little_ops.h"
@@ -162,10 +162,12 @@ TEST_CASE("an op that calls itself not differentiable stops the gradient") {
 
 TEST_CASE("an op may have more inputs than a mask has bits") {
   Tape tape(runtime(), DType::f64);
-  const Var x = tape.leaf(Tensor::from({1}, {1}));
-  Var y = square(x);
-  for (int i = 1; i < 40; ++i) y = add(y, square(x));  // forty gradients meet in x
-  CHECK(tape.gradient(y, {x})[0].at(0) == 80);
+  std::vector<Var> x;
+  for (int i = 0; i < 40; ++i) x.push_back(tape.leaf(Tensor::from({double(i)}, {1})));
+  const Var y = apply<Total>(x);
+  CHECK(tape.value(y).at(0) == 780);
+  for (const Tensor& g : tape.gradient(y, x)) CHECK(g.at(0) == 1);
+  CHECK(tape.nodes().size() == 1);  // what it says of its last input holds for all: cotangents pass, nothing runs
 }
 
 TEST_CASE("nodes say which op they are and where the user wrote it") {
@@ -182,7 +184,7 @@ TEST_CASE("nodes say which op they are and where the user wrote it") {
 
 TEST_CASE("a tape of 100,000 nodes is computed, differentiated and freed without deep recursion") {
   constexpr int steps = 50000;
-  const auto begin = std::chrono::steady_clock::now();
+  const std::clock_t begin = std::clock();  // of this process, whatever else the machine does
   {
     Tape tape(runtime(), DType::f64);
     const Var x = tape.leaf(Tensor::from({0.5}, {})), w = tape.leaf(Tensor::from({1}, {}));
@@ -195,8 +197,8 @@ TEST_CASE("a tape of 100,000 nodes is computed, differentiated and freed without
     CHECK(runtime().pool()->live_bytes() <= 64 * 4 * steps + 4096);
   }
   CHECK(runtime().pool()->live_bytes() == 0);
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  CHECK(seconds < 20);  // 0.3 s when alone; a quadratic step would take minutes
+  const double seconds = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
+  CHECK(seconds < 20);  // 0.4 measured; work quadratic in the nodes would take minutes
 }
 
 TEST_CASE("a graph of 100,000 nodes is run in constant memory when nothing is differentiated") {

@@ -27,6 +27,13 @@ template <class T> void Careless::backward(const Attrs&, Kernel<T>& k) {
   for (std::size_t i = 0; i < k.gradient(0).size(); ++i) k.gradient(0)[i] = 2 * k.input(0)[i] * k.cotangent()[i];
 }
 
+template <class T> void Total::forward(const Attrs&, Kernel<T>& k) {
+  for (std::size_t i = 0; i < k.result().size(); ++i) {
+    k.result()[i] = 0;
+    for (std::size_t n = 0; n < k.input_count(); ++n) k.result()[i] += k.input(n)[i];
+  }
+}
+
 template <class T> void Pick::forward(const Attrs&, Kernel<T>& k) {
   k.result()[0] = k.input(0)[static_cast<std::size_t>(k.indices(1)[0])] + (k.has(2) ? k.input(2)[0] : T(0));
 }
@@ -40,6 +47,7 @@ template <> const char* op_name<tests::Exponential>() { return "exponential"; }
 template <> const char* op_name<tests::Relu>() { return "relu"; }
 template <> const char* op_name<tests::Witness>() { return "witness"; }
 template <> const char* op_name<tests::Careless>() { return "careless"; }
+template <> const char* op_name<tests::Total>() { return "total"; }
 template <> const char* op_name<tests::Pick>() { return "pick"; }
 template <> const char* op_name<tests::Faulty<tests::Mistake::none>>() { return "faulty.none"; }
 template <> const char* op_name<tests::Faulty<tests::Mistake::factor>>() { return "faulty.factor"; }
@@ -53,6 +61,7 @@ template const Op& row<tests::Exponential>();
 template const Op& row<tests::Relu>();
 template const Op& row<tests::Witness>();
 template const Op& row<tests::Careless>();
+template const Op& row<tests::Total>();
 template const Op& row<tests::Pick>();
 template const Op& row<tests::Faulty<tests::Mistake::none>>();
 template const Op& row<tests::Faulty<tests::Mistake::factor>>();

@@ -82,6 +82,17 @@ struct Careless : General {
   static std::vector<Sample> samples() { return {}; }
 };
 
+/// The sum of any number of inputs.
+struct Total : General {
+  static constexpr Doc doc{"total", "y = x1 + x2 + ..."};
+  static constexpr bool variadic = true;
+  static constexpr Reads reads{.inputs = 0};
+  static constexpr unsigned passes_cotangent = 1;
+  template <class T> static void forward(const Attrs&, Kernel<T>& k);
+  template <class T> static void backward(const Attrs&, Kernel<T>&) {}
+  static std::vector<Sample> samples() { return {}; }
+};
+
 /// y = the element of x at an index; not differentiable in the index, and an optional bias.
 struct Pick : General {
   static constexpr Doc doc{"one element", "y = x_i + b"};

@@ -71,6 +71,17 @@ TEST_CASE("sizes are bound anew in every run") {
                        "run: the input w has the shape [T] (here 3), but [4] was given", Error);
 }
 
+TEST_CASE("rows and their offsets are as many") {
+  Graph g;
+  const Var x = g.input("x", {B, T});
+  Run run(g, {square(x)});
+  const Run::Feeds feeds{{x, random({3, 2}, 1)}};
+  for (const auto& offsets : std::vector<std::vector<i64>>{{}, {7}, {1, 2, 3}}) {
+    CHECK_NOTHROW(run(runtime(), DType::f64, feeds, {.offsets = offsets}));
+  }
+  CHECK_THROWS_WITH_AS(run(runtime(), DType::f64, feeds, {.offsets = {1, 2}}), "run: 3 rows have 2 offsets", Error);
+}
+
 TEST_CASE("a computed size is checked against its symbols, wherever those stand") {
   Graph g;
   const Var mask = g.input("mask", {P + T}), twice = g.input("twice", {Dim(2) * T}), past = g.input("past", {P}),

@@ -280,8 +280,8 @@ case("outer", lambda a, b: a[..., :, None] * b[..., None, :], {"a": X((2, 1, 3))
 case("dot", lambda a, b: np.sum(a * b, axis=-1), {"a": X((2, 3)), "b": X((3,))})
 
 
-def solve(A, b, upper, unit):  # Cramer's way would do too; elimination of the triangle alone
-    A = np.triu(A) if upper else np.tril(A)
+def solve(a, b, upper, unit):
+    A = np.triu(a) if upper else np.tril(a)
     n = A.shape[-1]
     if unit:
         A = A * (1 - np.eye(n)) + np.eye(n)
@@ -293,7 +293,7 @@ def solve(A, b, upper, unit):  # Cramer's way would do too; elimination of the t
 
 for upper in (False, True):
     for unit in (False, True):
-        case("triangular_solve", lambda A, b: solve(A, b, upper, unit), {"A": X((2, 1, 3, 3), 0.5, 1.5), "b": X((3, 3, 2))},
+        case("triangular_solve", lambda a, b: solve(a, b, upper, unit), {"a": X((2, 1, 3, 3), 0.5, 1.5), "b": X((3, 3, 2))},
              {"upper": upper, "unit": unit})
 
 # ---- along time ----------------------------------------------------------------------------------------------------
@@ -395,22 +395,51 @@ case("dpfp", lambda x: dpfp(x, 1), {"x": X((3, 4), away=0)})
 case("dpfp", lambda x: dpfp(x, 3), {"x": X((2, 3), away=0)}, {"nu": 3})
 
 
-def linrec(q, k, v, decay=None, initial=None):
-    lead = np.broadcast_shapes(q.shape[:-2], k.shape[:-2], v.shape[:-2])
-    S = np.zeros(lead + (k.shape[-1], v.shape[-1]), dtype=L) if initial is None else initial + np.zeros(lead + (1, 1), dtype=L)
+def linrec(q, k, v, decay=None, beta=None, initial=None, erase=None, read="after", error="decayed"):
+    core = {"q": 2, "k": 2, "v": 2, "decay": 2, "beta": 1, "initial": 2, "erase": 2}
+    given = {"q": q, "k": k, "v": v, "decay": decay, "beta": beta, "initial": initial, "erase": erase}
+    lead = np.broadcast_shapes(*(x.shape[:x.ndim - core[n]] for n, x in given.items() if x is not None))
+    at = lambda x, t: x[..., t if x.shape[-2] > 1 else 0, :]  # one position, or the one for all
+    S = np.zeros(lead + (k.shape[-1], v.shape[-1]), dtype=L) + (0 if initial is None else initial)
     ys = []
     for t in range(v.shape[-2]):
-        a = L(1) if decay is None else decay[..., t if decay.shape[-1] > 1 else 0][..., None, None]
-        S = a * S + k[..., t, :, None] * v[..., t, None, :]
-        ys.append(np.einsum("...k,...kv->...v", q[..., t, :] + np.zeros(lead + (1,)), S))
+        before, decayed = S, S if decay is None else at(decay, t)[..., :, None] * S
+        u = v[..., t, :]
+        if beta is not None or erase is not None:
+            r = (k if erase is None else erase)[..., t, :]
+            wrong = u - np.sum(r[..., :, None] * (decayed if error == "decayed" else before), axis=-2)
+            u = wrong if beta is None else beta[..., t if beta.shape[-1] > 1 else 0][..., None] * wrong
+        S = decayed + k[..., t, :, None] * u[..., None, :]
+        ys.append(np.sum(q[..., t, :, None] * (S if read == "after" else before), axis=-2))
     return np.stack(ys, axis=-2), S
 
 
 LINREC = ("y", "final")
+QKV = {"q": X((2, 5, 3)), "k": X((2, 5, 3), -1, 1), "v": X((2, 5, 2))}
+START = {"initial": X((2, 3, 2))}
 for form, chunk in (("auto", 0), ("recurrent", 0), ("chunkwise", 2), ("parallel", 0)):
-    case("linrec", linrec, {"q": X((2, 5, 3)), "k": X((2, 5, 3)), "v": X((2, 5, 2)), "decay": X((2, 5), 0, 1), "initial": X((2, 3, 2))},
-         {"form": form, "chunk": chunk}, LINREC)
+    a = {"form": form, "chunk": chunk}
+    case("linrec", linrec, {**QKV, "decay": X((2, 5, 1), 0, 1), **START}, a, LINREC)
+    case("linrec", linrec, {**QKV, "decay": X((2, 5, 3), 0, 1), "beta": X((2, 5), 0, 1), **START}, a, LINREC)
+    for read, error in (("before", "decayed"), ("after", "before")):
+        case("linrec", lambda **x: linrec(**x, read=read, error=error),
+             {**QKV, "decay": X((2, 1, 1), 0, 1), "beta": X((1,), 0, 1), "erase": X((5, 3), -1, 1)}, {**a, "read": read, "error": error}, LINREC)
 case("linrec", linrec, {"q": X((4, 2)), "k": X((4, 2)), "v": X((4, 3))}, outputs=LINREC)
+
+
+def affine_scan(a, b, initial=None, read="after"):
+    lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2], () if initial is None else initial.shape[:-1])
+    h, hs = np.zeros(lead + b.shape[-1:], dtype=L) + (0 if initial is None else initial), []
+    for t in range(b.shape[-2]):
+        before, h = h, a[..., t if a.shape[-2] > 1 else 0, :] * h + b[..., t, :]
+        hs.append(h if read == "after" else before)
+    return np.stack(hs, axis=-2), h
+
+
+case("affine_scan", affine_scan, {"a": X((2, 5, 3)), "b": X((2, 5, 3)), "initial": X((3,))}, outputs=("h", "final"))
+case("affine_scan", affine_scan, {"a": X((1, 3)), "b": X((4, 3))}, outputs=("h", "final"))
+case("affine_scan", lambda **x: affine_scan(**x, read="before"), {"a": X((4, 1)), "b": X((2, 4, 3)), "initial": X((2, 3))}, {"read": "before"},
+     ("h", "final"))
 
 
 def scan(x0, x1, x2):  # the step that goldens.cpp builds: s' = tanh(c s + x), read s' x

@@ -28,7 +28,8 @@ if [ -n "${from-}" ]; then
 fi
 sleep 0.2
 [ -z "${BROKEN-}" ] || { echo "swish.h:7: error: no such thing"; exit 2; }
-{ echo "#!/bin/sh"; cat "$PROGRAM"; } >"$build/weft"; chmod +x "$build/weft"'
+{ echo "#!/bin/sh"; cat "$PROGRAM"; } >"$build/weft"; chmod +x "$build/weft"
+mkdir -p "$build/tests"; cp "$build/weft" "$build/tests/op_verdict"'
 stub dpkg-query 'for a; do last=$a; done; [ "$last" = "${ABSENT-}" ] && exit 1; printf installed'
 stub g++ ''
 stub ninja ''
@@ -99,6 +100,27 @@ for change in 'touch engine/new.h' 'echo // >>engine/new.h' 'rm engine/new.h' 'm
   expect "builds after: $change" $((before + 1)) "$(builds)"
   sleep 0.02
 done
+
+# The proof of one op is a program of its own, which gets the name; the program itself stays as old as it was.
+touch "$house/engine/new.h"
+run 0 test --op swish
+grep -q 'target op_verdict' "$CALLS" || fail 'the suite of ops is not built'
+expect 'output' "$(printf '%s\n<swish>' "$(pwd)")" "$(cat "$temp/out")"
+before=$(builds)
+run 0
+expect 'builds after the proof of an op' $((before + 1)) "$(builds)"
+rm "$house/engine/new.h"
+run 0
+
+# Ops outside the tree count as well.
+mkdir "$temp/my ops"
+echo "WEFT_EXTRA_OPS:PATH=$temp/my ops" >>"$house/build/CMakeCache.txt"
+run 0
+sleep 0.02
+touch "$temp/my ops/new.h"
+before=$(builds)
+run 0
+expect 'builds after an op outside the tree' $((before + 1)) "$(builds)"
 
 # Two at once: the second waits and finds the work done.
 touch "$house/engine/again.h"

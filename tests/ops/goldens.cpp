@@ -82,7 +82,8 @@ std::vector<Golden> read_goldens(const std::string& path) {
     Golden g{name, ops::find(name.substr(0, name.find('/'))), {}, {}, {}, {}, {}};
     check(g.op, "{}: there is no such op", name);
     std::vector<std::pair<std::string, AttributeValue>> given;
-    for (const auto& [key, value] : nlohmann::json::parse(attributes.get<std::string>()).items()) {
+    const auto named = nlohmann::json::parse(attributes.get<std::string>());
+    for (const auto& [key, value] : named.items()) {
       const AttributeInfo* info = g.op->find_attribute(key);
       check(info, "{}: there is no attribute {}", name, key);
       given.emplace_back(key, attribute(*info, value));

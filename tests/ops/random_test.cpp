@@ -13,7 +13,7 @@ namespace {
 
 Tensor drawn(u64 key, const Tensor& x, const std::function<Var(const Var&)>& op) {
   static const Runtime runtime;
-  Tape tape(runtime, DType::f64, Graph::Gradients::no, {.key = Key{key}, .training = true});
+  Tape tape(runtime, DType::f64, Graph::Gradients::no, {.key = Key{key}, .training = true, .offsets = {}});
   return tape.value(op(tape.leaf(x)));
 }
 

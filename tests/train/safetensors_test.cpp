@@ -130,7 +130,7 @@ TEST_CASE("bytes that no tensor owns, or that two own, are refused (cases 16 to 
   const std::string a = entry("a", "F32", "[2]", "[0,8]");
   CHECK(verdict(file("{" + a + "}", 8)).empty());
   CHECK(contains(verdict(file("{" + a + "}", 12)),
-                 "describes 8 bytes of data and the file holds 12"));
+                 "byte 70: the header describes 8 bytes of data and the file holds 12"));
   CHECK(
       contains(verdict(file("{" + a + "}", 6)), "describes 8 bytes of data and the file holds 6"));
   CHECK(contains(verdict(file("{" + a + "," + entry("b", "F32", "[1]", "[12,16]") + "}", 16)),
@@ -262,6 +262,40 @@ TEST_CASE("64-bit integers are read as i32 when they fit") {
   CHECK(t.at(1) == -1);
   good[good.size() - 1] = '\x7f';
   CHECK(contains(verdict(good), "holds 9223372036854775807 at element 1"));
+}
+
+TEST_CASE("halves, bytes and truth values are converted where that is asked for, exactly") {
+  std::string bytes = file("{" + entry("h", "F16", "[6]", "[0,12]") + "," + entry("b", "BF16", "[2]", "[12,16]") + "," +
+                           entry("u", "U8", "[2]", "[16,18]") + "," + entry("t", "BOOL", "[2]", "[18,20]") + "}");
+  const auto put = [&](std::initializer_list<int> values, int wide) {
+    for (const int v : values) {
+      for (int i = 0; i < wide; ++i) bytes += static_cast<char>(v >> (8 * i) & 255);
+    }
+  };
+  put({0x3c00, 0xc000, 0x0001, 0x7bff, 0x7c00, 0x7e00}, 2);  // 1, -2, the least, the largest, infinity, NaN
+  put({0x3f80, 0xff7f}, 2);
+  put({255, 7, 1, 0}, 1);
+  const Safetensors saved(bytes, "f");
+  const auto load = [&](const char* name) { return saved.load(*saved.find(name), Safetensors::Accept::convertible); };
+  const Tensor h = load("h"), b = load("b"), u = load("u"), t = load("t");
+  CHECK(h.dtype() == DType::f32);
+  CHECK(h.at(0) == 1);
+  CHECK(h.at(1) == -2);
+  CHECK(h.at(2) == std::ldexp(1.0, -24));
+  CHECK(h.at(3) == 65504);
+  CHECK(std::isinf(h.at(4)));
+  CHECK(std::isnan(h.at(5)));
+  CHECK(b.at(0) == 1);
+  CHECK(b.at(1) == -std::ldexp(255.0, 120));
+  CHECK(u.dtype() == DType::i32);
+  CHECK(u.at(0) == 255);
+  CHECK(t.at(0) == 1);
+  CHECK(t.at(1) == 0);
+  CHECK_THROWS_WITH_AS(saved.load(*saved.find("h")), doctest::Contains("F16, which is not supported"), Error);
+  const std::string other = file("{" + entry("a", "U16", "[1]", "[0,2]") + "}", 2);
+  const Safetensors foreign(other, "f");
+  CHECK_THROWS_WITH_AS(foreign.load(foreign.entries()[0], Safetensors::Accept::convertible),
+                       doctest::Contains("U16, which is not supported"), Error);
 }
 
 TEST_CASE("a file cut at any byte is refused") {

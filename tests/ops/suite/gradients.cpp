@@ -53,8 +53,9 @@ Tensor expanded(const Tensor& t, const Shape& shape) {
   return Tensor::from(values, shape, DType::f64);
 }
 
-// Shapes of the inputs with their leading dimensions written out; nothing when they agree as they are.
-std::optional<Sample> written_out(const Op& op, const Sample& s) {
+// The sample with the leading dimensions of its inputs written out: of all, and of each alone, as far as the op takes
+// it.
+std::vector<Sample> written_out(const Op& op, const Sample& s) {
   Dims lead;
   const auto core = [&](std::size_t i) {
     const Input& input = op.inputs[std::min(i, op.inputs.size() - 1)];
@@ -70,14 +71,18 @@ std::optional<Sample> written_out(const Op& op, const Sample& s) {
     }
   }
   Sample full = s;
+  std::vector<Sample> all;
   for (std::size_t i = 0; i < s.shapes.size(); ++i) {
     if (s.shapes[i] == Shape{-1}) continue;
     Shape shape = bind(lead, {});
     shape.insert(shape.end(), s.shapes[i].end() - core(i), s.shapes[i].end());
     full.shapes[i] = shape;
+    Sample one = s;
+    one.shapes[i] = shape;
+    if (one.shapes != s.shapes && accepted(op, one)) all.push_back(one);
   }
-  if (full.shapes == s.shapes) return {};
-  return accepted(op, full);
+  if (full.shapes != s.shapes && accepted(op, full)) all.push_back(full);
+  return all;
 }
 
 }  // namespace
@@ -145,7 +150,8 @@ Verdict backward_is_linear_in_the_cotangent(const Op& op) {
     const auto at = [&](const std::vector<Tensor>& cotangents) {
       return evaluate(runtime(), DType::f64, a, {.cotangents = cotangents}).gradients;
     };
-    report.close_values(combined(2, at(c), -3, at(d)), at(combined(2, c, -3, d)), 1e-12, "between backward(2 c - 3 d) and its parts");
+    report.close_values(combined(2, at(c), -3, at(d)), at(combined(2, c, -3, d)), 1e-12,
+                        "between backward(2 c - 3 d) and its parts");
     report.require(size_of(at(zero)) == 0, "a cotangent of zeros gives a gradient that is not zero");
   });
 }
@@ -179,7 +185,7 @@ Verdict the_same_input_twice_adds_its_gradients(const Op& op) {
       for (std::size_t j = i + 1; j < a.inputs.size(); ++j) {
         if (!a.takes_gradient(i) || !a.takes_gradient(j) || a.inputs[i].shape() != a.inputs[j].shape()) continue;
         Application b = a;
-        b.inputs[j] = a.inputs[i];
+        b.inputs[j] = a.inputs[i].copy();
         const auto apart = evaluate(runtime(), DType::f64, b).gradients;
         if (!apart[i] || !apart[j]) continue;
         Applied one(runtime(), DType::f64, b, {.same = {{i, j}}});
@@ -193,13 +199,11 @@ Verdict the_same_input_twice_adds_its_gradients(const Op& op) {
 
 Verdict broadcasting_is_expand_and_sum(const Op& op) {
   Report report(op);
-  const auto compare = [&](const Sample& s) {
-    const auto full = written_out(op, s);
-    if (!full) return;
+  const auto compare = [&](const Sample& s, const Sample& full) {
     const Application a = application(op, s);
     Application b = a;
     for (std::size_t i = 0; i < a.inputs.size(); ++i) {
-      if (a.inputs[i]) b.inputs[i] = expanded(a.inputs[i], full->shapes[i]);
+      if (a.inputs[i]) b.inputs[i] = expanded(a.inputs[i], full.shapes[i]);
     }
     const Ask ask{.gradients = differentiable(op)};
     const Evaluation x = evaluate(runtime(), DType::f64, a, ask), y = evaluate(runtime(), DType::f64, b, ask);
@@ -208,19 +212,25 @@ Verdict broadcasting_is_expand_and_sum(const Op& op) {
       if (!x.gradients[i] || !y.gradients[i]) continue;
       // The adjoint of writing out is summing: they have the same product with every tensor, so with a random one.
       const Tensor r = random_like(x.gradients[i], 41);
-      const double here = inner_product(x.gradients[i], r), there = inner_product(y.gradients[i], expanded(r, full->shapes[i]));
-      report.measure(std::abs(here - there) / std::max(1.0, std::abs(there)), 1e-12, fmt::format("the gradient of input {}", i));
+      const double here = inner_product(x.gradients[i], r);
+      const double there = inner_product(y.gradients[i], expanded(r, full.shapes[i]));
+      report.measure(std::abs(here - there) / std::max(1.0, std::abs(there)), 1e-12,
+                     fmt::format("the gradient of input {}", i));
     }
   };
-  report.each_sample(compare);
+  const auto compare_all = [&](const Sample& s) {
+    for (const Sample& full : written_out(op, s)) compare(s, full);
+  };
+  report.each_sample(compare_all);
   if (op.family != Op::Family::pointwise || op.inputs.size() < 2) return report.verdict;
   for (std::size_t i = 0; i < op.inputs.size(); ++i) {  // whatever its samples are, each input may be the smaller one
     for (const Shape& small : {Shape{3}, Shape{2, 1}, Shape{}}) {
       Sample s = op.samples()[0];
       s.shapes.assign(op.inputs.size(), Shape{2, 3});
       s.shapes[i] = small;
-      report.require(accepted(op, s).has_value(), "{} does not broadcast to [2, 3] as input {}", text(to_dims(small)), i);
-      compare(s);
+      report.require(accepted(op, s).has_value(), "{} does not broadcast to [2, 3] as input {}", text(to_dims(small)),
+                     i);
+      compare_all(s);
     }
   }
   return report.verdict;

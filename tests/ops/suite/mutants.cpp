@@ -14,14 +14,17 @@ using Call = void (*)(KernelCall&);
 template <class T> void spoil(Mistake mistake, std::span<T> x) {
   if (mistake == Mistake::gradient_dropped) std::fill(x.begin(), x.end(), T(0));
   else if (mistake == Mistake::gradient_late) std::rotate(x.begin(), x.begin() + 1, x.end());
-  else if (mistake == Mistake::gradient_scaled) for (T& v : x) v *= T(1.0005);
-  else for (T& v : x) v += T(0.001) + T(0.001) * v;
+  else if (mistake == Mistake::gradient_scaled)
+    for (T& v : x) v *= T(1.0005);
+  else
+    for (T& v : x) v += T(0.001) + T(0.001) * v;
 }
 
-template <class T, Call Op::* kernel, bool backward> void spoiled(KernelCall& call) {
+template <class T, Call Op::*kernel, bool backward> void spoiled(KernelCall& call) {
   const auto& m = static_cast<const Mutant&>(call.op);
   const std::size_t which = backward ? m.input : 0;
-  const bool any = call.results[which] && call.results[which].size() > 0 && call.results[which].dtype() == dtype_of<T>();
+  const bool any =
+      call.results[which] && call.results[which].size() > 0 && call.results[which].dtype() == dtype_of<T>();
   // Looked at before the memory is written; the result may share another's afterwards, so a copy is spoiled.
   T old{};
   const auto last = [&](std::byte* data) { return data + (call.results[which].bytes() - sizeof(T)); };

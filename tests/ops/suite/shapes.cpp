@@ -38,7 +38,8 @@ void try_sample(Report& report, const Sample& s, const std::string& what) {
     report.require(g.worst < 1e-7, "{}: {}", what, g.where);
   } catch (const Error& e) {
     const bool names = op.build || std::string(e.what()).find(op.name) != std::string::npos;
-    report.require(names && e.failure != Failure::internal, "{}: a refusal that does not name the op: {}", what, e.what());
+    report.require(names && e.failure != Failure::internal, "{}: a refusal that does not name the op: {}", what,
+                   e.what());
   } catch (const std::exception& e) {
     report.require(false, "{}: {}", what, e.what());
   }
@@ -52,6 +53,36 @@ Sample with_every(const Sample& s, i64 from, i64 to) {
   return other;
 }
 
+// `causal_axis`: an element sees those before it alone, so the last may change without them.
+void sees_only_before(Report& report, const Application& a) {
+  i64 axis = -1;
+  for (std::size_t n = 0; n < a.op->attributes.size(); ++n) {
+    if (a.op->attributes[n].type == AttributeInfo::Type::axis) axis = std::get<i64>(a.attributes[n]);
+  }
+  const Shape& shape = a.inputs[0].shape();
+  const std::size_t back = shape.size() - static_cast<std::size_t>(axis_from_front(axis, shape.size(), a.op->name));
+  const i64 length = shape[shape.size() - back];
+  const i64 inner = element_count(Shape(shape.end() - static_cast<std::ptrdiff_t>(back) + 1, shape.end()));
+  Application changed = a;
+  changed.inputs[0] = a.inputs[0].copy();
+  const auto x = changed.inputs[0].mutable_values<double>();
+  for (i64 i = 0; i < std::ssize(x); ++i) x[static_cast<std::size_t>(i)] += i / inner % length == length - 1 ? 1 : 0;
+  const auto before = [&](const Application& b) {
+    return cut(evaluate(runtime(), DType::f64, b, {.gradients = false}).outputs[0], back, 0, length - 1);
+  };
+  report.require(same(before(a), before(changed)), "an element sees what comes after it");
+}
+
+// `masks_future`: the last two dimensions are times, and a column behind its row is zero.
+void hides_the_future(Report& report, const Application& a) {
+  const Tensor y = evaluate(runtime(), DType::f64, a, {.gradients = false}).outputs[0];
+  const i64 columns = y.shape().back(), rows = y.shape()[y.shape().size() - 2];
+  for (i64 i = 0; i < y.size(); ++i) {
+    const i64 column = i % columns, r = i / columns % rows;
+    if (column > r) report.require(y.at(i) == 0, "row {} sees column {} of its future", r, column);
+  }
+}
+
 }  // namespace
 
 Verdict documents_itself(const Op& op) {
@@ -62,11 +93,13 @@ Verdict documents_itself(const Op& op) {
   };
   const std::string about = op.doc.about;
   report.require(word(op.name), "`{}` is no name that equations can call", op.name);
-  report.require(about.size() > 2 && (about.back() != '.' || about.ends_with("...")) && about.find('\n') == std::string::npos,
-                 "`about` is one line without a full stop, not \"{}\"", about);
+  report.require(
+      about.size() > 2 && (about.back() != '.' || about.ends_with("...")) && about.find('\n') == std::string::npos,
+      "`about` is one line without a full stop, not \"{}\"", about);
   report.require(*op.doc.equation != 0, "it has no equation");
   std::set<std::string> names;
-  for (const Input& i : op.inputs) report.require(word(i.name) && names.insert(i.name).second, "the input `{}` needs a name of its own", i.name);
+  for (const Input& i : op.inputs)
+    report.require(word(i.name) && names.insert(i.name).second, "the input `{}` needs a name of its own", i.name);
   for (const AttributeInfo& a : op.attributes) {
     report.require(word(a.name) && names.insert(a.name).second, "the attribute `{}` needs a name of its own", a.name);
     report.require(!a.about.empty(), "the attribute `{}` does not say what it is", a.name);
@@ -76,10 +109,12 @@ Verdict documents_itself(const Op& op) {
     std::vector<Shape> inputs, outputs;
     for (const Shape& shape : s.shapes) inputs.push_back(shape == Shape{-1} ? Shape{0} : shape);
     const Applied applied(runtime(), DType::f64, application(op, s), {.gradients = false});
-    for (const i32 id : applied.tape.nodes().back().outputs) outputs.push_back(bind(applied.tape.Graph::value(id).dims, {}));
+    for (const i32 id : applied.tape.nodes().back().outputs)
+      outputs.push_back(bind(applied.tape.Graph::value(id).dims, {}));
     const Cost c = op.cost(op.complete(s.attributes), inputs, outputs);
     if (element_count(outputs[0]) == 0) return;
-    report.require(c.flops > 0 && std::isfinite(c.flops) && c.bytes > 0, "it costs {} operations and {} bytes", c.flops, c.bytes);
+    report.require(c.flops > 0 && std::isfinite(c.flops) && c.bytes > 0, "it costs {} operations and {} bytes", c.flops,
+                   c.bytes);
   });
 }
 
@@ -89,7 +124,8 @@ Verdict has_samples_for_all(const Op& op) {
   report.require(!samples.empty(), "it has no samples");
   for (std::size_t a = 0; a < op.attributes.size(); ++a) {
     bool varied = op.attributes[a].type == AttributeInfo::Type::graph;
-    for (const Sample& s : samples) varied = varied || text(op.complete(s.attributes)[a]) != text(op.attributes[a].standard);
+    for (const Sample& s : samples)
+      varied = varied || text(op.complete(s.attributes)[a]) != text(op.attributes[a].standard);
     report.require(varied, "no sample gives `{}` another value than its default", op.attributes[a].name);
   }
   for (std::size_t i = 0; i < op.inputs.size(); ++i) {
@@ -133,7 +169,8 @@ Verdict its_shape_rule_takes_symbols(const Op& op) {
       const auto made = evaluate(runtime(), DType::f64, application(op, numbers), {.gradients = false}).outputs;
       for (std::size_t y = 0; y < made.size(); ++y) {
         const Shape said = bind(symbolic[y], {{"N", size}});
-        report.require(said == made[y].shape(), "with {} as a symbol, output {} is {}, and {} is made", size, y, text(said), text(made[y].shape()));
+        report.require(said == made[y].shape(), "with {} as a symbol, output {} is {}, and {} is made", size, y,
+                       text(said), text(made[y].shape()));
       }
     };
     constexpr i64 kLead = 11;  // a size that no sample has
@@ -160,7 +197,8 @@ Verdict other_sizes_are_right_or_refused(const Op& op) {
       }
     }
     for (const i64 lead : {0, 1, 2}) {
-      if (const auto wide = widened(op, s, lead)) try_sample(report, *wide, fmt::format("a leading dimension of {}", lead));
+      if (const auto wide = widened(op, s, lead))
+        try_sample(report, *wide, fmt::format("a leading dimension of {}", lead));
     }
     for (std::size_t i = 0; i < s.shapes.size(); ++i) {
       if (s.shapes[i] == Shape{-1}) continue;
@@ -179,39 +217,17 @@ Verdict other_sizes_are_right_or_refused(const Op& op) {
   });
 }
 
-// `causal_axis`: an element sees those before it alone, so the last may change without them. `masks_future`: of the last
-// two dimensions, rows and columns, the columns in the future of a row are zero.
 Verdict its_claims_about_time_hold(const Op& op) {
   Report report(op);
-  if (!op.causal_axis && !op.masks_future) return report.verdict;
   return report.each_sample([&](const Sample& s) {
     const Application a = application(op, s);
-    const Tensor y = evaluate(runtime(), DType::f64, a, {.gradients = false}).outputs[0];
-    const Shape& shape = y.shape();
-    if (op.masks_future) {
-      i64 ahead = shape[shape.size() - 1] - shape[shape.size() - 2];
-      for (std::size_t n = 0; n < op.attributes.size(); ++n) {
-        if (op.attributes[n].name == "offset") ahead = std::get<i64>(a.attributes[n]);
-      }
-      for (i64 i = 0; i < y.size(); ++i) {
-        const i64 column = i % shape.back(), r = i / shape.back() % shape[shape.size() - 2];
-        if (column > r + ahead) report.require(y.at(i) == 0, "row {} sees column {} of its future", r, column);
-      }
-      return;
+    if (op.causal_axis) sees_only_before(report, a);
+    const auto dims = input_dims(s);
+    std::vector<const Dims*> given;
+    for (std::size_t i = 0; i < std::max(dims.size(), op.inputs.size()); ++i) {
+      given.push_back(i < dims.size() && s.shapes[i] != Shape{-1} ? &dims[i] : nullptr);
     }
-    i64 axis = -1;
-    for (std::size_t n = 0; n < op.attributes.size(); ++n) {
-      if (op.attributes[n].type == AttributeInfo::Type::axis) axis = std::get<i64>(a.attributes[n]);
-    }
-    const std::size_t back = shape.size() - static_cast<std::size_t>(axis_from_front(axis, shape.size(), op.name));
-    const i64 length = shape[shape.size() - back];
-    Application changed = a;
-    changed.inputs[0] = a.inputs[0].copy();
-    const i64 inner = element_count(Shape(shape.end() - static_cast<std::ptrdiff_t>(back) + 1, shape.end()));
-    const auto x = changed.inputs[0].mutable_values<double>();
-    for (i64 i = 0; i < std::ssize(x); ++i) x[static_cast<std::size_t>(i)] += i / inner % length == length - 1 ? 1 : 0;
-    const Tensor z = evaluate(runtime(), DType::f64, changed, {.gradients = false}).outputs[0];
-    report.require(same(cut(y, back, 0, length - 1), cut(z, back, 0, length - 1)), "an element sees what comes after it");
+    if (op.masks_future && op.masks_future(op, a.attributes, InputDims(op, given))) hides_the_future(report, a);
   });
 }
 
@@ -221,10 +237,10 @@ Verdict cuts_in_time_change_nothing(const Op& op) {
   return report.each_sample([&](const Sample& s) {
     const Application a = application(op, s);
     const i64 T = a.inputs[0].shape()[a.inputs[0].shape().size() - 2];
-    for (std::size_t i = 0; i < op.attributes.size(); ++i) {
-      if (op.attributes[i].name == "causal" && !std::get<bool>(a.attributes[i])) return;  // it sees the future: no stream
-    }
-    const auto outputs = [](const Application& p) { return evaluate(runtime(), DType::f64, p, {.gradients = false}).outputs; };
+    if (op.along_with && op.along_with(a.attributes) != Along::streams) return;
+    const auto outputs = [](const Application& p) {
+      return evaluate(runtime(), DType::f64, p, {.gradients = false}).outputs;
+    };
     const auto part = [&](i64 begin, i64 end) {
       Application p = a;
       p.settings.offsets = {begin};
@@ -250,7 +266,8 @@ Verdict cuts_in_time_change_nothing(const Op& op) {
       report.measure(distance(cut(whole[0], 2, 0, at), first[0]), 1e-12, fmt::format("before a cut at {}", at));
       report.measure(distance(cut(whole[0], 2, at, T), second[0]), 1e-12, fmt::format("behind a cut at {}", at));
       for (const StateInfo& st : op.states) {
-        report.measure(distance(whole[st.output], second[st.output]), 1e-12, fmt::format("state {} after a cut at {}", st.output, at));
+        report.measure(distance(whole[st.output], second[st.output]), 1e-12,
+                       fmt::format("state {} after a cut at {}", st.output, at));
       }
     }
   });

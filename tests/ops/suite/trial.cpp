@@ -181,8 +181,10 @@ void Report::measure(double error, double limit, const std::string& where) {
   if (!(error < limit)) complain(fmt::format("{} (error {:.1e}, at most {:.0e})", where, error, limit));
 }
 
-void Report::same_values(const std::vector<Tensor>& expected, const std::vector<Tensor>& found, const std::string& when) {
-  for (std::size_t i = 0; i < expected.size(); ++i) require(same(expected[i], found[i]), "value {} has other bits {}", i, when);
+void Report::same_values(const std::vector<Tensor>& expected, const std::vector<Tensor>& found,
+                         const std::string& when) {
+  for (std::size_t i = 0; i < expected.size(); ++i)
+    require(same(expected[i], found[i]), "value {} has other bits {}", i, when);
 }
 
 void Report::close_values(const std::vector<Tensor>& expected, const std::vector<Tensor>& found, double limit,

@@ -44,7 +44,8 @@ Verdict products_by_loops_and_blas_agree(const Op& op) {
   return report.each_sample([&](const Sample& s) {
     for (const Sample& sized : {s, enlarged(op, s).value_or(s)}) {
       const Application a = application(op, sized);
-      report.close_values(values(runtime(), DType::f64, a), values(loops, DType::f64, a), 1e-10, "with products by loops");
+      report.close_values(values(runtime(), DType::f64, a), values(loops, DType::f64, a), 1e-10,
+                          "with products by loops");
     }
   });
 }
@@ -139,15 +140,19 @@ Verdict nan_and_infinity_are_not_masked(const Op& op) {
       for (i64 e = 0; gradients[i] && e < gradients[i].size(); e += 1 + gradients[i].size() / 8) {
         if (std::abs(gradients[i].at(e)) < 1e-9) continue;
         for (const DType dtype : {DType::f32, DType::f64}) {
-          report.require(any_nan(outputs(with(a, i, e, kNan), dtype)), "NaN in input {}, element {} is masked in {}", i, e, name(dtype));
+          report.require(any_nan(outputs(with(a, i, e, kNan), dtype)), "NaN in input {}, element {} is masked in {}", i,
+                         e, name(dtype));
         }
         for (const double sign : {1.0, -1.0}) {
-          const auto small = outputs(with(a, i, e, sign * 1e15), DType::f64), large = outputs(with(a, i, e, sign * 1e30), DType::f64);
+          const auto small = outputs(with(a, i, e, sign * 1e15), DType::f64),
+                     large = outputs(with(a, i, e, sign * 1e30), DType::f64);
           const auto at_infinity = outputs(with(a, i, e, sign * kInfinity), DType::f64);
           for (std::size_t y = 0; y < large.size(); ++y) {
             for (i64 n = 0; n < large[y].size(); ++n) {
               const bool grows = std::abs(large[y].at(n)) > 1e6 * std::max(1.0, std::abs(small[y].at(n)));
-              if (grows) report.require(!std::isfinite(at_infinity[y].at(n)), "infinity in input {}, element {} is masked", i, e);
+              if (grows)
+                report.require(!std::isfinite(at_infinity[y].at(n)), "infinity in input {}, element {} is masked", i,
+                               e);
             }
           }
         }
@@ -173,7 +178,8 @@ Verdict it_overflows_only_where_the_function_does(const Op& op) {
           for (i64 i = 0; now[v] && i < now[v].size(); ++i) {
             const double x = now[v].at(i), last = before[v].at(i);
             const bool right = std::isfinite(x) || !std::isfinite(last) || std::abs(last) > near_end;
-            report.require(right, "value {}, element {} goes from {:.3g} to {} in {} (inputs up to {:.3g})", v, i, last, x, name(dtype), scale * s.high);
+            report.require(right, "value {}, element {} goes from {:.3g} to {} in {} (inputs up to {:.3g})", v, i, last,
+                           x, name(dtype), scale * s.high);
             if (!right) return;
           }
         }

@@ -21,7 +21,8 @@ void print(const tests::Property& property, const tests::Verdict& v) {
   std::string line = fmt::format("  {:<4}  {:<44}  {}", mark, property.name, note);
   line.erase(line.find_last_not_of(' ') + 1);
   std::puts(line.c_str());
-  for (std::size_t i = 0; i < v.complaints.size() && i < kShown; ++i) std::printf("        %s\n", v.complaints[i].c_str());
+  for (std::size_t i = 0; i < v.complaints.size() && i < kShown; ++i)
+    std::printf("        %s\n", v.complaints[i].c_str());
   if (v.complaints.size() > kShown) std::printf("        and %zu more\n", v.complaints.size() - kShown);
 }
 
@@ -36,7 +37,8 @@ int verdict_of(const Op& op) {
   }
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
   const std::string end = lacking ? fmt::format("lacks {} of", lacking) : "has";
-  std::printf("%s %s %zu properties (%.1f s)\n", op.name.c_str(), end.c_str(), tests::properties().size(), took.count());
+  std::printf("%s %s %zu properties (%.1f s)\n", op.name.c_str(), end.c_str(), tests::properties().size(),
+              took.count());
   return lacking ? static_cast<int>(Failure::verification) : 0;
 }
 

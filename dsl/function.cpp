@@ -1,0 +1,117 @@
+#include "dsl/function.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace weft::dsl {
+namespace {
+
+// "tokens [B, T]"
+std::string shown(const Port& port) { return fmt::format("{} {}", port.name, text(port.dims)); }
+
+std::string bound_text(const Bindings& sizes) {
+  std::string s;
+  for (const auto& [name, value] : sizes) s += fmt::format("{}{} = {}", s.empty() ? "" : ", ", name, value);
+  return s;
+}
+
+}  // namespace
+
+Function::Function(const Asked& asked, Diagnostics& diagnostics)
+    : asked_(asked), program_(asked.gradients ? Mode::train : Mode::evaluate, diagnostics) {}
+
+const Port* Function::port(const std::string& name) const {
+  const auto found = std::find_if(ports_.begin(), ports_.end(), [&](const Port& p) { return p.name == name; });
+  return found == ports_.end() ? nullptr : &*found;
+}
+
+std::vector<Weight> Function::weights() const {
+  std::vector<Weight> all;
+  for (const WeightSlot& w : program_.weights) all.push_back(w.weight);
+  return all;
+}
+
+std::vector<Var> Function::outputs() const {
+  std::vector<Var> all;
+  for (const Result& r : results_) {
+    if (r.var) all.push_back(r.var);
+  }
+  return all;
+}
+
+std::string Function::faults(const Tensors& inputs) const {
+  std::string all;
+  std::vector<std::string> names;
+  Bindings sizes;
+  for (const Port& p : ports_) {
+    names.push_back(p.name);
+    const auto found = inputs.find(p.name);
+    if (found == inputs.end()) {
+      if (p.use == Port::Use::required) all += "\n  missing: " + shown(p);
+    } else if (const std::string fault = misfit(p, found->second, sizes); !fault.empty()) {
+      all += "\n  " + fault;
+    }
+  }
+  for (const auto& [name, tensor] : inputs) {
+    if (port(name)) continue;
+    const std::string guess = guess_text(name, names);
+    all += fmt::format("\n  unknown: {}{}", printable(name), guess.empty() ? "" : "; " + guess);
+  }
+  return all;
+}
+
+// What is wrong with one tensor; binds B and T from the first that has them.
+std::string Function::misfit(const Port& p, const Tensor& tensor, Bindings& sizes) const {
+  const bool index = tensor.dtype() == DType::i32;
+  if (index != (p.kind == Kind::index)) {
+    return fmt::format("{} holds {} numbers, and {} are taken", p.name, index ? "whole" : "real", index ? "real ones" : "whole ones");
+  }
+  const Shape& shape = tensor.shape();
+  bool fits = shape.size() == p.dims.size();
+  for (std::size_t d = 0; d < p.dims.size() && fits; ++d) {
+    if (!p.dims[d].known()) sizes.try_emplace(p.dims[d].text(), shape[d]);
+    fits = p.dims[d].value(sizes) == shape[d];
+  }
+  if (!fits) return fmt::format("{} is {}, and {} is taken ({})", p.name, text(shape), text(p.dims), bound_text(sizes));
+  if (!is_model() || !index) return {};
+  const i32 least = p.name == "targets" ? -1 : 0;  // -1: not counted
+  for (const i32 token : tensor.values<i32>()) {
+    if (token < least || token >= *program_.vocab) {
+      return fmt::format("{} holds {}, and the vocabulary has {} tokens, from 0", p.name, token, *program_.vocab);
+    }
+  }
+  return {};
+}
+
+std::vector<Tensor> Function::initial_weights(u64 seed, DType dtype) const { return draw_weights(program_.weights, seed, dtype); }
+
+std::vector<std::pair<std::string, Tensor>> Function::operator()(const Runtime& runtime, DType dtype,
+                                                                 const std::vector<Tensor>& weights, const Tensors& inputs,
+                                                                 const RunSettings& settings) const {
+  Run::Feeds feeds;
+  Bindings sizes;
+  for (const Port& p : ports_) {
+    const auto found = inputs.find(p.name);
+    if (found == inputs.end()) continue;
+    misfit(p, found->second, sizes);
+    feeds.emplace_back(p.var, p.kind == Kind::index ? found->second : found->second.converted(dtype));
+  }
+  for (const NamedState& s : program_.named_states) {
+    if (s.is_input && !has("initial." + s.name)) {
+      feeds.emplace_back(s.start, Tensor::full(weft::bind(s.start.dims(), sizes), s.value, dtype));
+    }
+  }
+  for (std::size_t i = 0; i < weights.size(); ++i) feeds.emplace_back(program_.weights[i].var, weights[i]);
+  Run run(program_.graph, outputs());
+  auto computed = run(runtime, dtype, feeds, settings);
+  std::vector<std::pair<std::string, Tensor>> results;
+  std::size_t next = 0;
+  for (const Result& r : results_) {
+    // A gradient of what nothing depends on is zero.
+    results.emplace_back(r.name, r.var ? std::move(computed[next++]) : Tensor::zeros(weft::bind(r.dims, sizes), dtype));
+  }
+  return results;
+}
+
+}  // namespace weft::dsl
