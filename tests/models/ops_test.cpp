@@ -66,7 +66,8 @@ std::string described(const Op& op, const ops::Example& e, const std::vector<Dim
       let += "      " + name + ": " + (last ? "sum(" + made + ", dim=-1)" : made) + "\n";
     }
   }
-  const Dims y = graph.append(op, op.complete(e.sample.attributes), vars)[0].dims();
+  const bool of_time = op.inputs.empty() && op.along == Along::streams;  // its length is T
+  const Dims y = graph.append(op, op.complete(of_time ? decltype(e.sample.attributes){} : e.sample.attributes), vars)[0].dims();
   let += "      y0: " + e.equation + "\n";
   const auto time = std::find_if(y.begin(), y.end(), [](const Dim& d) { return d.is("T"); }) - y.begin();
   int step = 0;
