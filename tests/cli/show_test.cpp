@@ -88,7 +88,7 @@ TEST_CASE("the equations of retention are those of the paper") {
   CHECK(contains(f.out, "  Sₜ  = γ ⊙ Sₜ₋₁ + kₜ ⊗ vₜ,  S₀ = 0 [H, dk, dv]\n"));
   CHECK(contains(f.out, "  yₜ  = qₜ·Sₜ\n"));
   CHECK(contains(f.out, "  out = (swish(x·Wg) ⊙ group_norm(merge_heads(y), H))·Wo\n"));
-  CHECK(contains(f.out, "recurrent, chunkwise and parallel forms\n"));
+  CHECK(contains(f.out, "  S is decay, with forms for all positions at once\n"));
   CHECK(Json::parse(desk.run({"show", kRetNet, "--equations", "--json"}).out)["defs"][0]["def"] == "retention");
 }
 
