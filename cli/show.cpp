@@ -29,11 +29,13 @@ int show_params(const Work& work, bool json) {
   std::vector<std::vector<std::string>> rows;
   i64 all = 0;
   for (const dsl::WeightSlot& slot : work.function->slots()) {
-    const auto& [name, shape, decays] = slot.weight;
-    const i64 count = element_count(shape);
+    const dsl::Weight& w = slot.weight;
+    const i64 count = element_count(w.shape);
     all += count;
-    list.push_back({{"name", name}, {"shape", shape}, {"init", slot.initialiser.text()}, {"count", count}, {"decays", decays}});
-    rows.push_back({name, text(shape), slot.initialiser.text(), train::grouped(count), decays ? "" : "no decay"});
+    list.push_back({{"name", w.name}, {"shape", w.shape}, {"init", slot.initialiser.text()}, {"count", count}, {"decays", w.decays},
+                    {"trained", w.trained}});
+    rows.push_back({w.name, text(w.shape), slot.initialiser.text(), train::grouped(count),
+                    !w.trained ? "not trained" : w.decays ? "" : "no decay"});
   }
   if (json) {
     print_json({{"name", work.description->name()}, {"weights", all}, {"tensors", list}});

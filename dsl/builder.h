@@ -75,7 +75,7 @@ class Builder {
                   bool behind_mask, const Span& at);
   void watch_stream(const Op& op, const std::vector<Var>& inputs, const Dims& y, const Span& at);
   void watch_step(const Op& op, const Span& at);
-  [[noreturn]] void whole(const Span& at, const std::string& what, const std::string& help = {});
+  void whole(const Span& at, const std::string& what, const std::string& help = {});
   bool masked(const Var& v) const { return program_.masked.contains(v.id()) && &v.graph() == &program_.graph; }
   std::vector<std::string> visible() const;
   [[noreturn]] void fail(std::string_view code, const Span& span, const std::string& message, const std::string& help = {});

@@ -173,9 +173,8 @@ class Sheet {
     if (!def_.recurrence) return {};
     std::string s;
     for (const StateForm& f : classify(*def_.recurrence)) {
-      const std::string why = f.derivable() ? "" : fmt::format(" ({})", f.reason);
-      s += fmt::format("  {} is {}: {}{}\n", symbol(f.state->name), name(f.kind),
-                       f.derivable() ? "recurrent, chunkwise and parallel forms" : "the recurrent form alone", why);
+      s += fmt::format("  {} is {}, {}\n", symbol(f.state->name), name(f.kind),
+                       f.derivable() ? "with forms for all positions at once" : "by the loop alone: " + f.reason);
     }
     return s;
   }

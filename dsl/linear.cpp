@@ -153,10 +153,22 @@ class Linear {
         {"form", form_}, {"read", std::string(t.previous ? "before" : "after")}, {"error", m.error}};
     if (const i64 chunk = chunk_of(builder_, r_)) given.emplace_back("chunk", chunk);
     const auto outputs = parts_.apply("linrec", {q, m.k, m.v, m.decay, m.beta, initial, m.erase}, given, at);
-    // The final state of a rotated one is turned: whoever asks for it has the loop.
-    if (!m.theta) keep_final(builder_, *f.state, t.transposed ? parts_.swapped(outputs[1]) : outputs[1]);
+    keep_matrix(f, t.transposed, m.theta, outputs[1]);
     rows.back() = m.V;
     return renamed(outputs[0], rows);
+  }
+
+  // What a state ends with, out of the layout and the turning frame in which `linrec` had it: S = R^(T - 1) Z.
+  void keep_matrix(const StateForm& f, bool transposed, const Var& theta, Var final) {
+    if (!builder_.program().names_states) return;
+    Graph& g = builder_.graph();
+    if (transposed) final = parts_.swapped(final);
+    if (theta) {
+      const Var length = append(g, "size", {}, {{"length", Dim::symbol("T")}})[0];
+      const Var turns = append(g, "sub", {length, builder_.constant(1)})[0];
+      final = turned(final, append(g, "mul", {theta, turns})[0]);
+    }
+    keep_final(builder_, *f.state, final);
   }
 
   // ---- states that are read element by element -------------------------------------------------------------------
@@ -179,7 +191,8 @@ class Linear {
     }
     if (!b) b = builder_.constant(0);
     b = parts_.fit(b, rows, dims.empty() ? 1 : 2, f.where);
-    if (!a && !before) return trajectories_[key] = b;  // nothing is left of the value before
+    const bool named = builder_.program().names_states;  // then somebody wants the last value
+    if (!a && !before && !named) return trajectories_[key] = b;  // nothing is left of the value before
     a = parts_.fit(a ? a : builder_.constant(0), rows, 0, f.where);
     Var initial = initial_state(builder_, *f.state, dims);
     if (dims.empty()) {  // a column of one element

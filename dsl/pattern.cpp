@@ -2,7 +2,7 @@
 // have names; an op is told both:
 //
 //     "td,dk->tk"          ->  "ztd,dk->ztk"                    a letter a dimension
-//     "T (H k) -> H T k"   ->  "... T (H=4 k) -> ... H T k"     names, in groups
+//     "T (H k) -> H T k"   ->  "batch T (H=4 k) -> batch H T k"     names, in groups
 #include <algorithm>
 
 #include "dsl/builder.h"
@@ -69,7 +69,7 @@ std::string Builder::batched_pattern(const std::string& pattern, const std::vect
   bool batched = false;
   const auto add_batch = [&](std::string& side) {
     if (names && side.rfind("...", 0) == 0) return;
-    side = (names ? "... " : "z") + side;
+    side = (names ? "batch " : "z") + side;
   };
   for (std::size_t i = 0; i + 1 < sides.size(); ++i) {
     if (names) sides[i] = with_sizes(sides[i], room_.sizes);

@@ -26,6 +26,11 @@ std::string type_name(const Op& op) {
   return s;
 }
 
+// The length of `position()`: in an equation it is T, and nothing else.
+bool is_time(const Op& op, const AttributeInfo& a) {
+  return op.along == Along::streams && op.inputs.empty() && a.type == AttributeInfo::Type::size && !std::get<Dim>(a.standard).known();
+}
+
 bool writable(const AttributeInfo& a) {
   return a.type != AttributeInfo::Type::sizes && a.type != AttributeInfo::Type::graph;
 }
@@ -65,7 +70,7 @@ Example example(const Op& op, const Sample& sample) {
     const bool graph = a.type == AttributeInfo::Type::graph;
     if (!graph && !a.required && text(values[i]) == text(a.standard)) continue;
     callable = callable && writable(a);
-    call.push_back(fmt::format("{}={}", a.name, graph ? "" : in_equation(a, values[i])));
+    if (!is_time(op, a)) call.push_back(fmt::format("{}={}", a.name, graph ? "" : in_equation(a, values[i])));
     fields.push_back(fmt::format(".{} = {}", a.name, in_cpp(a, values[i])));
   }
   if (callable) e.equation = fmt::format("{}({})", op.name, joined(call));

@@ -132,11 +132,11 @@ std::vector<std::pair<std::string, std::string>> facts(const Op& op) {
   return all;
 }
 
-const Example* equation_example(const std::vector<Example>& all) {
-  for (auto e = all.rbegin(); e != all.rend(); ++e) {  // the later ones have attributes
-    if (!e->equation.empty()) return &*e;
-  }
-  return nullptr;
+// The one that says most.
+const Example& telling(const std::vector<Example>& all) {
+  return *std::max_element(all.begin(), all.end(), [](const Example& a, const Example& b) {
+    return std::pair(a.equation.size(), a.cpp.size()) < std::pair(b.equation.size(), b.cpp.size());
+  });
 }
 
 // Lines of at most 80 columns, later ones indented like the first.
@@ -190,6 +190,7 @@ std::size_t kind_of(const Op& op) {
 
 std::string section(const Op& op) {
   const auto all = examples(op);
+  const Example& e = telling(all);
   std::string s = fmt::format("\n## {}\n\n`{}`\n\n{}:\n\n    {}\n\n", op.name, signature(op), op.doc.about, op.doc.equation);
   if (*op.doc.source) s += fmt::format("{}.\n\n", op.doc.source);
   for (const AttributeInfo& a : op.attributes) s += "- " + attribute_text(a) + "\n";
@@ -199,9 +200,8 @@ std::string section(const Op& op) {
     before = "\n";
   }
   s += "\n";
-  if (const Example* e = equation_example(all)) s += fmt::format("- in an equation: `{}`\n", e->equation);
-  else s += "- not in equations: it has an attribute that they cannot say\n";
-  return s + fmt::format("- in C++: `{}`\n", all.back().cpp);
+  s += e.equation.empty() ? "- not in equations: it has an attribute that they cannot say\n" : fmt::format("- in an equation: `{}`\n", e.equation);
+  return s + fmt::format("- in C++: `{}`\n", e.cpp);
 }
 
 }  // namespace
@@ -223,8 +223,9 @@ std::string describe(const Op& op) {
   for (const auto& [title, fact] : facts(op)) s += fmt::format("{:<12} {}\n", title, fact);
   s += fmt::format("{:<12} {}\n", "outputs", joined(op.outputs));
   const auto all = examples(op);
-  if (const Example* e = equation_example(all)) s += "\nin an equation\n  y: " + e->equation + "\n";
-  return s + fmt::format("\nin C++\n  #include \"ops/{}.h\"\n  Var y = {};\n", op.name, all.back().cpp);
+  const Example& e = telling(all);
+  if (!e.equation.empty()) s += "\nin an equation\n  y: " + e.equation + "\n";
+  return s + fmt::format("\nin C++\n  #include \"ops/{}.h\"\n  Var y = {};\n", op.name, e.cpp);
 }
 
 std::string json() {

@@ -86,9 +86,8 @@ struct Rotate : General {
       for (i64 r = 0; r < rows; ++r) {
         for (const i64 n : {power(r, 0), power(r, steps - 1)}) {
           for (const T s : scale) {
-            check(s != 0, "rotate: a scale of 0 leaves nothing of x");
             const T size = static_cast<T>(std::pow(static_cast<double>(s), static_cast<double>(n)));
-            check(!std::isinf(size) || std::isinf(s), "rotate: {}^{} is too large: a scale above 1 has a last position", s, n);
+            check(!std::isinf(size) || std::isinf(s) || s == 0, "rotate: {}^{} is too large: a scale above 1 has a last position", s, n);
           }
         }
       }
@@ -112,7 +111,7 @@ struct Rotate : General {
   template <class T> static void forward(const Attrs& attrs, Kernel<T>& k) {
     turn(Factors<T>(attrs, k), k.input(0).data(), k.result().data(), T(1));
   }
-  // dx = conj(f) dy; from y = scale^n e^(j n theta) x: dtheta = sum of n Im(conj(y) dy), dscale = sum of n / scale Re(conj(y) dy)
+  // A scale of 0 has no gradient here. dx = conj(f) dy; from y = scale^n e^(j n theta) x: dtheta = sum of n Im(conj(y) dy), dscale = sum of n / scale Re(conj(y) dy)
   template <class T> static void backward(const Attrs& attrs, Kernel<T>& k) {
     const Factors<T> f(attrs, k);
     const T* dy = k.cotangent().data();
@@ -154,7 +153,7 @@ struct Rotate : General {
   static std::vector<ErrorSample> error_samples() {
     return {{{{{5, 4}, {4}, {-1}}}, "needs angles for half"},
             {{{{5, 4}, {3, 2}, {-1}}}, "has no leading dimensions for [3, 2]"},
-            {{{{5, 4}, {2}, {2}}, {}, 0, 0}, "a scale of 0"}};
+            {{{{400, 4}, {2}, {2}}, {}, 9, 10}, "is too large"}};
   }
 };
 

@@ -51,7 +51,7 @@ struct Slice : General {
   }
   static std::vector<Sample> samples() {
     return {{{{2, 6}}, {{"start", i64{1}}, {"length", Dim(3)}}},
-            {{{5, 3}}, {{"start", i64{-4}}, {"dim", i64{0}}, {"step", i64{2}}}},
+            {{{5, 3}}, {{"start", i64{-4}}, {"dim", i64{-2}}, {"step", i64{2}}}},
             {{{2, 4, 3}}, {{"dim", i64{1}}, {"length", Dim(2)}, {"step", i64{3}}}},
             {{{2, 3}}}};
   }

@@ -32,7 +32,7 @@ struct MaskedLines : General {
   template <class T, class F> static void each_line(const Attrs& attrs, const Kernel<T>& k, const F& body) {
     const auto l = detail::line_of(k.shape(0), attrs.dim.index, "softmax");
     Tensor mask;  // in the shape of x
-    if (k.has(1)) {
+    if (k.has(1) && element_count(k.shape(0)) > 0) {
       mask = k.scratch(k.shape(0));
       const auto m = mask.template mutable_values<T>();
       expand_block(k.shape(0), broadcast_strides(k.shape(1), k.shape(0)), k.input(1).data(), 0, std::ssize(m), m.data());

@@ -99,6 +99,7 @@ template <class T> class Recurrent final : public Form<T> {
     if (g.decay && !h.by_channel()) g.decay[t] = 0;
     if (h.delta) into_error(h, t, g);
     else std::copy_n(du_, V_, dv);
+    if (g.decay && !h.by_channel()) g.decay[t] = 0;
     for (i64 x = 0; x < K_; ++x) {
       const T a = decay(h, t, x), r = h.delta ? erased(h, t, x) : T(0), query = after ? T(0) : q[x];
       const T* row = S + x * V_;

@@ -34,7 +34,7 @@ TEST_CASE("show lists every weight with its shape, initialiser and count") {
         "model.0.embed.table  [12, 2]  normal(0.02)  24\n24 weights in 1 tensors\n");
   const auto json = Json::parse(desk.run({"show", "tiny.yaml", "--json"}).out);
   CHECK(json["weights"] == 192);
-  CHECK(json["tensors"][0] == Json{{"name", "model.0.embed.table"}, {"shape", {12, 16}}, {"init", "normal(0.02)"}, {"count", 192}, {"decays", true}});
+  CHECK(json["tensors"][0] == Json{{"name", "model.0.embed.table"}, {"shape", {12, 16}}, {"init", "normal(0.02)"}, {"count", 192}, {"decays", true}, {"trained", true}});
   const Finished def = desk.run({"show", "std/retnet", "--def", "retention"});
   CHECK(contains(def.out, "Wo  [256, 128]  xavier(0.5)"));
   CHECK(contains(def.err, "note: H = 4, as the params of the file say\n"));
@@ -88,7 +88,7 @@ TEST_CASE("the equations of retention are those of the paper") {
   CHECK(contains(f.out, "  Sₜ  = γ ⊙ Sₜ₋₁ + kₜ ⊗ vₜ,  S₀ = 0 [H, dk, dv]\n"));
   CHECK(contains(f.out, "  yₜ  = qₜ·Sₜ\n"));
   CHECK(contains(f.out, "  out = (swish(x·Wg) ⊙ group_norm(merge_heads(y), H))·Wo\n"));
-  CHECK(contains(f.out, "recurrent, chunkwise and parallel forms\n"));
+  CHECK(contains(f.out, "  S is decay, with forms for all positions at once\n"));
   CHECK(Json::parse(desk.run({"show", kRetNet, "--equations", "--json"}).out)["defs"][0]["def"] == "retention");
 }
 

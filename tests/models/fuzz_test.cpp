@@ -141,3 +141,8 @@ TEST_CASE("a description that asks for billions is refused at once") {
     CHECK(static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC < 10);
   }
 }
+
+TEST_CASE("a model that no memory holds is checked without filling any") {
+  const auto model = tests::built(tests::std_file("retnet"), {"params.D=1048576", "params.H=1", "params.layers=1"});
+  CHECK(model->weight_count() > i64{1} << 42);
+}

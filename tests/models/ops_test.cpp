@@ -24,7 +24,11 @@ std::optional<std::vector<Dims>> in_time(const Op& op, const ops::Example& e) {
     }
   }
   const bool streams = op.along == Along::streams && !op.inputs.empty();
-  if (streams) length = e.sample.shapes[0][e.sample.shapes[0].size() - 2];
+  for (std::size_t i = 0; streams && i < e.inputs.size(); ++i) {  // the largest: a decay may be one for all positions
+    const Shape& shape = e.sample.shapes[i];
+    const bool state = std::any_of(op.states.begin(), op.states.end(), [&](const StateInfo& s) { return s.input == i; });
+    if (declared(op, i).core == 2 && shape.size() > 1 && !state) length = std::max(length.value_or(0), shape[shape.size() - 2]);
+  }
   for (std::size_t i = 0; i < e.inputs.size(); ++i) {
     const Shape& shape = e.sample.shapes[i];
     for (const StateInfo& state : op.states) {
@@ -66,7 +70,8 @@ std::string described(const Op& op, const ops::Example& e, const std::vector<Dim
       let += "      " + name + ": " + (last ? "sum(" + made + ", dim=-1)" : made) + "\n";
     }
   }
-  const Dims y = graph.append(op, op.complete(e.sample.attributes), vars)[0].dims();
+  const bool of_time = op.inputs.empty() && op.along == Along::streams;  // its length is T
+  const Dims y = graph.append(op, op.complete(of_time ? decltype(e.sample.attributes){} : e.sample.attributes), vars)[0].dims();
   let += "      y0: " + e.equation + "\n";
   const auto time = std::find_if(y.begin(), y.end(), [](const Dim& d) { return d.is("T"); }) - y.begin();
   int step = 0;
