@@ -11,6 +11,7 @@
 #include <ctime>
 
 #include "engine/tape.h"
+#include "ops/affine_scan.h"
 #include "ops/linrec.h"
 
 using namespace weft;
@@ -43,8 +44,10 @@ std::vector<Tensor> inputs_of(const Size& s, const std::string& kind) {
   return in;
 }
 
+// Milliseconds of processor time.
+double now() { return 1e3 * static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
+
 void turn(const Runtime& runtime, const std::vector<Tensor>& in, const std::string& kind, Candidate& c) {
-  const auto now = [] { return 1e3 * static_cast<double>(std::clock()) / CLOCKS_PER_SEC; };
   Tape tape(runtime, DType::f32);
   std::vector<Var> x, wanted;
   for (std::size_t i = 0; i < in.size(); ++i) {
@@ -66,12 +69,34 @@ double median(std::vector<double> x) {
   return x[x.size() / 2];
 }
 
+// Bytes that must move per second: forward reads a and b and writes h; backward reads a, h and dh and writes da and db.
+void elementwise(const Runtime& runtime, int turns) {
+  const Shape shape = {16, 256, 384};
+  const Tensor a = drawn(shape, 1, 0.5, 1), b = drawn(shape, 2, -1, 1), dy = Tensor::full(shape, 1, DType::f32);
+  std::vector<double> forward, backward;
+  for (int i = 0; i < turns; ++i) {
+    Tape tape(runtime, DType::f32);
+    const Var x = tape.leaf(a), y = tape.leaf(b);
+    const double start = now();
+    const Var h = ops::affine_scan(x, y)[0];
+    forward.push_back(now() - start);
+    const double before = now();
+    tape.gradient(h, {x, y}, dy);
+    backward.push_back(now() - before);
+  }
+  const double gigabytes = static_cast<double>(a.bytes()) * 1e-9;
+  fmt::print("\naffine_scan [16, 256, 384]: forward {:.2f} ms, {:.1f} GB/s a thread; backward {:.2f} ms, {:.1f} GB/s\n", median(forward),
+             3e3 * gigabytes / median(forward), median(backward), 5e3 * gigabytes / median(backward));
+}
+
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const int turns = argc > 1 ? std::atoi(argv[1]) : 15;
   const Runtime runtime;
   fmt::print("{}; median of {} turns, ms of processor time\n", runtime.describe(), turns);
+  elementwise(runtime, turns);
   for (const Size s : {Size{8, 4, 256, 32, 32}, Size{8, 4, 256, 64, 128}}) {
     fmt::print("\nB {} H {} T {} K {} V {}\n", s.B, s.H, s.T, s.K, s.V);
     for (const std::string kind : {"sum", "constant decay", "scalar decay", "channel decay", "delta", "gated delta"}) {

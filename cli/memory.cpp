@@ -6,22 +6,30 @@
 #include "cli/output.h"
 
 namespace weft::cli {
+namespace {
+
+// The number behind `key` in a file of lines such as "MemAvailable:  1234 kB".
+std::optional<double> kilobytes_of(const char* file, const std::string& key) {
+  std::ifstream lines(file);
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string name;
+    double kilobytes = 0;
+    if (words >> name >> kilobytes && name == key) return kilobytes * 1024;
+  }
+  return {};
+}
+
+}  // namespace
 
 Need need_of(const dsl::Model& model, const train::TrainOptions& o) {
   const dsl::StepCost c = model.cost(o.batch, o.context, o.dtype);
   return {c, static_cast<double>(c.peak_bytes) + 2 * static_cast<double>(c.weight_bytes)};
 }
 
-std::optional<double> available_bytes() {
-  std::ifstream meminfo("/proc/meminfo");
-  for (std::string line; std::getline(meminfo, line);) {
-    std::istringstream words(line);
-    std::string key;
-    double kilobytes = 0;
-    if (words >> key >> kilobytes && key == "MemAvailable:") return kilobytes * 1024;
-  }
-  return {};
-}
+std::optional<double> available_bytes() { return kilobytes_of("/proc/meminfo", "MemAvailable:"); }
+std::optional<double> resident_bytes() { return kilobytes_of("/proc/self/status", "VmRSS:"); }
+std::optional<double> peak_resident_bytes() { return kilobytes_of("/proc/self/status", "VmHWM:"); }
 
 std::string too_large(const Need& need) {
   const auto available = available_bytes();

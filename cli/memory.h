@@ -13,6 +13,10 @@ Need need_of(const dsl::Model& model, const train::TrainOptions& options);
 /// Bytes that the machine can still give; nothing where it does not say.
 std::optional<double> available_bytes();
 
+/// Bytes of memory that this process holds now, and at most so far; nothing where the system does not say.
+std::optional<double> resident_bytes();
+std::optional<double> peak_resident_bytes();
+
 /// Empty, or why a step will not fit: both numbers and what to make smaller.
 std::string too_large(const Need& need);
 /// Throws that as an error of kind `size` (exit 6).

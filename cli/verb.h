@@ -28,6 +28,7 @@ Verb show_verb();
 Verb init_verb();
 Verb apply_verb();
 Verb ops_verb();
+Verb bench_verb();
 Verb doctor_verb();
 Verb help_verb();
 Verb version_verb();

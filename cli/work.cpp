@@ -43,7 +43,9 @@ dsl::Surroundings surroundings() {
     }
     return {};
   };
-  for (const models::Embedded& e : models::library()) s.library_names.push_back(std::string(e.name.substr(0, e.name.rfind('.'))));
+  for (const models::Embedded& e : models::library()) {
+    s.library_names.emplace_back(e.name.substr(0, e.name.rfind('.')));
+  }
   s.sections = train::option_tables();
   return s;
 }

@@ -36,6 +36,47 @@ bool has_graph(const Op& op) {
                      [](const AttributeInfo& a) { return a.type == AttributeInfo::Type::graph; });
 }
 
+[[noreturn]] void refuse(Diagnostics& diagnostics, const Op& op, const Span& span, const std::string& message,
+                         const std::string& help = {}) {
+  diagnostics.error("E0206", span, message).note(signature(op)).help(help);
+  throw Failed{};
+}
+
+// The arguments of a call at the places they are meant for; null where none is given.
+struct Slots {
+  std::vector<const Expr*> inputs, attributes;
+  std::vector<const Expr*> more;  // of a variadic op
+};
+
+Slots slots_of(const Op& op, const Expr& call, Diagnostics& diagnostics) {
+  Slots s{std::vector<const Expr*>(op.inputs.size()), std::vector<const Expr*>(op.attributes.size()), {}};
+  std::size_t next_input = 0, next_attribute = 0, taken = 0;
+  for (const ExprPtr& arg : call.args) {
+    while (next_input < s.inputs.size() && op.inputs[next_input].is(Input::optional)) ++next_input;
+    if (next_input < s.inputs.size()) s.inputs[next_input++] = arg.get();
+    else if (op.variadic) s.more.push_back(arg.get());
+    else if (next_attribute < s.attributes.size()) s.attributes[next_attribute++] = arg.get();
+    else refuse(diagnostics, op, arg->span, fmt::format("`{}` takes at most {} arguments by position", op.name, taken));
+    ++taken;
+  }
+  for (const NamedArg& arg : call.named) {
+    const Expr** place = nullptr;
+    for (std::size_t i = 0; i < s.inputs.size(); ++i) {
+      if (arg.name == op.inputs[i].name) place = &s.inputs[i];
+    }
+    for (std::size_t i = 0; i < s.attributes.size(); ++i) {
+      if (arg.name == op.attributes[i].name) place = &s.attributes[i];
+    }
+    if (!place) {
+      refuse(diagnostics, op, arg.span, fmt::format("`{}` has no argument `{}`", op.name, arg.name),
+             guess_text(arg.name, argument_names(op)));
+    }
+    if (*place) refuse(diagnostics, op, arg.span, fmt::format("`{}` is given twice", arg.name));
+    *place = arg.value.get();
+  }
+  return s;
+}
+
 }  // namespace
 
 Term Builder::call(const Expr& expr) {
@@ -59,38 +100,7 @@ Term Builder::call(const Expr& expr) {
 }
 
 Var Builder::call_op(const Op& op, const Expr& expr) {
-  const auto wrong = [&](const Span& span, const std::string& message, const std::string& help = {}) {
-    program_.diagnostics.error("E0206", span, message).note(signature(op)).help(help);
-    throw Failed{};
-  };
-  std::vector<const Expr*> inputs(op.inputs.size(), nullptr), attributes(op.attributes.size(), nullptr);
-  std::vector<const Expr*> more;  // of a variadic op
-  std::size_t next_input = 0, next_attribute = 0;
-  for (const ExprPtr& arg : expr.args) {
-    while (next_input < inputs.size() && op.inputs[next_input].is(Input::optional)) ++next_input;
-    if (next_input < inputs.size()) inputs[next_input++] = arg.get();
-    else if (op.variadic) more.push_back(arg.get());
-    else if (next_attribute < attributes.size()) attributes[next_attribute++] = arg.get();
-    else wrong(arg->span, fmt::format("`{}` takes at most {} arguments by position", op.name, expr.args.size() - 1));
-  }
-  for (const NamedArg& arg : expr.named) {
-    bool found = false;
-    const auto put = [&](auto& slots, std::size_t i) {
-      if (slots[i]) wrong(arg.span, fmt::format("`{}` is given twice", arg.name));
-      slots[i] = arg.value.get();
-      found = true;
-    };
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
-      if (arg.name == op.inputs[i].name) put(inputs, i);
-    }
-    for (std::size_t i = 0; i < attributes.size(); ++i) {
-      if (arg.name == op.attributes[i].name) put(attributes, i);
-    }
-    if (!found) {
-      wrong(arg.span, fmt::format("`{}` has no argument `{}`", op.name, arg.name),
-            guess_text(arg.name, argument_names(op)));
-    }
-  }
+  const Slots slots = slots_of(op, expr, program_.diagnostics);
   std::vector<std::optional<Operand>> operands;
   bool failed = false;
   const auto put = [&](const Expr& e, int core) {
@@ -100,29 +110,27 @@ Var Builder::call_op(const Op& op, const Expr& expr) {
       failed = true;
     }
   };
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    if (!inputs[i] && !op.inputs[i].is(Input::optional)) {
-      wrong(expr.at, fmt::format("`{}` needs its input `{}`", op.name, op.inputs[i].name));
+  for (std::size_t i = 0; i < slots.inputs.size(); ++i) {
+    if (!slots.inputs[i] && !op.inputs[i].is(Input::optional)) {
+      refuse(program_.diagnostics, op, expr.at, fmt::format("`{}` needs its input `{}`", op.name, op.inputs[i].name));
     }
     operands.emplace_back();
-    if (inputs[i]) put(*inputs[i], op.inputs[i].core);
+    if (slots.inputs[i]) put(*slots.inputs[i], op.inputs[i].core);
   }
-  for (const Expr* e : more) {
+  for (const Expr* e : slots.more) {
     operands.emplace_back();
     put(*e, op.inputs.back().core);
   }
   if (failed) throw Failed{};
   const Var first = operands.empty() || !operands[0] ? Var() : operands[0]->var;
   std::vector<AttributeValue> values;
-  for (std::size_t i = 0; i < attributes.size(); ++i) {
+  for (std::size_t i = 0; i < slots.attributes.size(); ++i) {
     const AttributeInfo& info = op.attributes[i];
-    values.push_back(attributes[i] ? attribute(op, info, *attributes[i], first) : info.standard);
-    if (!attributes[i] && info.required) {
-      wrong(expr.at, fmt::format("`{}` must be told the dimension", op.name),
-            first ? fmt::format("as in `{}(x, dim={})`", op.name,
-                                dims_of(first).empty() ? "D" : dims_of(first).back().text())
-                  : "");
-    }
+    values.push_back(slots.attributes[i] ? attribute(op, info, *slots.attributes[i], first) : info.standard);
+    if (slots.attributes[i] || !info.required) continue;
+    const std::string example = first && !dims_of(first).empty() ? dims_of(first).back().text() : "D";
+    refuse(program_.diagnostics, op, expr.at, fmt::format("`{}` must be told the dimension", op.name),
+           fmt::format("as in `{}(x, dim={})`", op.name, example));
   }
   return apply(op, std::move(operands), std::move(values), expr.at)[0];
 }

@@ -11,7 +11,9 @@ namespace weft::dsl {
 void Builder::whole(const Span& at, const std::string& what, const std::string& help) {
   if (!program_.causal) return;
   program_.diagnostics.error("E0209", at, what + ": a model that predicts the next token must not see what follows it")
-      .help(!help.empty() ? help : "multiply the scores by `causal_mask(T, T)` or `decay_mask(gamma, T)`, or give the mask to `softmax`");
+      .help(!help.empty() ? help
+                          : "multiply the scores by `causal_mask(T, T)` or `decay_mask(gamma, T)`, or give the mask to "
+                            "`softmax`");
   throw Failed{};
 }
 
@@ -25,18 +27,23 @@ void Builder::watch_time(const Op& op, const std::vector<Var>& inputs, const std
   const bool masks = op.masks_future && op.masks_future(op, attributes, InputDims(op, dims));
   const Along along = op.along_with(attributes);
   for (const Dim& d : y) {
-    if (!d.known() && !is_time(d)) whole(at, fmt::format("`{}` puts positions together, in a dimension {}", op.name, d.text()));
+    if (!d.known() && !is_time(d)) {
+      whole(at, fmt::format("`{}` puts positions together, in a dimension {}", op.name, d.text()));
+    }
     // Made from nothing, it counts from 0 in every part of a stream.
     if (is_time(d) && op.inputs.empty() && along != Along::streams && !masks) program_.repeats = at;
   }
   if (along == Along::whole) {
-    whole(at, fmt::format("`{}` needs the whole sequence", op.name), op.along == along ? "" : fmt::format("with its defaults `{}` sees the past alone", op.name));
+    whole(at, fmt::format("`{}` needs the whole sequence", op.name),
+          op.along == along ? "" : fmt::format("with its defaults `{}` sees the past alone", op.name));
   }
   if (along == Along::streams) return watch_stream(op, inputs, y, at);
 
   const auto is_masked = [&](std::size_t i) { return i < inputs.size() && inputs[i] && masked(inputs[i]); };
   bool mask_given = false;
-  for (std::size_t i = 0; i < op.inputs.size(); ++i) mask_given |= op.inputs[i].name == std::string("mask") && is_masked(i);
+  for (std::size_t i = 0; i < op.inputs.size(); ++i) {
+    mask_given |= op.inputs[i].name == std::string("mask") && is_masked(i);
+  }
   const bool keeps_zeros = (is_masked(0) && (op.name == "mul" || op.name == "div" || op.name == "neg")) ||
                            (is_masked(1) && op.name == "mul");
   if (masks || mask_given || keeps_zeros) program_.masked.insert(outputs[0].id());
@@ -70,16 +77,23 @@ bool Builder::watch_axis(const Op& op, const std::vector<Var>& inputs, const std
   return has_axis;
 }
 
-// Ops that stream go along T, and T stands before the last dimension of what they are given.
+// Ops that stream go along T, which stands before the last dimension of what they read position by position.
 void Builder::watch_stream(const Op& op, const std::vector<Var>& inputs, const Dims& y, const Span& at) {
-  const Dims x = inputs.empty() || op.inputs.empty() ? Dims{} : dims_of(inputs[0]);
-  const bool in_place = op.inputs.empty() ? count_time(y) == 1
-                                          : x.size() > 1 && count_time(x) == 1 && is_time(x[x.size() - 2]);
-  if (in_place) return;
-  program_.diagnostics.error("E0208", at, fmt::format("`{}` goes along T, which must stand before the last dimension", op.name))
-      .note(op.inputs.empty() ? "its length is not T" : fmt::format("it is given {}", text(x)))
-      .help(op.inputs.empty() ? "`arange(n)` counts to a number" : "");
-  throw Failed{};
+  const auto wrong = [&](const std::string& note, const std::string& help) {
+    const std::string rule = fmt::format("`{}` goes along T, which must stand before the last dimension", op.name);
+    program_.diagnostics.error("E0208", at, rule).note(note).help(help);
+    throw Failed{};
+  };
+  if (op.inputs.empty() && count_time(y) != 1) wrong("its length is not T", "`arange(n)` counts to a number");
+  bool along = op.inputs.empty();
+  for (std::size_t i = 0; i < op.inputs.size(); ++i) {
+    if (op.inputs[i].core != 2 || i >= inputs.size() || !inputs[i]) continue;
+    const Dims x = dims_of(inputs[i]);
+    const bool here = x.size() > 1 && is_time(x[x.size() - 2]);
+    if (count_time(x) > (here ? 1 : 0)) wrong(fmt::format("its input `{}` is {}", op.inputs[i].name, text(x)), "");
+    along = along || here;
+  }
+  if (!along) wrong("nothing that it is given has T", "");
 }
 
 // A step sees one position, and what came before through its states alone.

@@ -21,6 +21,10 @@ struct Shadow {
   std::map<std::string, Var> inputs;
 
   explicit Shadow(Builder& model) : room(model.room()) {
+    program.vocab = model.program().vocab;
+    program.load = model.program().load;
+    program.open = model.program().open;
+    program.causal = model.program().causal;
     room.failed.clear();
     std::vector<std::string> names;
     for (const auto& [name, v] : room.tensors) names.push_back(name);
@@ -35,6 +39,20 @@ struct Shadow {
         return inputs[name] = program.graph.input(name, v.dims(), model.graph().value(v.id()).kind);
       };
     }
+  }
+
+  // Numbers that a run is fed and keeps as states; as a real, because the product may be beyond 64 bits.
+  double numbers(const Recurrence& r) {
+    double all = 0;
+    const auto add = [&](const Dims& dims) {
+      double count = 1;
+      for (const Dim& d : dims) count *= d.known() ? static_cast<double>(d.value()) : static_cast<double>(kPositions);
+      all += count;
+    };
+    for (const auto& [name, v] : inputs) add(v.dims());
+    for (const WeightSlot& w : program.weights) add(w.var.dims());
+    for (const StateDef& s : r.states) add(state_dims(builder, s));
+    return all;
   }
 
   // What `read` gives, on numbers drawn for the names of the inputs from low .. 1.
@@ -91,6 +109,10 @@ void confirm_linear(Builder& builder, const Recurrence& r, const std::vector<Sta
   Shadow derived(builder), loop(builder);
   lower_linear(derived.builder, r, forms, "auto");
   lower_scan(loop.builder, r);
+  // About 100 MB of doubles. What is larger is checked with the rest of the run's memory, not by filling it here; the
+  // algebra does not depend on the sizes.
+  constexpr double kNumbers = 1 << 23;
+  if (loop.numbers(r) > kNumbers) return;
   const Runtime runtime({.products = "loops", .parallel = "serial", .threads = 0});
   for (const double low : {-1.0, 0.1}) {  // with signs, and where logarithms and roots have values
     const auto a = derived.run(runtime, r, low), b = loop.run(runtime, r, low);

@@ -144,11 +144,15 @@ class Instance {
     room_.add_size(d.name, value.value(), value.renamed(room_.outside), value.renamed(room_.definitions));
   }
 
+  // Why a name that stands somewhere in the def is not known where it is read.
   void hints() {
-    for (const Equation& e : def_.let) room_.hints[e.name] = "it is defined further down: an equation reads what stands above it";
+    for (const Equation& e : def_.let) {
+      room_.hints[e.name] = "it is defined further down: an equation reads what stands above it";
+    }
     if (!def_.recurrence) return;
-    for (const Equation& e : def_.recurrence->step) room_.hints[e.name] = "names of `step` are seen in `step` and `read` alone: read it there";
-    for (const StateDef& s : def_.recurrence->states) room_.hints[s.name] = "a state is seen in `step` and `read` alone: read it there";
+    const std::string inside = " `step` and `read` alone: read it there";
+    for (const Equation& e : def_.recurrence->step) room_.hints[e.name] = "names of `step` are seen in" + inside;
+    for (const StateDef& s : def_.recurrence->states) room_.hints[s.name] = "a state is seen in" + inside;
     for (const Equation& e : def_.recurrence->read) room_.hints[e.name] = "names of `read` are seen in `out` alone";
   }
 
@@ -187,7 +191,9 @@ class Instance {
     if (!w.redraw) return 0;
     const auto steps = evaluate_whole(*w.redraw, room_.numbers, program_.diagnostics);
     if (!steps) throw Failed{};
-    if (*steps < 1) fail("E0403", w.redraw->span, fmt::format("`redraw` is a number of steps, 1 or more, not {}", *steps));
+    if (*steps < 1) {
+      fail("E0403", w.redraw->span, fmt::format("`redraw` is a number of steps, 1 or more, not {}", *steps));
+    }
     return steps;
   }
 

@@ -11,7 +11,7 @@ namespace weft::dsl {
 ///       q  = rotate(to_heads(x·Wq, H), θ)
 ///       Sₜ = γ ⊙ Sₜ₋₁ + kₜ ⊗ vₜ,  S₀ = 0 [H, dk, dv]
 ///       yₜ = qₜ·Sₜ
-///       S is scalar decay: it has the forms recurrent, chunkwise and parallel
+///       S is decay, with forms for all positions at once
 std::string equations(const Def& def);
 
 }  // namespace weft::dsl

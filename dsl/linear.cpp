@@ -92,7 +92,8 @@ class Linear {
       const bool along_last = (e.name == "dot" && e.args.size() == 2) ||
                               ((e.name == "l2_norm" || e.name == "rms_norm" || e.name == "softmax") && e.args.size() == 1 && e.named.empty());
       const bool pointwise = op && op->family == Op::Family::pointwise && !op->random;
-      if (find_def(*builder_.room().module, e.name, false) || (!number && !along_last && !pointwise)) no();
+      const bool constant = op && op->inputs.empty() && op->along == Along::pointwise;  // arange
+      if (find_def(*builder_.room().module, e.name, false) || (!number && !along_last && !pointwise && !constant)) no();
     }
     for (const ExprPtr& arg : e.args) require_within_position(*arg);
   }

@@ -185,13 +185,14 @@ LossSum Model::loss(Runtime& runtime, const std::vector<Tensor>& weights, const 
 }
 
 LossSum Model::gradients(Runtime& runtime, const std::vector<Tensor>& weights, const Batch& batch, Key key,
-                         std::vector<Tensor>& gradients) const {
+                         std::vector<Tensor>& gradients, Observer* observer) const {
   const Lowering& l = lowered_->train();
   const i64 count = counted(batch.targets);
   RunSettings settings;
   settings.key = key;
   settings.training = true;
-  auto results = lowered_->train_run()(runtime, dtype_of(weights), feeds_of(l, weights, batch.tokens, batch.targets), settings);
+  const auto feeds = feeds_of(l, weights, batch.tokens, batch.targets);
+  auto results = lowered_->train_run()(runtime, dtype_of(weights), feeds, settings, observer);
   gradients.clear();
   std::size_t next = 1;
   for (std::size_t i = 0; i < l.gradients.size(); ++i) {

@@ -9,6 +9,10 @@
 #include "engine/runtime.h"
 #include "engine/tensor.h"
 
+namespace weft {
+class Observer;
+}
+
 namespace weft::dsl {
 
 /// One weight, in the order of the file. Names are paths: `model.1.residual.body.0.retention.Wq`.
@@ -72,7 +76,7 @@ class Model {
   LossSum loss(Runtime& runtime, const std::vector<Tensor>& weights, const Batch& batch) const;
   /// Training mode under `key` (of this step): the loss, and the gradients of the mean loss by weight.
   LossSum gradients(Runtime& runtime, const std::vector<Tensor>& weights, const Batch& batch, Key key,
-                    std::vector<Tensor>& gradients) const;
+                    std::vector<Tensor>& gradients, Observer* observer = nullptr) const;
   std::unique_ptr<Stream> stream(Runtime& runtime, std::vector<Tensor> weights) const;
 
  private:

@@ -127,7 +127,9 @@ void warn_unused(const File& file, Diagnostics& diagnostics) {
   }
   for (const Def& def : file.defs) {
     if (calls.contains(def.name)) continue;
-    diagnostics.warning("W0102", def.span, fmt::format("def `{}` is not used: its names and shapes are not checked", def.name))
+    diagnostics
+        .warning("W0102", def.span,
+                 fmt::format("def `{}` is not used: its names and shapes are not checked", def.name))
         .help("call it, or remove it");
   }
 }

@@ -182,6 +182,8 @@ struct OpDefaults {
   static std::vector<ErrorSample> error_samples() { return {}; }
 };
 /// value(attrs, x...) and slopes(attrs, x..., y): the partial derivatives. The engine owns loops and broadcasting.
+/// An op with several formulas declares `prepare(attrs)`, which gives a std::variant of them: value and slopes are then
+/// given the alternative instead of attrs, and the loop is compiled for each (see gelu).
 struct Pointwise : OpDefaults {
   static constexpr Op::Family family = Op::Family::pointwise;
   static constexpr Along along = Along::pointwise;

@@ -48,28 +48,43 @@ template <class D> std::vector<AttributeInfo> describe_attributes() {
 
 inline constexpr i64 kBlock = 1024;  // floats: four kilobytes, so that a few inputs stay in the first-level cache
 
-// Input `i` of elements begin .. begin + count of the output: in place, or expanded into `buffer`.
-template <class T>
-const T* block_of(const Tensor* tensor, const Shape& from, const Shape& to, i64 begin, i64 count, T* buffer) {
-  if (!tensor) {
-    std::fill(buffer, buffer + count, T(0));  // not read: any value will do
+// One input of a pointwise op, seen in the shape of its output.
+template <class T> struct BlockSource {
+  const T* data = nullptr;
+  const Shape& to;
+  std::vector<i64> steps = {};  // empty: nothing is repeated
+
+  BlockSource(const Tensor* tensor, const Shape& from, const Shape& to_shape) : to(to_shape) {
+    if (!tensor) return;
+    data = tensor->values<T>().data();
+    if (from != to) steps = broadcast_strides(from, to);
+  }
+  // Elements begin .. begin + count: in place, or expanded into `buffer`.
+  const T* block(i64 begin, i64 count, T* buffer) const {
+    if (data && steps.empty()) return data + begin;
+    if (data) expand_block(to, steps, data, begin, count, buffer);
+    else std::fill(buffer, buffer + count, T(0));  // not read: any value will do
     return buffer;
   }
-  const T* data = tensor->values<T>().data();
-  if (from == to) return data + begin;
-  expand_block(to, broadcast_strides(from, to), data, begin, count, buffer);
-  return buffer;
+};
+
+// What value and slopes are given: the attributes or, where an op has several formulas, the alternative that its
+// `prepare` chooses. The loop is compiled for each: with the choice inside it would be no vector code.
+template <class D> auto prepared(const std::vector<AttributeValue>& values) {
+  if constexpr (requires(typename D::Attrs a) { D::prepare(a); }) return D::prepare(attrs_of<D>(values));
+  else return std::variant<typename D::Attrs>(attrs_of<D>(values));
 }
 
-template <class D, class T, std::size_t... I> void pointwise_forward(KernelCall& call, std::index_sequence<I...>) {
-  const auto attrs = attrs_of<D>(call.attributes);
+template <class D, class T, std::size_t... I>
+void pointwise_forward(KernelCall& call, const auto& attrs, std::index_sequence<I...>) {
   Kernel<T> k(call);
   const std::span<T> y = k.result();
+  const BlockSource<T> in[] = {BlockSource<T>(call.inputs[I], k.shape(I), k.output_shape())...};
   k.ranges(std::ssize(y), kGrain, [&](i64 begin, i64 end) {
     T buffer[sizeof...(I)][kBlock];
     for (i64 b = begin; b < end; b += kBlock) {
       const i64 n = std::min(kBlock, end - b);
-      const T* x[] = {block_of(call.inputs[I], k.shape(I), k.output_shape(), b, n, buffer[I])...};
+      const T* x[] = {in[I].block(b, n, buffer[I])...};
       T* out = y.data() + b;
       loop(k.isa(), 0, n, [=](i64 i) { out[i] = D::template value<T>(attrs, x[I][i]...); });
     }
@@ -77,17 +92,19 @@ template <class D, class T, std::size_t... I> void pointwise_forward(KernelCall&
 }
 
 // Gradients at the shape of the output; the engine sums them over what was broadcast.
-template <class D, class T, std::size_t... I> void pointwise_backward(KernelCall& call, std::index_sequence<I...>) {
-  const auto attrs = attrs_of<D>(call.attributes);
+template <class D, class T, std::size_t... I>
+void pointwise_backward(KernelCall& call, const auto& attrs, std::index_sequence<I...>) {
   Kernel<T> k(call);
   const std::span<const T> dy = k.cotangent();
   const Shape& shape = k.output_shape();
+  const BlockSource<T> in[] = {BlockSource<T>(call.inputs[I], k.shape(I), shape)...};
+  const BlockSource<T> result(call.outputs[0], shape, shape);
   k.ranges(std::ssize(dy), kGrain, [&](i64 begin, i64 end) {
     T buffer[sizeof...(I) + 1][kBlock];
     for (i64 b = begin; b < end; b += kBlock) {
       const i64 n = std::min(kBlock, end - b);
-      const T* x[] = {block_of(call.inputs[I], k.shape(I), shape, b, n, buffer[I])...};
-      const T* y = block_of(call.outputs[0], shape, shape, b, n, buffer[sizeof...(I)]);
+      const T* x[] = {in[I].block(b, n, buffer[I])...};
+      const T* y = result.block(b, n, buffer[sizeof...(I)]);
       const T* g = dy.data() + b;
       const auto one = [&](std::size_t which, auto pick) {
         if (!k.wants(which)) return;
@@ -108,7 +125,7 @@ std::vector<Dims> pointwise_infer(const Op& op, const std::vector<AttributeValue
 
 template <class D, std::size_t... I>
 int branch_of(const std::vector<AttributeValue>& values, std::span<const double> x, std::index_sequence<I...>) {
-  return D::branch(attrs_of<D>(values), x[I]...);
+  return std::visit([&](const auto& attrs) { return D::branch(attrs, x[I]...); }, prepared<D>(values));
 }
 
 // ---- reduce ---------------------------------------------------------------------------------------------------
@@ -165,8 +182,9 @@ template <class D, class T> void reduce_backward(KernelCall& call) {
 
 template <class D, class T> void forward(KernelCall& call) {
   constexpr auto each = std::make_index_sequence<std::size(D::inputs)>{};
-  if constexpr (D::family == Op::Family::pointwise) pointwise_forward<D, T>(call, each);
-  else if constexpr (D::family == Op::Family::reduce) reduce_forward<D, T>(call);
+  if constexpr (D::family == Op::Family::pointwise) {
+    std::visit([&](const auto& attrs) { pointwise_forward<D, T>(call, attrs, each); }, prepared<D>(call.attributes));
+  } else if constexpr (D::family == Op::Family::reduce) reduce_forward<D, T>(call);
   else {
     Kernel<T> k(call);
     D::template forward<T>(attrs_of<D>(call.attributes), k);
@@ -175,8 +193,9 @@ template <class D, class T> void forward(KernelCall& call) {
 
 template <class D, class T> void backward(KernelCall& call) {
   constexpr auto each = std::make_index_sequence<std::size(D::inputs)>{};
-  if constexpr (D::family == Op::Family::pointwise) pointwise_backward<D, T>(call, each);
-  else if constexpr (D::family == Op::Family::reduce) reduce_backward<D, T>(call);
+  if constexpr (D::family == Op::Family::pointwise) {
+    std::visit([&](const auto& attrs) { pointwise_backward<D, T>(call, attrs, each); }, prepared<D>(call.attributes));
+  } else if constexpr (D::family == Op::Family::reduce) reduce_backward<D, T>(call);
   else {
     Kernel<T> k(call);
     D::template backward<T>(attrs_of<D>(call.attributes), k);
@@ -213,9 +232,10 @@ template <class D> constexpr bool differentiable() {
     return requires(typename D::Attrs a, Kernel<T> k) { D::template backward<T>(a, k); };
   };
   if constexpr (D::family == Op::Family::pointwise) {
-    return requires(typename D::Attrs a) { D::template slopes<double>(a, 0.0, 0.0); } ||
-           requires(typename D::Attrs a) { D::template slopes<double>(a, 0.0, 0.0, 0.0); } ||
-           requires(typename D::Attrs a) { D::template slopes<double>(a, 0.0, 0.0, 0.0, 0.0); };
+    using Prepared = std::variant_alternative_t<0, decltype(prepared<D>({}))>;
+    return requires(Prepared a) { D::template slopes<double>(a, 0.0, 0.0); } ||
+           requires(Prepared a) { D::template slopes<double>(a, 0.0, 0.0, 0.0); } ||
+           requires(Prepared a) { D::template slopes<double>(a, 0.0, 0.0, 0.0, 0.0); };
   } else if constexpr (D::family == Op::Family::reduce) {
     return requires(typename D::Attrs a) { D::template slope<double>(a, 0.0, 0.0, i64{1}); };
   } else {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/kernel.h"
+#include "engine/observer.h"
 
 namespace weft {
 namespace {
@@ -143,7 +144,7 @@ const Plan& Run::plan(const Bindings& bindings) {
 }
 
 std::vector<Tensor> Run::operator()(const Runtime& runtime, DType dtype, const Feeds& feeds,
-                                    const RunSettings& settings) {
+                                    const RunSettings& settings, Observer* observer) {
   const Bindings bound = bindings(feeds);
   if (const auto batch = bound.find("B"); batch != bound.end() && settings.offsets.size() > 1) {
     check(static_cast<i64>(settings.offsets.size()) == batch->second, "run: {} rows have {} offsets", batch->second,
@@ -174,10 +175,13 @@ std::vector<Tensor> Run::operator()(const Runtime& runtime, DType dtype, const F
     for (const i32 id : node.inputs) {
       if (id >= 0) present(id);
     }
+    const double start = observer ? observer->now() : 0;
     auto made = compute(graph_, node, values, p.shapes, bound, runtime, dtype, settings);
+    const double end = observer ? observer->now() : 0;
     for (std::size_t i = 0; i < made.size(); ++i) {
       if (node.outputs[i] >= 0) values[static_cast<std::size_t>(node.outputs[i])] = std::move(made[i]);
     }
+    if (observer) tell(*observer, node, end - start, bound, values);
     for (const i32 id : last_use_[at]) values[static_cast<std::size_t>(id)] = Tensor();
   }
   std::vector<Tensor> results;
@@ -221,19 +225,31 @@ std::size_t Run::peak_bytes(const Bindings& bindings, DType dtype) const {
 
 double Run::flops(const Bindings& bindings) const {
   double total = 0;
-  for (const i32 n : order_) {
-    const Node& node = graph_.node(n);
-    const bool forward = node.phase == Phase::forward;
-    const Node& f = forward ? node : graph_.node(node.forward_node);
-    if (!f.op->cost) continue;
-    std::vector<AttributeValue> attributes;
-    for (const auto& a : f.attributes) attributes.push_back(bound(a, bindings));
-    std::vector<Shape> inputs, outputs;
-    for (const i32 id : f.inputs) inputs.push_back(id < 0 ? Shape{0} : bind(graph_.value(id).dims, bindings));
-    for (const i32 id : f.outputs) outputs.push_back(bind(graph_.value(id).dims, bindings));
-    total += (forward ? 1 : 2) * f.op->cost(attributes, inputs, outputs).flops;
-  }
+  for (const i32 n : order_) total += flops(graph_.node(n), bindings);
   return total;
+}
+
+double Run::flops(const Node& node, const Bindings& bindings) const {
+  const bool forward = node.phase == Phase::forward;
+  const Node& f = forward ? node : graph_.node(node.forward_node);
+  if (!f.op->cost) return 0;
+  std::vector<AttributeValue> attributes;
+  for (const auto& a : f.attributes) attributes.push_back(bound(a, bindings));
+  std::vector<Shape> inputs, outputs;
+  for (const i32 id : f.inputs) inputs.push_back(id < 0 ? Shape{0} : bind(graph_.value(id).dims, bindings));
+  for (const i32 id : f.outputs) outputs.push_back(bind(graph_.value(id).dims, bindings));
+  return (forward ? 1 : 2) * f.op->cost(attributes, inputs, outputs).flops;
+}
+
+void Run::tell(Observer& observer, const Node& node, double seconds, const Bindings& bindings,
+               const std::vector<Tensor>& values) const {
+  double bytes = 0;
+  for (const auto& list : {node.inputs, node.outputs}) {
+    for (const i32 id : list) {
+      if (id >= 0) bytes += static_cast<double>(values[static_cast<std::size_t>(id)].bytes());
+    }
+  }
+  observer.computed(graph_, node, seconds, flops(node, bindings), bytes);
 }
 
 }  // namespace weft

@@ -8,6 +8,8 @@
 
 namespace weft {
 
+class Observer;
+
 /// What differs from run to run of one graph.
 struct RunSettings {
   Key key{};                 // of this step; random ops draw below it
@@ -28,8 +30,9 @@ class Run {
 
   using Feeds = std::vector<std::pair<Var, Tensor>>;
   /// Binds inputs and computes. An error names an input that is missing, or whose shape or type is wrong.
+  /// `observer` is told of every node (engine/observer.h).
   std::vector<Tensor> operator()(const Runtime& runtime, DType dtype, const Feeds& feeds,
-                                 const RunSettings& settings = {});
+                                 const RunSettings& settings = {}, Observer* observer = nullptr);
 
   /// The nodes that are computed, in order.
   const std::vector<i32>& order() const { return order_; }
@@ -42,6 +45,9 @@ class Run {
 
  private:
   const Plan& plan(const Bindings& bindings);
+  double flops(const Node& node, const Bindings& bindings) const;
+  void tell(Observer& observer, const Node& node, double seconds, const Bindings& bindings,
+            const std::vector<Tensor>& values) const;
   const Graph& graph_;
   std::vector<Var> outputs_;
   std::vector<i32> order_;

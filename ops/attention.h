@@ -4,6 +4,7 @@
 
 #include "engine/math.h"
 #include "engine/kernel.h"
+#include "ops/shared/lanes.h"
 
 namespace weft::ops {
 
@@ -127,10 +128,9 @@ struct Attention : General {
   }
   // Softmax over the first `kept` numbers of a row, zeros behind them; returns the logarithm of the sum.
   template <class T> static T softmax_row(T* x, i64 kept, i64 n) {
-    T top = -std::numeric_limits<T>::infinity(), total = 0;
-    for (i64 i = 0; i < kept; ++i) top = x[i] > top ? x[i] : top;
+    const T top = lane_max(kept, x, -std::numeric_limits<T>::infinity());
     for (i64 i = 0; i < kept; ++i) x[i] = weft::exp(x[i] - top);
-    for (i64 i = 0; i < kept; ++i) total += x[i];
+    const T total = lane_sum<T>(kept, [=](i64 i) { return x[i]; });
     const T scale = kept ? T(1) / total : T(0);
     for (i64 i = 0; i < kept; ++i) x[i] *= scale;
     for (i64 i = kept; i < n; ++i) x[i] = 0;
@@ -179,9 +179,8 @@ struct Attention : General {
   }
   // Scores become probabilities, their gradients those of the scores.
   template <class T> static void softmax_back(T* p, T* ds, T lse, i64 kept, i64 n) {
-    T dot = 0;
     for (i64 i = 0; i < kept; ++i) p[i] = weft::exp(p[i] - lse);
-    for (i64 i = 0; i < kept; ++i) dot += p[i] * ds[i];
+    const T dot = lane_sum<T>(kept, [=](i64 i) { return p[i] * ds[i]; });
     for (i64 i = 0; i < kept; ++i) ds[i] = p[i] * (ds[i] - dot);
     for (i64 i = kept; i < n; ++i) p[i] = ds[i] = 0;
   }

@@ -18,25 +18,19 @@ struct Dropout : General {
   }
 
   // The draw depends on the key and the place of the element alone: the backward repeats it.
-  template <class T> static void draw(const Attrs& attrs, Kernel<T>& k, const Shape& shape, std::span<const T> x, T* y) {
-    if (!k.training() || attrs.p == 0) {
-      std::copy(x.begin(), x.end(), y);
-      return;
-    }
-    const auto counter = k.counter(shape);
+  template <class T> static void draw(const Attrs& attrs, Kernel<T>& k, const Tensor& x) {
+    if (!k.training() || attrs.p == 0) return k.share(0, x);
+    const auto counter = k.counter(x.shape());
     const Key key = k.key();
     const T scale = static_cast<T>(1 / (1 - attrs.p));
-    const T* in = x.data();
-    k.ranges(std::ssize(x), kGrain, [&](i64 begin, i64 end) {
+    const T* in = x.values<T>().data();
+    T* y = k.result().data();
+    k.ranges(x.size(), kGrain, [&](i64 begin, i64 end) {
       for (i64 i = begin; i < end; ++i) y[i] = uniform(key, counter(i)) < attrs.p ? T(0) : in[i] * scale;
     });
   }
-  template <class T> static void forward(const Attrs& attrs, Kernel<T>& k) {
-    draw(attrs, k, k.output_shape(), k.input(0), k.result().data());
-  }
-  template <class T> static void backward(const Attrs& attrs, Kernel<T>& k) {
-    draw(attrs, k, k.output_shape(), k.cotangent(), k.gradient(0).data());
-  }
+  template <class T> static void forward(const Attrs& attrs, Kernel<T>& k) { draw(attrs, k, *k.call().inputs[0]); }
+  template <class T> static void backward(const Attrs& attrs, Kernel<T>& k) { draw(attrs, k, *k.call().cotangents[0]); }
   static std::vector<Sample> samples() { return {{{{4, 5}}}, {{{2, 3, 4}}, {{"p", 0.5}}}, {{{5}}, {{"p", 0.0}}}}; }
   static std::vector<ErrorSample> error_samples() { return {{{{{5}}, {{"p", 1.0}}}, "p is from 0 to below 1"}}; }
 };

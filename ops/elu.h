@@ -15,7 +15,11 @@ struct Elu : Pointwise {
     return std::tuple{attribute("alpha", &Attrs::alpha, "what it tends to on the left, with its sign changed")};
   }
 
-  template <class T> static T value(const Attrs& a, T x) { return x > 0 ? x : T(a.alpha) * weft::expm1(x > 0 ? T(0) : x); }
+  // As a sum of both sides, of which one is 0: a choice would have a branch in it, and no vector code.
+  template <class T> static T value(const Attrs& a, T x) {
+    const T right = x < 0 ? T(0) : x, left = x < 0 ? x : T(0);
+    return right + T(a.alpha) * weft::expm1(left);
+  }
   // dy/dx = 1 on the right, y + alpha on the left
   template <class T> static std::array<T, 1> slopes(const Attrs& a, T x, T y) { return {x > 0 ? T(1) : y + T(a.alpha)}; }
   static int branch(const Attrs&, double x) { return x > 0; }

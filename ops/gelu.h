@@ -15,21 +15,29 @@ struct Gelu : Pointwise {
                                 "tanh: y = x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))", {"none", "tanh"})};
   }
 
-  // Phi is by erf; erf of libm is no vector code, so the exact form costs a few times what `tanh` does.
-  template <class T> static T value(const Attrs& a, T x) { return x * gate(a, x); }
-  // dy/dx = Phi(x) + x phi(x); with the approximation, g + x dg/dx with g = (1 + tanh u) / 2
-  template <class T> static std::array<T, 1> slopes(const Attrs& a, T x, T) {
-    const T g = gate(a, x);
-    if (a.approximate == "none") return {g + x * T(0.3989422804014327) * weft::exp(T(-0.5) * x * x)};
-    return {g + x * T(2) * g * (T(1) - g) * T(kScale) * (T(1) + T(3 * kCubic) * x * x)};
+  struct Exact {};
+  struct ByTanh {};
+  static std::variant<Exact, ByTanh> prepare(const Attrs& a) {
+    if (a.approximate == "none") return Exact{};
+    return ByTanh{};
+  }
+  // y = x g; dy/dx = g + x dg/dx
+  template <class T> static T value(auto form, T x) { return x * gate(form, x); }
+  template <class T> static std::array<T, 1> slopes(auto form, T x, T) {
+    return {gate(form, x) + x * gate_slope(form, x)};
   }
   static std::vector<Sample> samples() { return {{{{5}}}, {{{2, 3}}, {{"approximate", std::string("tanh")}}}}; }
 
  private:
-  static constexpr double kScale = 0.7978845608028654, kCubic = 0.044715;  // sqrt(2 / pi)
-  template <class T> static T gate(const Attrs& a, T x) {
-    if (a.approximate == "none") return T(0.5) * (T(1) + std::erf(x * T(0.7071067811865476)));
-    return weft::sigmoid(T(2 * kScale) * (x + T(kCubic) * x * x * x));  // (1 + tanh u) / 2 = sigmoid(2 u)
+  // g = Phi(x), dg/dx = phi(x). By erf, which is no vector code in libm: some ten times the cost of the approximation.
+  template <class T> static T gate(Exact, T x) { return T(0.5) * (T(1) + std::erf(x * T(0.7071067811865476))); }
+  template <class T> static T gate_slope(Exact, T x) { return T(0.3989422804014327) * weft::exp(T(-0.5) * x * x); }
+  // g = (1 + tanh u) / 2 = sigmoid(2 u), u = sqrt(2 / pi) (x + c x^3); dg/dx = 2 g (1 - g) du/dx
+  static constexpr double kScale = 0.7978845608028654, kCubic = 0.044715;
+  template <class T> static T gate(ByTanh, T x) { return weft::sigmoid(T(2 * kScale) * (x + T(kCubic) * x * x * x)); }
+  template <class T> static T gate_slope(ByTanh form, T x) {
+    const T g = gate(form, x);
+    return T(2) * g * (T(1) - g) * T(kScale) * (T(1) + T(3 * kCubic) * x * x);
   }
 };
 

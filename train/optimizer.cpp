@@ -4,6 +4,9 @@
 #include <cmath>
 #include <limits>
 
+#include "engine/loops.h"
+#include "ops/shared/lanes.h"
+
 namespace weft::train {
 namespace {
 
@@ -33,10 +36,12 @@ template <class F> void with_type(DType dtype, F f) {
   f(double());
 }
 
+// In lanes, so that the loop is vector code although the compiler may not reorder a sum.
 template <class T> double sum_of_squares(std::span<const T> values) {
-  double sum = 0;
-  for (const T x : values) sum += static_cast<double>(x) * static_cast<double>(x);
-  return sum;
+  return ops::lane_sum<double>(std::ssize(values), [=](i64 i) {
+    const double x = static_cast<double>(values[static_cast<std::size_t>(i)]);
+    return x * x;
+  });
 }
 
 /// The numbers of one update that all elements share.
@@ -57,19 +62,19 @@ template <class T> T narrowed(double x) {
 
 // m = b1 m + (1 - b1) g,  v = b2 v + (1 - b2) g^2,  w' = w (1 - lr wd) - lr m^ / (sqrt(v^) + eps)
 // with m^ = m / (1 - b1^t) and v^ = v / (1 - b2^t).
-template <class T> void update(const Update& u, i64 begin, i64 end, const T* gradient,
+template <class T> void update(Isa isa, const Update& u, i64 begin, i64 end, const T* gradient,
                                const T* weight, T* m, T* v, T* to) {
   const T scale = narrowed<T>(u.scale), b1 = static_cast<T>(u.beta1),
           b2 = static_cast<T>(u.beta2);
   const T c1 = static_cast<T>(1 - u.beta1), c2 = static_cast<T>(1 - u.beta2),
           eps = static_cast<T>(u.eps);
   const T rate = narrowed<T>(u.rate), second = narrowed<T>(u.second), keep = narrowed<T>(u.keep);
-  for (i64 i = begin; i < end; ++i) {
+  loop(isa, begin, end, [=](i64 i) {
     const T g = gradient[i] * scale;
     m[i] = b1 * m[i] + c1 * g;
     v[i] = b2 * v[i] + c2 * g * g;
     to[i] = weight[i] * keep - rate * m[i] / (std::sqrt(v[i] * second) + eps);
-  }
+  });
 }
 
 void check_alike(const std::vector<Tensor>& a, const std::vector<Tensor>& b, const char* what) {
@@ -161,7 +166,7 @@ void AdamW::step(const Runtime& runtime, std::vector<Tensor>& weights,
       if (!decays_[i]) u.keep = 1;
       with_type(weights[i].dtype(), [&](auto zero) {
         using T = decltype(zero);
-        update(u, piece.begin, piece.end, gradients[i].values<T>().data(),
+        update(runtime.isa(), u, piece.begin, piece.end, gradients[i].values<T>().data(),
                weights[i].values<T>().data(), first_[i].mutable_values<T>().data(),
                second_[i].mutable_values<T>().data(), next[i].mutable_values<T>().data());
       });

@@ -103,6 +103,28 @@ inline std::vector<i64> packed_offsets(const Group& batch, i64 size) {
   return all;
 }
 
+// The part of a product that one task computes: of the shapes alone, so that no result depends on the number of threads.
+// A library packs both operands anew in every call, which costs some 10 % at half this size. Where that makes fewer than
+// four tiles, which may be all there is to do at the time, they are cut finer as long as each is worth a task.
+struct Tile {
+  i64 rows, columns;
+};
+inline Tile tile_of(i64 batch, i64 M, i64 N, i64 K) {
+  const auto parts = [](i64 n, i64 size) { return (n + size - 1) / size; };
+  const auto even = [&](i64 n, i64 most) {  // the last tile as large as the others, up to whole vectors
+    const i64 size = parts(n, parts(n, most));
+    return std::min(n, (size + 15) / 16 * 16);
+  };
+  constexpr i64 kTask = 1 << 20, kSide = 64;  // multiplications, about 20 us; below 64 a side packing costs too much
+  Tile t{even(M, 192), even(N, 512)};
+  while (batch * parts(M, t.rows) * parts(N, t.columns) < 4 && t.rows * t.columns * K > kTask &&
+         std::max(t.rows, t.columns) > kSide) {
+    i64& longer = t.rows >= t.columns ? t.rows : t.columns;
+    longer = even(longer, (longer + 1) / 2);
+  }
+  return t;
+}
+
 }  // namespace detail_contraction
 
 /// out = a contracted with b; every element of `out` is written.
@@ -149,18 +171,17 @@ void contraction(const Kernel<T>& k, const Pattern& p, const T* a, const Shape& 
     mo = {result.template mutable_values<T>().data(), columns.count, 1, packed_offsets(batch, rows.count * columns.count)};
   }
 
-  // Tiles depend on shapes alone, so that no result depends on the number of threads.
-  constexpr i64 kRows = 128, kColumns = 256;
   const i64 M = rows.count, N = columns.count, K = summed.count;
+  const Tile tile = tile_of(batch.count, M, N, K);
   const bool flip = mo.transposed(M, N);  // C^T = B^T A^T
-  const i64 row_tiles = (M + kRows - 1) / kRows, column_tiles = (N + kColumns - 1) / kColumns;
+  const i64 row_tiles = (M + tile.rows - 1) / tile.rows, column_tiles = (N + tile.columns - 1) / tile.columns;
   const i64 tiles = row_tiles * column_tiles;
-  const i64 work = std::min(M, kRows) * std::min(N, kColumns) * K;
+  const i64 work = tile.rows * tile.columns * K;
   k.ranges(batch.count * tiles, std::max<i64>(1, (1 << 17) / std::max<i64>(1, work)), [&](i64 begin, i64 end) {
     for (i64 t = begin; t < end; ++t) {
       const std::size_t at = static_cast<std::size_t>(t / tiles);
-      const i64 i = t % tiles / column_tiles * kRows, j = t % column_tiles * kColumns;
-      const i64 m = std::min(kRows, M - i), n = std::min(kColumns, N - j);
+      const i64 i = t % tiles / column_tiles * tile.rows, j = t % column_tiles * tile.columns;
+      const i64 m = std::min(tile.rows, M - i), n = std::min(tile.columns, N - j);
       Product<T> g;
       const T* x = ma.data + ma.offsets[at] + i * ma.row;
       const T* y = mb.data + mb.offsets[at] + j * mb.column;

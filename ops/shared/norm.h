@@ -1,6 +1,7 @@
 // Normalisation of rows, and the sums over rows that its gain and bias need.
 #pragma once
 #include "engine/kernel.h"
+#include "ops/shared/lanes.h"
 
 namespace weft::ops {
 
@@ -17,8 +18,8 @@ template <class T> struct RowNorm {
     k.rows(rows, n * 3, [=](i64 r) {
       const T* in = p.x + r * p.n;
       const i64 g = r % p.groups * p.n;
-      const T m = p.centred ? sum(p.n, [=](i64 i) { return in[i]; }) / static_cast<T>(p.n) : T(0);
-      const T square = sum(p.n, [=](i64 i) { return (in[i] - m) * (in[i] - m); });
+      const T m = p.centred ? lane_sum<T>(p.n, [=](i64 i) { return in[i]; }) / static_cast<T>(p.n) : T(0);
+      const T square = lane_sum<T>(p.n, [=](i64 i) { return (in[i] - m) * (in[i] - m); });
       const T s = T(1) / std::sqrt(square / static_cast<T>(p.n) + static_cast<T>(p.eps));
       T* out = y + r * p.n;
       for (i64 i = 0; i < p.n; ++i) out[i] = (in[i] - m) * s;
@@ -40,8 +41,8 @@ template <class T> struct RowNorm {
       const T *in = p.x + r * p.n, *up = dy + r * p.n, *w = p.gain ? p.gain + r % p.groups * p.n : nullptr;
       const T m = mean[r], s = rstd[r];
       const auto h = [=](i64 i) { return w ? up[i] * w[i] : up[i]; };
-      const T along = sum(p.n, [=](i64 i) { return h(i) * (in[i] - m) * s; }) / static_cast<T>(p.n);
-      const T level = p.centred ? sum(p.n, h) / static_cast<T>(p.n) : T(0);
+      const T along = lane_sum<T>(p.n, [=](i64 i) { return h(i) * (in[i] - m) * s; }) / static_cast<T>(p.n);
+      const T level = p.centred ? lane_sum<T>(p.n, h) / static_cast<T>(p.n) : T(0);
       T* out = dx + r * p.n;
       for (i64 i = 0; i < p.n; ++i) out[i] = s * (h(i) - level - (in[i] - m) * s * along);
     });
@@ -51,36 +52,24 @@ template <class T> struct RowNorm {
   void backward_weights(const Kernel<T>& k, const T* dy, const T* mean, const T* rstd, T* dgain, T* dbias) const {
     const RowNorm p = *this;
     constexpr i64 kColumns = 64;
-    const i64 width = n * groups, lines = rows / std::max<i64>(1, groups);
-    k.rows((width + kColumns - 1) / kColumns, lines * kColumns, [=](i64 b) {
+    const i64 lines = rows / std::max<i64>(1, groups), blocks = (n + kColumns - 1) / kColumns;
+    k.rows(groups * blocks, lines * kColumns, [=](i64 b) {
       double gains[kColumns] = {}, biases[kColumns] = {};
-      const i64 first = b * kColumns, count = std::min(kColumns, width - first);
+      const i64 group = b / blocks, first = b % blocks * kColumns, count = std::min(kColumns, p.n - first);
       for (i64 line = 0; line < lines; ++line) {
+        const i64 r = line * p.groups + group;
+        const T *up = dy + r * p.n + first, *in = p.x + r * p.n + first;
+        const T m = mean[r], s = rstd[r];
         for (i64 c = 0; c < count; ++c) {
-          const i64 at = line * width + first + c, r = at / p.n;
-          const double up = static_cast<double>(dy[at]);
-          gains[c] += up * static_cast<double>((p.x[at] - mean[r]) * rstd[r]);
-          biases[c] += up;
+          gains[c] += static_cast<double>(up[c] * ((in[c] - m) * s));
+          biases[c] += static_cast<double>(up[c]);
         }
       }
       for (i64 c = 0; c < count; ++c) {
-        if (dgain) dgain[first + c] = static_cast<T>(gains[c]);
-        if (dbias) dbias[first + c] = static_cast<T>(biases[c]);
+        if (dgain) dgain[group * p.n + first + c] = static_cast<T>(gains[c]);
+        if (dbias) dbias[group * p.n + first + c] = static_cast<T>(biases[c]);
       }
     });
-  }
-
-  // Eight running sums: vectorisable without reordering by the compiler, and more exact than one.
-  template <class F> static T sum(i64 n, const F& f) {
-    T lanes[8] = {};
-    i64 i = 0;
-    for (; i + 8 <= n; i += 8) {
-      for (i64 j = 0; j < 8; ++j) lanes[j] += f(i + j);
-    }
-    T total = 0;
-    for (; i < n; ++i) total += f(i);
-    for (i64 j = 0; j < 8; ++j) total += lanes[j];
-    return total;
   }
 };
 

@@ -98,6 +98,7 @@ template <class T> class Recurrent final : public Form<T> {
     }
     if (h.delta) into_error(h, t, g);
     else std::copy_n(du_, V_, dv);
+    if (g.decay && !h.by_channel()) g.decay[t] = 0;
     for (i64 x = 0; x < K_; ++x) {
       const T a = decay(h, t, x), r = h.delta ? erased(h, t, x) : T(0), query = after ? T(0) : q[x];
       const T* row = S + x * V_;
@@ -108,7 +109,7 @@ template <class T> class Recurrent final : public Form<T> {
       for (i64 j = 0; j < V_; ++j) drow[j] = a * drow[j] + query * dy[j] - r * du[j];
       if (h.delta) erase_gradient(h, t, x, to_error, to_decay, g);
       if (g.decay && h.by_channel()) g.decay[t * K_ + x] = to_decay;
-      else if (g.decay) g.decay[t] = (x ? g.decay[t] : T(0)) + to_decay;
+      else if (g.decay) g.decay[t] += to_decay;
     }
   }
   // du becomes the cotangent of the error, which is that of v.

@@ -70,7 +70,7 @@ TEST_CASE("the graph has a box for every op, an oval for every input and weight,
   CHECK(f.out.starts_with("digraph \"tiny\" {\n"));
   CHECK(f.out.ends_with("}\n"));
   for (const char* part : {"label=\"tokens\\n[B, T]\"", "style=dotted, label=\"model.0.embed.table\\n[vocab, width]\"", "label=\"embedding\\n[B, T, width]\"",
-                           "label=\"contract\\n[B, T, vocab]\"", "tooltip=\"tiny.yaml:", " -> n"}) {
+                           "label=\"contract\\n[B, T, vocab]\"", "tooltip=\"std/layers:", " -> n"}) {
     CAPTURE(part);
     CHECK(contains(f.out, part));
   }
@@ -88,7 +88,7 @@ TEST_CASE("the equations of retention are those of the paper") {
   CHECK(contains(f.out, "  Sₜ  = γ ⊙ Sₜ₋₁ + kₜ ⊗ vₜ,  S₀ = 0 [H, dk, dv]\n"));
   CHECK(contains(f.out, "  yₜ  = qₜ·Sₜ\n"));
   CHECK(contains(f.out, "  out = (swish(x·Wg) ⊙ group_norm(merge_heads(y), H))·Wo\n"));
-  CHECK(contains(f.out, "recurrent, chunkwise and parallel forms\n"));
+  CHECK(contains(f.out, "  S is decay, with forms for all positions at once\n"));
   CHECK(Json::parse(desk.run({"show", kRetNet, "--equations", "--json"}).out)["defs"][0]["def"] == "retention");
 }
 

@@ -61,7 +61,7 @@ const Variant kVariants[] = {
     // what is not used again
     {kMatrix, R"-(S: "outer(k, v)")-", "constant"},
     {"a: [D], b: [D]", "b: a, a: x", "constant, constant"},
-    {"a: [D], b: [D]", "a: x, b: prev(a)-", "constant, constant"},
+    {"a: [D], b: [D]", "a: x, b: prev(a)", "constant, constant"},
     // rotations
     {kMatrix, R"-(S: "gamma * rotate(S, theta) + outer(k, v)")-", "rotating decay"},
     {kMatrix, R"-(S: "rotate(gamma * S, theta) + outer(k, v)")-", "rotating decay"},

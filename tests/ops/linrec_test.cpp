@@ -117,11 +117,10 @@ struct Loop {
 };
 Loop loop(const Case& c, const Application& a, i64 length, i64 n) {
   const i64 K = c.K, V = c.V;
+  // Element x of position t of input `i`, which has `steps` positions of `width` elements and may lack the lead index.
   const auto at = [&](std::size_t i, i64 t, i64 x, i64 steps, i64 width) {
-    const Shape& s = a.inputs[i].shape();
-    const i64 core_t = steps, lead = a.inputs[i].size() / (core_t * width) > 1 ? n : 0;
-    (void)s;
-    return a.inputs[i].at((lead * core_t + (core_t > 1 ? t : 0)) * width + (width > 1 ? x : 0));
+    const bool shared = a.inputs[i].size() == steps * width;
+    return a.inputs[i].at(((shared ? 0 : n * steps) + (steps > 1 ? t : 0)) * width + (width > 1 ? x : 0));
   };
   const auto decay = [&](i64 t, i64 x) {
     if (!a.inputs[3]) return 1.0;
