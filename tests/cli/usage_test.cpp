@@ -33,6 +33,7 @@ TEST_CASE("without a verb the program shows a short help with two examples and e
         "  apply                       a model or one def on tensors of other programs (safetensors), and "
         "its gradients\n"
         "  ops                         the ops that equations may call\n"
+        "  bench                       speed and memory of a model on this machine, and where the time goes\n"
         "  doctor                      whether this machine is fit: instruction set, products, threads, "
         "memory, disk, libraries, data\n"
         "  test                        build and run all tests, those whose name matches, or the proof of one op "
