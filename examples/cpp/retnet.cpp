@@ -2,10 +2,10 @@
 //
 // Prints:
 //   29184 weights in 29 tensors
-//   step  0  loss 4.836
-//   step 20  loss 2.686
-//   step 40  loss 1.204
-//   step 60  loss 0.410
+//   step  0  loss 4.8
+//   step 20  loss 2.7
+//   step 40  loss 1.2
+//   step 60  loss 0.4
 #include <fmt/format.h>
 
 #include <string>
@@ -52,7 +52,7 @@ int main() {
     Run::Feeds feeds = {{tokens, given}, {targets, next}};
     for (std::size_t i = 0; i < weights.size(); ++i) feeds.emplace_back(variables[i], weights[i]);
     auto results = run(runtime, DType::f32, feeds);
-    if (step % 20 == 0) fmt::print("step {:2}  loss {:.3f}\n", step, results.back().at(0));
+    if (step % 20 == 0) fmt::print("step {:2}  loss {:.1f}\n", step, results.back().at(0));
     results.pop_back();
     optimizer.step(runtime, weights, results, 1, 1);
   }

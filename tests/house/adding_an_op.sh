@@ -60,7 +60,7 @@ shown 2
 
 cp ops/softsign.h right.h
 code=0
-steps 3 >printed || code=$?
+(set +e; steps 3) >printed || code=$?  # dash heeds set -e in a sourced file even before ||
 [ $code = 3 ] || { cat printed; fail "the suite accepts a wrong slope"; }
 shown 3
 cp right.h ops/softsign.h
