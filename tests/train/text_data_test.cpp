@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "models/library.h"
 #include "tests/train/temporary.h"
 
 using namespace weft;
@@ -110,4 +111,10 @@ TEST_CASE("validation counts every token after the first exactly once") {
 TEST_CASE("a changed text has another hash") {
   CHECK(text_of("hello world").hash == text_of("hello world").hash);
   CHECK(text_of("hello world").hash != text_of("hello worlD").hash);
+}
+
+TEST_CASE("the built-in text is the snapshot that recorded losses were measured on") {
+  const TextData data = load_text({.builtin = "weft"}, models::builtin_text());
+  CHECK(data.train.size() + data.valid.size() == 1161437);
+  CHECK(data.hash == "07f44554ddad30d9");
 }
