@@ -89,7 +89,7 @@ class Linear {
       const Op* op = ops::find(e.name);
       const auto& numbers = number_functions();
       const bool number = std::find(numbers.begin(), numbers.end(), e.name) != numbers.end();
-      const bool along_last = e.name == "arange" || (e.name == "dot" && e.args.size() == 2) ||
+      const bool along_last = (e.name == "dot" && e.args.size() == 2) ||
                               ((e.name == "l2_norm" || e.name == "rms_norm" || e.name == "softmax") && e.args.size() == 1 && e.named.empty());
       const bool pointwise = op && op->family == Op::Family::pointwise && !op->random;
       const bool constant = op && op->inputs.empty() && op->along == Along::pointwise;  // arange
