@@ -78,7 +78,7 @@ void elementwise(const Runtime& runtime, int turns) {
     Tape tape(runtime, DType::f32);
     const Var x = tape.leaf(a), y = tape.leaf(b);
     const double start = now();
-    const Var h = ops::affine_scan(x, y)[0];
+    const Var h = ops::affine_scan(y, x)[0];
     forward.push_back(now() - start);
     const double before = now();
     tape.gradient(h, {x, y}, dy);

@@ -11,9 +11,9 @@ namespace {
 bool reaches(const Recurrence& r, const std::string& from, const std::string& to, std::vector<std::string>& seen) {
   if (std::find(seen.begin(), seen.end(), from) != seen.end()) return false;
   seen.push_back(from);
-  const Expr& update = *r.step[*assignment(r, from)].value;
-  return std::any_of(r.states.begin(), r.states.end(), [&](const StateDef& s) {
-    return s.name != from && reads(update, s.name, r) && (s.name == to || reaches(r, s.name, to, seen));
+  const auto at = assignment(r, from);
+  return at && std::any_of(r.states.begin(), r.states.end(), [&](const StateDef& s) {
+    return s.name != from && reads(*r.step[*at].value, s.name, r) && (s.name == to || reaches(r, s.name, to, seen));
   });
 }
 
@@ -95,8 +95,12 @@ std::vector<StateForm> classify(const Recurrence& recurrence) {
   for (const StateDef& state : recurrence.states) {
     StateForm form;
     form.state = &state;
-    form.update = &recurrence.step[*assignment(recurrence, state.name)];
-    classify(form, recurrence);
+    if (const auto at = assignment(recurrence, state.name)) {
+      form.update = &recurrence.step[*at];
+      classify(form, recurrence);
+    } else {
+      form.reason = fmt::format("the update of `{}` is missing", state.name);
+    }
     forms.push_back(std::move(form));
   }
   return forms;

@@ -29,7 +29,7 @@ struct StateForm {
   bool is_matrix() const;
 };
 
-/// One form a state, in the order of declaration. Every state must be assigned (the reader saw to it).
+/// One form a state, in the order of declaration; one whose update had an error and is missing is nonlinear.
 std::vector<StateForm> classify(const Recurrence& recurrence);
 
 /// Whether `expr` reads a state, itself or through an equation of the step.

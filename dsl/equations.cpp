@@ -77,7 +77,9 @@ class Printer {
     }
     static const std::map<std::string, const char*> signs = {{"@", "·"}, {"*", " ⊙ "}, {"/", " / "}, {"+", " + "}, {"-", " - "}};
     const auto sign = signs.find(e.name);
-    return part(*e.args[0], own) + (sign == signs.end() ? " " + e.name + " " : sign->second) + part(*e.args[1], own + 1);
+    // `a * b @ c` is read from left to right; a paper that writes both products shows which comes first.
+    const bool mixed = e.args[0]->kind == Expr::Kind::binary && rank(*e.args[0]) == 3 && (e.name == "@") != (e.args[0]->name == "@");
+    return part(*e.args[0], mixed ? 4 : own) + (sign == signs.end() ? " " + e.name + " " : sign->second) + part(*e.args[1], own + 1);
   }
   std::string call(const Expr& e) const {
     if (e.name == "prev" && e.args.size() == 1) return symbol(e.args[0]->name) + "ₜ₋₁";

@@ -89,10 +89,11 @@ class Linear {
       const Op* op = ops::find(e.name);
       const auto& numbers = number_functions();
       const bool number = std::find(numbers.begin(), numbers.end(), e.name) != numbers.end();
-      const bool along_last = (e.name == "dot" && e.args.size() == 2) ||
+      const bool along_last = e.name == "arange" || (e.name == "dot" && e.args.size() == 2) ||
                               ((e.name == "l2_norm" || e.name == "rms_norm" || e.name == "softmax") && e.args.size() == 1 && e.named.empty());
       const bool pointwise = op && op->family == Op::Family::pointwise && !op->random;
-      if (find_def(*builder_.room().module, e.name, false) || (!number && !along_last && !pointwise)) no();
+      const bool constant = op && op->inputs.empty() && op->along == Along::pointwise;  // arange
+      if (find_def(*builder_.room().module, e.name, false) || (!number && !along_last && !pointwise && !constant)) no();
     }
     for (const ExprPtr& arg : e.args) require_within_position(*arg);
   }
@@ -200,7 +201,7 @@ class Linear {
       if (initial) initial = renamed(initial, {Dim(1)});
     }
     const auto outputs =
-        parts_.apply("affine_scan", {a, b, initial}, {{"read", std::string(before ? "before" : "after")}}, f.where);
+        parts_.apply("affine_scan", {b, a, initial}, {{"read", std::string(before ? "before" : "after")}}, f.where);
     keep_final(builder_, *f.state, outputs[1]);
     return trajectories_[key] = renamed(outputs[0], rows);
   }

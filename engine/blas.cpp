@@ -80,15 +80,16 @@ class Blas final : public Products {
  private:
   template <class T> static void run(const Product<T>& p, auto gemm, auto gemv) {
     if (!p.m || !p.n) return;
-    if (p.m > 1 || !p.k) {
-      return gemm(CblasRowMajor, flag(p.transpose_a), flag(p.transpose_b), size(p.m), size(p.n), size(p.k), p.alpha, p.a,
-                  stride(p.lda), p.b, stride(p.ldb), p.beta, p.c, stride(p.ldc));
+    const blasint m = size(p.m), n = size(p.n), k = size(p.k);
+    if (m > 1 || !k) {
+      return gemm(CblasRowMajor, flag(p.transpose_a), flag(p.transpose_b), m, n, k, p.alpha, p.a, stride(p.lda), p.b,
+                  stride(p.ldb), p.beta, p.c, stride(p.ldc));
     }
     // One row, as when a single token is generated: c^T = B^T a^T. gemm would pack all of B for it, several times the cost
     // of reading it. Fresh memory may hold NaN, which some versions keep in spite of beta = 0.
     if (p.beta == T(0)) std::fill_n(p.c, p.n, T(0));
-    gemv(CblasRowMajor, flag(!p.transpose_b), size(p.transpose_b ? p.n : p.k), size(p.transpose_b ? p.k : p.n), p.alpha, p.b,
-         stride(p.ldb), p.a, p.transpose_a ? stride(p.lda) : 1, p.beta, p.c, 1);
+    gemv(CblasRowMajor, flag(!p.transpose_b), p.transpose_b ? n : k, p.transpose_b ? k : n, p.alpha, p.b, stride(p.ldb), p.a,
+         p.transpose_a ? stride(p.lda) : 1, p.beta, p.c, 1);
   }
   static CBLAS_TRANSPOSE flag(bool transpose) { return transpose ? CblasTrans : CblasNoTrans; }
   static blasint size(i64 n) {

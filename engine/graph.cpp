@@ -147,7 +147,9 @@ std::vector<Var> Graph::backward(std::span<const Var> outputs, std::span<const V
     check(same_size(y.dims(), cotangents[i].dims()), "backward: the cotangent {} does not have the shape {} of its output",
           text(cotangents[i].dims()), text(y.dims()));
     const i32 made_by = value(y.id()).node;
-    check(!value(y.id()).derivative, "backward: second derivatives are not available ({})", describe(node(made_by)));
+    if (value(y.id()).derivative) {  // made by a node: a leaf is none
+      throw Error("backward: second derivatives are not available (" + describe(node(made_by)) + ")");
+    }
     arriving[static_cast<std::size_t>(y.id())].push_back(cotangents[i].id());
     last = std::max(last, made_by);
   }

@@ -74,7 +74,7 @@ class RetNet {
     const Var turned = ops::rotate(ops::to_heads(project(".Wk", H * dk), H), theta);
     const Var k = ops::div(turned, number(std::sqrt(static_cast<double>(dk))));
     const Var v = ops::to_heads(project(".Wv", H * dv), H);
-    const Var y = ops::linrec(q, k, v, {.decay = ops::reshape(gamma, {Dim(H), Dim(1)})})[0];
+    const Var y = ops::linrec(q, k, v, {.decay = ops::reshape(gamma, {Dim(H), Dim(1), Dim(1)})})[0];
 
     const Var gate = ops::swish(project(".Wg", H * dv));
     const Var normed = ops::group_norm(ops::merge_heads(y), H);

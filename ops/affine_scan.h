@@ -8,8 +8,8 @@ struct AffineScan : General {
                            "h_t = a_t h_t-1 + b_t; gives every h_t (or h_t-1) and the last",
                            "Martin and Cundy 2018, arXiv:1709.04057"};
   static constexpr Along along = Along::streams;
-  static constexpr std::array inputs{Input{"a", Input::plain, 2}, Input{"b", Input::plain, 2}, Input{"initial", Input::optional, 1}};
-  static constexpr Reads reads{.inputs = 0b101, .outputs = 1};  // a, initial, and h
+  static constexpr std::array inputs{Input{"b", Input::plain, 2}, Input{"a", Input::plain, 2}, Input{"initial", Input::optional, 1}};
+  static constexpr Reads reads{.inputs = 0b110, .outputs = 1};  // a, initial, and h
   static std::vector<std::string> outputs() { return {"h", "final"}; }
   static std::vector<StateInfo> states() { return {{2, 1}}; }
   struct Attrs {
@@ -19,12 +19,12 @@ struct AffineScan : General {
     return std::tuple{attribute("read", &Attrs::read, "h_t, or h_t-1 with `before`", {"after", "before"})};
   }
 
-  // a [.., T or 1, D or 1], b [.., T, D], initial [.., D] -> h [.., T, D], final [.., D]
+  // b [.., T, D], a [.., T or 1, D or 1], initial [.., D] -> h [.., T, D], final [.., D]
   static std::vector<Dims> infer(const Attrs&, const InputDims& in) {
-    const Dim &T = in.at(1, -2), &D = in.at(1, -1);
+    const Dim &T = in.at(0, -2), &D = in.at(0, -1);
     const auto fits = [](const Dim& own, const Dim& d) { return is_one(own) || same_size(own, d); };
-    in.require(fits(in.at(0, -2), T) && fits(in.at(0, -1), D),
-               fmt::format("a is {}, and ends with [{}, {}], each of which may be 1", text(in[0]), T.text(), D.text()));
+    in.require(fits(in.at(1, -2), T) && fits(in.at(1, -1), D),
+               fmt::format("a is {}, and ends with [{}, {}], each of which may be 1", text(in[1]), T.text(), D.text()));
     in.require(!in.has(2) || same_size(in.at(2, -1), D),
                in.has(2) ? fmt::format("initial is {}, and ends with [{}]", text(in[2]), D.text()) : "");
     Dims h = all_leads(in), last = h;
@@ -38,7 +38,7 @@ struct AffineScan : General {
   }
   static Dims state_dims(const Attrs&, const InputDims& in, std::size_t, const Dim&) {
     Dims d = all_leads(in);
-    d.push_back(in.at(1, -1));
+    d.push_back(in.at(0, -1));
     return d;
   }
 
@@ -48,9 +48,9 @@ struct AffineScan : General {
     Leads a, b, initial;
     i64 steps, width, blocks, count, a_step, a_width;
     Layout(const Kernel<T>& k) {
-      const Shape &h = k.output_shape(), &s = k.shape(0);
+      const Shape &h = k.output_shape(), &s = k.shape(1);
       const Shape lead(h.begin(), h.end() - 2);
-      a = Leads(s, 2, lead), b = Leads(k.shape(1), 2, lead);
+      a = Leads(s, 2, lead), b = Leads(k.shape(0), 2, lead);
       if (k.has(2)) initial = Leads(k.shape(2), 1, lead);
       steps = h[h.size() - 2], width = h.back(), blocks = (width + kColumns - 1) / kColumns;
       count = element_count(lead);
@@ -71,7 +71,7 @@ struct AffineScan : General {
   template <class T> static void forward(const Attrs& attrs, Kernel<T>& k) {
     const Layout<T> l(k);
     const bool before = attrs.read == "before";
-    const T *a = k.input(0).data(), *b = k.input(1).data(), *start = k.input(2).data();
+    const T *b = k.input(0).data(), *a = k.input(1).data(), *start = k.input(2).data();
     T *y = k.result(0).data(), *last = k.result(1).data();
     l.each(k, [=, &l](i64 n, i64 first, i64 m) {
       T* h = last + n * l.width + first;
@@ -107,24 +107,24 @@ struct AffineScan : General {
     const i64 copies = l.a_width == 1 ? l.blocks : 1;
     Tensor parts[3];
     T* to[3];
-    const i64 part_size[3] = {a_size * copies, size, l.width};
-    const Leads* leads[3] = {&l.a, &l.b, &l.initial};
+    const i64 part_size[3] = {size, a_size * copies, l.width};
+    const Leads* leads[3] = {&l.b, &l.a, &l.initial};
     for (std::size_t i = 0; i < 3; ++i) {
-      const bool own = k.wants(i) && !leads[i]->shared() && (i > 0 || copies == 1);
+      const bool own = k.wants(i) && !leads[i]->shared() && (i != 1 || copies == 1);
       if (!own) parts[i] = k.scratch({l.count * part_size[i]});
       to[i] = (own ? k.call().results[i] : parts[i]).template mutable_values<T>().data();
     }
-    const T *a = k.input(0).data(), *start = k.input(2).data(), *y = k.output(0).data();
+    const T *a = k.input(1).data(), *start = k.input(2).data(), *y = k.output(0).data();
     const T* dy = k.has_cotangent(0) ? k.cotangent(0).data() : nullptr;
     const T* dlast = k.has_cotangent(1) ? k.cotangent(1).data() : nullptr;
-    const bool wants_a = k.wants(0);
+    const bool wants_a = k.wants(1);
     const auto at = [&, own0 = !parts[0], own1 = !parts[1], own2 = !parts[2]](std::size_t i, i64 n) {
       const bool own = i == 0 ? own0 : i == 1 ? own1 : own2;
       return to[i] + (own ? leads[i]->offset(n) : n * part_size[i]);
     };
     l.each(k, [=, &l](i64 n, i64 first, i64 m) {
       const i64 block = first / Layout<T>::kColumns;
-      T *da = at(0, n) + (l.a_width == 1 ? block * a_size : first), *db = at(1, n) + first, *g = at(2, n) + first;
+      T *db = at(0, n) + first, *da = at(1, n) + (l.a_width == 1 ? block * a_size : first), *g = at(2, n) + first;
       if (dlast) std::copy_n(dlast + n * l.width + first, m, g);
       else std::fill_n(g, m, T(0));
       if (!l.a_step) std::fill_n(da, l.a_width == 1 ? 1 : m, T(0));
@@ -141,7 +141,7 @@ struct AffineScan : General {
       }
     });
     for (std::size_t i = 0; i < 3; ++i) {
-      if (parts[i] && k.wants(i)) gather(k.gradient(i), *leads[i], l.count, to[i], i == 0 ? copies : 1);
+      if (parts[i] && k.wants(i)) gather(k.gradient(i), *leads[i], l.count, to[i], i == 1 ? copies : 1);
     }
   }
   template <class T> static void add(i64 m, const T* x, T* sum) {
@@ -167,21 +167,21 @@ struct AffineScan : General {
     const Shape b = {2, 5, 3}, none = {-1};
     return {{{b, b, none}},
             {{b, b, {2, 3}}, {before}},
-            {{{1, 3}, b, {3}}},
-            {{{2, 5, 1}, b, {2, 3}}},
-            {{{1, 1}, b, none}, {before}},
-            {{{3, 1, 5, 2}, {2, 5, 2}, none}},
-            {{{5, 1}, {5, 300}, {300}}}};
+            {{b, {1, 3}, {3}}},
+            {{b, {2, 5, 1}, {2, 3}}},
+            {{b, {1, 1}, none}, {before}},
+            {{{2, 5, 2}, {3, 1, 5, 2}, none}},
+            {{{5, 300}, {5, 1}, {300}}}};
   }
   static std::vector<ErrorSample> error_samples() {
-    return {{{{{4, 3}, {5, 3}, {-1}}}, "a is [4, 3], and ends with [5, 3]"},
+    return {{{{{5, 3}, {4, 3}, {-1}}}, "a is [4, 3], and ends with [5, 3]"},
             {{{{5, 3}, {5, 3}, {2}}}, "initial is [2], and ends with [3]"}};
   }
 };
 
 /// h [.., T, D] and the last of it [.., D]; shapes as in `AffineScan::infer`.
-inline std::vector<Var> affine_scan(const Var& a, const Var& b, const Var& initial = {}, const std::string& read = "after") {
-  return apply_all<AffineScan>({a, b, initial}, {.read = read});
+inline std::vector<Var> affine_scan(const Var& b, const Var& a, const Var& initial = {}, const std::string& read = "after") {
+  return apply_all<AffineScan>({b, a, initial}, {.read = read});
 }
 
 }  // namespace weft::ops

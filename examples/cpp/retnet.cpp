@@ -1,7 +1,11 @@
 // RetNet by its C++ twin: a small one learns a sentence by heart with AdamW.
 //
 // Prints:
-//   21 weights
+//   29184 weights in 29 tensors
+//   step  0  loss 4.836
+//   step 20  loss 2.686
+//   step 40  loss 1.204
+//   step 60  loss 0.410
 #include <fmt/format.h>
 
 #include <string>

@@ -5,7 +5,11 @@
 // The graph is built once, as data, and run at every step; the loop is all there is to training.
 //
 // Prints:
-//   step    0  loss 1.0
+//   step    0  loss 0.506833
+//   step  500  loss 0.004736
+//   step 1000  loss 0.001404
+//   step 1500  loss 0.000702
+//   step 2000  loss 0.000486
 #include <fmt/format.h>
 
 #include <cmath>

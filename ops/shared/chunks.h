@@ -63,6 +63,7 @@ template <class T> class Chunks final : public Form<T> {
     if (g.decay) row_products(S, dS);
     decay_->writer_gradient(k, rows_, e_, dk);
     decay_->decay_state(dS);
+    if (t == 0 && !h.start) S = nullptr;
     reader_gradient(q, k, c, dy, h.stride, U, S, dS, g.q + t * K_, dk);
     if (h.delta) errors_backward(h, t, c, k, U, S, dS, g);
     if (g.decay) decay_->decay_gradient(g.decay + t * h.decay.width);
@@ -93,11 +94,13 @@ template <class T> class Chunks final : public Form<T> {
     multiply(kernel_, K_, V_, c, flipped(decay_->left(k), K_), U, S, V_, T(1));
   }
 
-  // For rows with the cotangent C: G = C U^T, M = C S^T, dS += (b o X)^T C.
+  // For rows with the cotangent C: G = C U^T, M = C S^T, dS += (b o X)^T C. S may be null, for zeros: what multiplies it
+  // may overflow.
   void reader_gradient(const Reader<T>& r, const T* k, i64 c, const T* C, i64 stride, Matrix<const T> U, const T* S, T* dS,
                        T* dx, T* dk) {
     multiply(kernel_, c, c, V_, matrix(C, stride), flipped(U.data, U.stride), G_, c);
-    multiply(kernel_, c, K_, V_, matrix(C, stride), flipped(S, V_), rows_, K_);
+    if (S) multiply(kernel_, c, K_, V_, matrix(C, stride), flipped(S, V_), rows_, K_);
+    else std::fill_n(rows_, c * K_, T(0));
     multiply(kernel_, K_, V_, c, flipped(decay_->carried(r), K_), matrix(C, stride), dS, V_, T(1));
     decay_->reader_gradient(r, k, G_, rows_, dx, dk);
   }

@@ -13,7 +13,7 @@ namespace weft::ops {
 /// being the transform of every p-th element from q on, and w = e^(-2 pi i / n).
 template <class T> class Fourier {
  public:
-  static constexpr i64 kLanes = 16;  // a vector of f32 with AVX-512; more lose the first-level cache at n = 512
+  static constexpr i64 kLanes = 16;  // a vector of f32 with AVX-512
 
   explicit Fourier(i64 n) : n_(n), cosine_(static_cast<std::size_t>(n)), sine_(cosine_.size()), place_(cosine_.size()) {
     for (i64 j = 0; j < n; ++j) {

@@ -81,7 +81,7 @@ template <class T> class Recurrent final : public Form<T> {
   // da = <dS_t, S_{t-1}>,  dS_{t-1} = a o dS_t, each with the share of the error.
   void back(const Head<T>& h, i64 t, const T* S, const T* dy, T* dS, const HeadGradients<T>& g) {
     const T *u = written(h, t, S), *q = h.q + t * K_, *k = h.k + t * K_;
-    const bool after = h.read == Reading::after;
+    const bool after = h.read == Reading::after, empty = t == 0 && !h.start;  // zeros: what multiplies them may overflow
     T *dq = g.q + t * K_, *dk = g.k + t * K_, *dv = g.v + t * h.stride;
     std::fill_n(du_, V_, T(0));
     for (i64 x = 0; x < K_; ++x) {
@@ -96,6 +96,7 @@ template <class T> class Recurrent final : public Form<T> {
       }
       dk[x] = summed<T>(V_, [=](i64 j) { return drow[j] * u[j]; });
     }
+    if (g.decay && !h.by_channel()) g.decay[t] = 0;
     if (h.delta) into_error(h, t, g);
     else std::copy_n(du_, V_, dv);
     if (g.decay && !h.by_channel()) g.decay[t] = 0;
@@ -103,9 +104,9 @@ template <class T> class Recurrent final : public Form<T> {
       const T a = decay(h, t, x), r = h.delta ? erased(h, t, x) : T(0), query = after ? T(0) : q[x];
       const T* row = S + x * V_;
       T* drow = dS + x * V_;
-      T to_decay = g.decay ? summed<T>(V_, [=](i64 j) { return drow[j] * row[j]; }) : T(0);
+      T to_decay = g.decay && !empty ? summed<T>(V_, [=](i64 j) { return drow[j] * row[j]; }) : T(0);
       const T* du = du_;
-      const T to_error = h.delta ? -summed<T>(V_, [=](i64 j) { return du[j] * row[j]; }) : T(0);
+      const T to_error = h.delta && !empty ? -summed<T>(V_, [=](i64 j) { return du[j] * row[j]; }) : T(0);
       for (i64 j = 0; j < V_; ++j) drow[j] = a * drow[j] + query * dy[j] - r * du[j];
       if (h.delta) erase_gradient(h, t, x, to_error, to_decay, g);
       if (g.decay && h.by_channel()) g.decay[t * K_ + x] = to_decay;

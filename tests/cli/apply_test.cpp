@@ -118,6 +118,42 @@ const char* const kDefs =
     "    let: {a: gru(x)}\n"
     "    out: a + gru(2 * x)\n";
 
+// States that the derived forms hold in another layout than the loop.
+const char* const kMoreDefs =
+    "  turning:\n"
+    "    in: {x: [T, D]}\n"
+    "    recurrence:\n"
+    "      over: T\n"
+    "      state: {S: {shape: [D, D], init: 0.3}}\n"
+    "      step: {S: \"0.9 * rotate(S, 1 / (1 + arange(D / 2))) + outer(x, 0.5 * x)\"}\n"
+    "      read: {y: x @ S}\n"
+    "    out: y\n"
+    "  delta:\n"
+    "    in: {x: [T, D]}\n"
+    "    let: {k: l2_norm(x)}\n"
+    "    recurrence:\n"
+    "      over: T\n"
+    "      state: {S: [D, D]}\n"
+    "      step: {S: \"S + 0.5 * outer(k, x - k @ S)\"}\n"
+    "      read: {y: k @ S}\n"
+    "    out: y\n"
+    "  columns:\n"
+    "    in: {x: [T, D]}\n"
+    "    recurrence:\n"
+    "      over: T\n"
+    "      state: {S: [D, D]}\n"
+    "      step: {S: \"0.8 * S + outer(2 * x, x)\"}\n"
+    "      read: {y: S @ x}\n"
+    "    out: y\n"
+    "  last:\n"
+    "    in: {x: [T, D]}\n"
+    "    recurrence:\n"
+    "      over: T\n"
+    "      state: {S: [D]}\n"
+    "      step: {S: \"3 * x\"}\n"
+    "      read: {y: S}\n"
+    "    out: y\n";
+
 }  // namespace
 
 TEST_CASE("init writes the weights that show lists, with which train starts, the same for the same seed") {
@@ -249,10 +285,18 @@ TEST_CASE("a learned state starts every row, and its gradient is that of the row
 }
 
 TEST_CASE("a sequence may be cut: the final states of a part start the next, in any form") {
+  struct Row {
+    std::string def;
+    std::vector<std::string> forms;
+  };
+  // `turning` is computed in a turning frame, `columns` with keys and values exchanged, `last` keeps nothing.
+  const std::vector<Row> rows = {{"memory", {"recurrent", "chunkwise"}}, {"gru", {"recurrent"}}, {"twice", {"recurrent"}},
+                                 {"turning", {"recurrent", "chunkwise", "parallel"}}, {"delta", {"recurrent", "chunkwise"}},
+                                 {"columns", {"recurrent", "chunkwise", "parallel"}}, {"last", {"recurrent", "chunkwise"}}};
   Desk desk;
-  desk.write("defs.yaml", kDefs);
+  desk.write("defs.yaml", std::string(kDefs) + kMoreDefs);
   const Tensor x = drawn({2, 9, 4}, 1), scale = drawn({2, 4}, 2);
-  for (const std::string def : {"memory", "gru", "twice"}) {
+  for (const auto& [def, forms] : rows) {
     CAPTURE(def);
     const auto run = [&](Tensors in, const std::string& form) {
       if (def == "memory") in["scale"] = scale;
@@ -265,8 +309,7 @@ TEST_CASE("a sequence may be cut: the final states of a part start the next, in 
       if (name.starts_with("final.")) rest["initial." + name.substr(6)] = tensor;
     }
     REQUIRE(rest.size() > 1);
-    for (const std::string form : {"recurrent", "chunkwise", "parallel"}) {
-      if (def != "memory" && form != "recurrent") continue;  // nonlinear
+    for (const std::string& form : forms) {
       CAPTURE(form);
       const Tensors second = run(rest, form);
       // f64: nine positions, sums of a few terms.
@@ -274,6 +317,27 @@ TEST_CASE("a sequence may be cut: the final states of a part start the next, in 
       for (const auto& [name, tensor] : first) {
         if (name.starts_with("final.")) CHECK(distance(whole.at(name), second.at(name)) < 1e-12);
       }
+    }
+  }
+}
+
+TEST_CASE("states of every class are those of the loop, whose gradients agree, too") {
+  Desk desk;
+  desk.write("defs.yaml", std::string(kDefs) + kMoreDefs);
+  const Tensor x = drawn({2, 5, 4}, 1);
+  for (const auto& [def, state] : std::map<std::string, Shape>{{"turning", {2, 4, 4}}, {"delta", {2, 4, 4}}, {"columns", {2, 4, 4}}, {"last", {2, 4}}}) {
+    CAPTURE(def);
+    // 0 * tanh(S) is nonlinear to the classifier and changes nothing: it sends the recurrence to the loop.
+    std::string text = desk.read("defs.yaml");
+    const auto step = text.find("step: {S: \"", text.find("  " + def + ":\n"));
+    REQUIRE(step != std::string::npos);
+    desk.write("loop.yaml", text.insert(step + 11, "0 * tanh(S) + "));
+    const Tensors in = {{"x", x}, {"initial.S", drawn(state, 3)}, {"cotangent.final.S", drawn(state, 4)}, {"cotangent", drawn({2, 5, 4}, 5)}};
+    const Tensors a = applied(desk, "defs.yaml", in, {"--def", def, "--grad"}), b = applied(desk, "loop.yaml", in, {"--def", def, "--grad"});
+    REQUIRE(a.size() == b.size());
+    for (const auto& [name, tensor] : a) {
+      CAPTURE(name);
+      CHECK(distance(tensor, b.at(name)) < 1e-12);
     }
   }
 }

@@ -43,7 +43,7 @@ TEST_CASE("a profile names every op with its direction and explains a step of tr
     CHECK(std::find(lines.begin(), lines.end(), line) != lines.end());
   }
   const std::string text = desk.run({"bench", "tiny.yaml", "--profile", "--steps", "1", "--by", "place"}).out;
-  CHECK(contains(text, "layers.yaml:"));  // the equation of `embed`
+  CHECK(contains(text, "std/layers:"));  // the equation of `embed`
 }
 
 TEST_CASE("bench measures training, generation and memory") {

@@ -74,7 +74,7 @@ TEST_CASE("a warning is told and is no failure") {
   CHECK(contains(text.err, "warning[W0101]"));
   CHECK(json.exit == 0);
   CHECK(json.err.empty());
-  CHECK(nlohmann::json::parse(json.out)["diagnostics"][0]["code"] == "W0101");
+  CHECK(contains(nlohmann::json::parse(json.out)["diagnostics"].dump(), "\"W0101\""));
 }
 
 TEST_CASE("training says what it works on, what the loss means and what to do next, and keeps stdout free") {

@@ -70,7 +70,7 @@ TEST_CASE("the graph has a box for every op, an oval for every input and weight,
   CHECK(f.out.starts_with("digraph \"tiny\" {\n"));
   CHECK(f.out.ends_with("}\n"));
   for (const char* part : {"label=\"tokens\\n[B, T]\"", "style=dotted, label=\"model.0.embed.table\\n[vocab, width]\"", "label=\"embedding\\n[B, T, width]\"",
-                           "label=\"contract\\n[B, T, vocab]\"", "tooltip=\"tiny.yaml:", " -> n"}) {
+                           "label=\"contract\\n[B, T, vocab]\"", "tooltip=\"std/layers:", " -> n"}) {
     CAPTURE(part);
     CHECK(contains(f.out, part));
   }

@@ -21,6 +21,7 @@ TEST_CASE("without a verb the program shows a short help with two examples and e
         "  -h,--help                   this help\n"
         "  --version                   the version, and what it runs on\n\n"
         "Subcommands:\n"
+        "  new                         the header of a new op\n"
         "  check                       every error of a description; weights, memory and cost of a step\n"
         "  show                        weights, resolved text, graph or equations of a description; what a "
         "file of weights holds\n"
@@ -32,11 +33,12 @@ TEST_CASE("without a verb the program shows a short help with two examples and e
         "  apply                       a model or one def on tensors of other programs (safetensors), and "
         "its gradients\n"
         "  ops                         the ops that equations may call\n"
+        "  bench                       speed and memory of a model on this machine, and where the time goes\n"
         "  doctor                      whether this machine is fit: instruction set, products, threads, "
         "memory, disk, libraries, data\n"
-        "  test                        build and run all tests, or those whose name matches (done by the launcher "
-        "./weft)\n"
-        "  help                        about a verb, or about the code of an error\n"
+        "  test                        build and run all tests, those whose name matches, or the proof of one op "
+        "(done by the launcher ./weft)\n"
+        "  help                        about a verb, the code of an error, or an option of a description\n"
         "  version                     the version, and what it runs on\n\n"
         "Examples:\n"
         "  ./weft train examples/quickstart.yaml\n"
@@ -57,7 +59,7 @@ TEST_CASE("every verb has a help with an example, the same by `help VERB` and by
     CHECK(contains(a.out, std::string("Usage: weft ") + verb.name));
     CHECK(contains(a.out, verb.about));
     CHECK(contains(a.out, verb.examples));
-    if (std::string(verb.name) != "test") CHECK(b.out == a.out);
+    if (std::string(verb.name) != "test") CHECK(a.out.starts_with(b.out));  // `help train` lists options, too
   }
 }
 

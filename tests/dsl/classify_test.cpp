@@ -22,6 +22,7 @@ std::string classes_of(const char* states, const char* step, std::string* reason
                            states + "}\n      step: {" + step + "}\n      read: {y: x}\n    out: y\nmodel: [f]\n";
   const File file = parse_file(make_source("test.yaml", text), d);
   INFO(d.render(false));
+  REQUIRE(!d.has_errors());
   REQUIRE(file.defs.size() == 1);
   REQUIRE(file.defs[0].recurrence);
   std::string all;
@@ -49,7 +50,7 @@ const Variant kVariants[] = {
     {kMatrix, R"-(S: "S - g * S + outer(k, v)")-", "decay"},
     {kMatrix, R"-(S: "S + S + outer(k, v)")-", "decay"},
     {kMatrix, R"-(S: "a * (b * S + outer(k, v))")-", "decay"},
-    {kMatrix, R"-(D: a * S, S: "D * b + outer(k, v)")-", "decay"},
+    {kMatrix, R"-(G: a * S, S: "G * b + outer(k, v)")-", "decay"},
     {kMatrix, R"-(S: "g * outer(k, v) - (g - 1) * S")-", "decay"},
     {kMatrix, R"-(S: "a * S + outer(v, k)^T")-", "decay"},
     {kMatrix, R"-(S: "-S + outer(k, v)")-", "decay"},
@@ -61,7 +62,7 @@ const Variant kVariants[] = {
     // what is not used again
     {kMatrix, R"-(S: "outer(k, v)")-", "constant"},
     {"a: [D], b: [D]", "b: a, a: x", "constant, constant"},
-    {"a: [D], b: [D]", "a: x, b: prev(a)-", "constant, constant"},
+    {"a: [D], b: [D]", "a: x, b: prev(a)", "constant, constant"},
     // rotations
     {kMatrix, R"-(S: "gamma * rotate(S, theta) + outer(k, v)")-", "rotating decay"},
     {kMatrix, R"-(S: "rotate(gamma * S, theta) + outer(k, v)")-", "rotating decay"},
@@ -74,7 +75,7 @@ const Variant kVariants[] = {
     {"S: [dv, dk]", R"-(S: "S + outer(beta * (v - S @ k), k)")-", "delta"},
     {"S: [dv, dk]", R"-(S: "S + outer(beta * (v - k @ S^T), k)")-", "delta"},
     {"S: [H, dv, dk]", R"-(S: "S + outer(beta * (v - dot(S, k)), k)")-", "delta"},
-    {kMatrix, R"-(D: a * S, S: "D + outer(k, beta * (v - k @ D))")-", "gated delta"},
+    {kMatrix, R"-(G: a * S, S: "G + outer(k, beta * (v - k @ G))")-", "gated delta"},
     {kMatrix, R"-(S: "a * S + outer(k, beta * (v - k @ S))")-", "gated delta"},
     {kMatrix, R"-(S: "a * S + outer(k, beta * (v - k @ (a * S)))")-", "gated delta"},
     {kMatrix, R"-(S: "a * (S - beta * outer(k, k @ S)) + beta * outer(k, v)")-", "gated delta"},

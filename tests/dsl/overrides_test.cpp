@@ -51,7 +51,7 @@ TEST_CASE("a declared param keeps its declaration") {
   Diagnostics diagnostics;
   const File file = parse_file(text_source(kFile), with({"params.heads=2.5"}).tree, diagnostics);
   evaluate_params(file.params, {}, {}, {}, {}, "the description", diagnostics);
-  CHECK(codes_of(diagnostics) == "E0402");
+  CHECK(codes_of(diagnostics).ends_with("E0402"));  // behind warnings of params that nothing here reads
 }
 
 TEST_CASE("another choice of a one-key map drops the old arguments") {

@@ -8,7 +8,7 @@ using namespace weft::dsl;
 namespace {
 
 // A recurrence over k, v [T, 3] and a [T], with a builder that stands where a def would.
-struct Place {
+struct Site {
   Diagnostics diagnostics;
   Module module;
   Program program{Mode::train, diagnostics};
@@ -16,7 +16,7 @@ struct Place {
   Builder builder{program, program.graph, room};
   std::vector<StateForm> forms;
 
-  explicit Place(const std::string& recurrence) {
+  explicit Site(const std::string& recurrence) {
     module.file = parse_file(make_source("test.yaml", "schema: 1\ndefs:\n  f:\n    in: {k: [T, n], v: [T, n], a: [T]}\n    recurrence:\n      over: T\n" +
                                                           recurrence + "    out: y\n"), diagnostics);
     REQUIRE(module.file.defs.size() == 1);
@@ -43,11 +43,11 @@ const char* const kDelta = "      state: {S: [n, n]}\n      step: {S: \"a * S + 
 
 }  // namespace
 
-TEST_CASE("a form that was derived rightly is confirmed") { CHECK(Place(kDelta).trouble() == ""); }
+TEST_CASE("a form that was derived rightly is confirmed") { CHECK(Site(kDelta).trouble() == ""); }
 
 TEST_CASE("a derived form that is not the loop is an error inside the program, with its place") {
   const auto planted = [](const std::function<void(StateForm&)>& mistake) {
-    Place p(kDelta);
+    Site p(kDelta);
     mistake(p.forms.at(0));
     return p.trouble();
   };
