@@ -27,6 +27,7 @@ if [ -n "${from-}" ]; then
   echo "CMAKE_HOME_DIRECTORY:INTERNAL=$from" >"$build/CMakeCache.txt"; : >"$build/build.ninja"; exit
 fi
 sleep 0.2
+[ -z "${EDIT-}" ] || touch "$EDIT"
 [ -z "${BROKEN-}" ] || { echo "swish.h:7: error: no such thing"; exit 2; }
 { echo "#!/bin/sh"; cat "$PROGRAM"; } >"$build/weft"; chmod +x "$build/weft"
 mkdir -p "$build/tests"; cp "$build/weft" "$build/tests/op_verdict"'
@@ -132,12 +133,13 @@ expect 'builds by two at once' $((before + 1)) "$(builds)"
 
 # A program that runs on does not keep the others from building; an edit during a build is built by the next call.
 touch "$house/engine/again.h"
+before=$(builds)
 "$house/weft" sleep >/dev/null 2>&1 & pid=$!
+while [ "$(builds)" -le "$before" ]; do sleep 0.1; done
 sleep 0.5
 touch "$house/engine/again.h"
-(sleep 0.1 && touch "$house/engine/again.h") &
 before=$(builds)
-run 0
+with EDIT="$house/engine/again.h" run 0
 if grep -q waiting "$temp/err"; then fail 'a running program holds the lock'; fi
 kill $pid
 run 0
