@@ -7,7 +7,7 @@
 Both programs stay alive and take turns, so that a slow moment of the machine meets both; what is printed is the median
 of the paired ratios with its quartiles. First it is checked that the twins are twins: the same loss and the same
 gradient norm from the same weights. Results go to bench/results/<command>.json and .md. Without PyTorch it measures
-Weft alone.
+Weft alone. docs/performance.md has the rules.
 """
 import argparse
 import importlib.util
