@@ -144,7 +144,8 @@ void Builder::refuse_tensors(const Op& op, const AttributeInfo& info, const Expr
       if (i.is(Input::optional)) optional.push_back(fmt::format("{}={}", i.name, name));
     }
     program_.diagnostics
-        .error("E0206", expr.span, fmt::format("`{}` of `{}` is a number, and `{}` is a tensor", info.name, op.name, name))
+        .error("E0206", expr.span,
+               fmt::format("`{}` of `{}` is a number, and `{}` is a tensor", info.name, op.name, name))
         .note(signature(op))
         .help(optional.empty() ? "" : "give an optional input by its name: " + listed(optional));
     throw Failed{};
@@ -221,8 +222,9 @@ i64 Builder::axis(const Expr& expr, const Var& first) {
   if (found.size() == 1) return found[0] - rank;  // from the back: the batch in front does not matter
   Diagnostic& d = program_.diagnostics.error(
       "E0207", expr.span,
-      found.empty() ? fmt::format("there is no dimension `{}` here", expr_text(expr))
-                    : fmt::format("`{}` stands {} times: a number says which, as in `dim=-1`", expr_text(expr), found.size()));
+      found.empty()
+          ? fmt::format("there is no dimension `{}` here", expr_text(expr))
+          : fmt::format("`{}` stands {} times: a number says which, as in `dim=-1`", expr_text(expr), found.size()));
   d.note(fmt::format("the value is {}", text(dims)));
   if (found.empty()) d.help(guess_text(expr_text(expr), names));
   throw Failed{};
@@ -272,6 +274,8 @@ std::vector<Var> Builder::apply(const Op& op, std::vector<std::optional<Operand>
   } catch (const Error& e) {
     Diagnostic& d = program_.diagnostics.error("E0208", at, e.what());
     for (const Operand& o : present) d.note(fmt::format("`{}` is {}", o.text, text(dims_of(o.var))), o.span);
+    if (std::string(e.what()).find("must hold indices") != std::string::npos)
+      d.help("`to_index(x)` makes indices of numbers");
     throw Failed{};
   }
 }

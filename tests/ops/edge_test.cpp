@@ -10,6 +10,7 @@
 #include "ops/rotate.h"
 #include "ops/softmax.h"
 #include "ops/table.h"
+#include "ops/to_index.h"
 #include "tests/ops/differences.h"
 
 using namespace weft;
@@ -47,8 +48,9 @@ bool shows_nan(const Op& op, DType dtype) {
     inputs.emplace_back();
     if (shape == Shape{-1}) continue;
     const bool index = op.inputs[std::min(i, op.inputs.size() - 1)].is(Input::index);
-    inputs.back() = tape.leaf(index ? Tensor::of_indices(std::vector<i32>(static_cast<std::size_t>(element_count(shape))), shape)
-                                    : Tensor::full(shape, i ? 1 : std::nan(""), dtype));
+    inputs.back() =
+        tape.leaf(index ? Tensor::of_indices(std::vector<i32>(static_cast<std::size_t>(element_count(shape))), shape)
+                        : Tensor::full(shape, i ? 1 : std::nan(""), dtype));
   }
   bool shown = false;
   for (const Var& y : tape.append(op, op.complete(sample.attributes), inputs)) shown = shown || any_nan(tape.value(y));
@@ -61,11 +63,14 @@ TEST_CASE("no op hides a NaN, comparisons and choices by a condition apart") {
   for (const Op* op : ops::table()) {
     const bool takes_real = !op->inputs.empty() && !op->inputs[0].is(Input::index);
     const bool compares = op->family == Op::Family::pointwise && !op->backward_f32 && op->name != "stop_gradient";
-    if (!takes_real || compares || op->name == "where") continue;
+    if (!takes_real || compares || op->name == "where" || op->name == "to_index") continue;
     CAPTURE(op->name);
     CHECK(shows_nan(*op, DType::f32));
     CHECK(shows_nan(*op, DType::f64));
   }
+  const Tensor nan = Tensor::full({1}, std::nan(""), DType::f32);
+  CHECK_THROWS_WITH_AS(eager({nan}, [](const auto& v) { return ops::to_index(v[0]); }),
+                       "to_index: nan is no index: it is not within 2^24, up to which f32 counts", Error);
   for (const i64 place : {0, 1, 2}) {
     std::vector<double> x = {1, 3, 2};
     x[static_cast<std::size_t>(place)] = std::nan("");
@@ -104,7 +109,8 @@ TEST_CASE("the transforms are those of their matrices, for every length up to 40
         c += x.at(j) * std::cos(std::numbers::pi * static_cast<double>((2 * j + 1) * k % (4 * n)) / (2 * length));
       }
       c *= std::sqrt((k ? 2 : 1) / length);
-      worst = std::max({worst, std::abs(real.at(k) - re), std::abs(imag.at(k) - im / root), std::abs(cosine.at(k) - c)});
+      worst =
+          std::max({worst, std::abs(real.at(k) - re), std::abs(imag.at(k) - im / root), std::abs(cosine.at(k) - c)});
     }
     CHECK(worst < 1e-13 * (1 + length));  // sums of n terms below 1
     CHECK(distance(eager({cosine}, [](const auto& v) { return ops::dct(v[0], 0, true); }), x) < 1e-14 * (1 + root));
@@ -114,8 +120,8 @@ TEST_CASE("the transforms are those of their matrices, for every length up to 40
 TEST_CASE("a scale whose power is too large for the numbers is an error that says where") {
   const Tensor x = Tensor::full({2, 2}, 1, DType::f32), theta = Tensor::full({1}, 0.1, DType::f32);
   const auto at = [&](double scale, i64 offset) {
-    eager({x, theta, Tensor::full({1}, scale, DType::f32)}, [](const auto& v) { return ops::rotate(v[0], v[1], false, v[2]); },
-          {.offsets = {offset}});
+    eager({x, theta, Tensor::full({1}, scale, DType::f32)},
+          [](const auto& v) { return ops::rotate(v[0], v[1], false, v[2]); }, {.offsets = {offset}});
   };
   at(0.5, 100000);  // it only vanishes
   at(2, 100);
@@ -129,5 +135,7 @@ TEST_CASE("a position that is one for all rows is refused where the rows differ"
     return r(runtime(), DType::f64, {}, {.offsets = std::move(offsets)})[0];
   };
   CHECK(numbers(run({7, 7})) == std::vector<double>{7, 8, 9});
-  CHECK_THROWS_WITH_AS(run({7, 8}), "position: the rows of this batch stand at different positions, and it has no row of its own for each", Error);
+  CHECK_THROWS_WITH_AS(
+      run({7, 8}),
+      "position: the rows of this batch stand at different positions, and it has no row of its own for each", Error);
 }
