@@ -7,7 +7,8 @@
 namespace weft::dsl {
 namespace {
 
-Run::Feeds feeds_of(const Lowering& l, const std::vector<Tensor>& weights, const Tensor& tokens, const Tensor& targets = {}) {
+Run::Feeds feeds_of(const Lowering& l, const std::vector<Tensor>& weights, const Tensor& tokens,
+                    const Tensor& targets = {}) {
   const auto& slots = l.program.weights;
   check(weights.size() == slots.size(), "the model has {} weights, and {} were given", slots.size(), weights.size());
   Run::Feeds feeds = {{l.tokens, tokens}};
@@ -169,7 +170,7 @@ StepCost Model::cost(i64 batch, i64 context, DType dtype) const {
   std::size_t elements = 0;
   for (const StreamState& s : stream.states) {
     for (const Dim& d : s.in.dims()) {
-      if (!d.known()) return c;  // positions before
+      if (!d.known() && !same_size(d, Dim::symbol("B"))) return c;  // positions before
     }
     elements += static_cast<std::size_t>(element_count(bind(s.in.dims(), {{"B", 1}})));
   }

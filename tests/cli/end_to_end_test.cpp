@@ -41,6 +41,12 @@ TEST_CASE("check tells weights, memory, cost and state, as a table and as JSON")
   // t.txt has the characters of "the cat sat on a mat.\n": 12 with space, point and line feed; 12 * 16 numbers.
   CHECK(f.out.starts_with("tiny\n  weights  192 in 1 tensors, 768 bytes\n  step     2 windows of 8 tokens: "));
   CHECK(contains(f.out, "a row, whatever the length\n"));
+  // Two layers of two heads of 8 keys by 16 values; the transformer keeps keys and values of every position.
+  const std::string sizes = "data: {text: {path: t.txt}}\n";
+  desk.write("r.yaml", "schema: 1\nmodel: [{use: std/retnet, with: {D: 16, H: 2, layers: 2}}]\n" + sizes);
+  desk.write("a.yaml", "schema: 1\nmodel: [{use: std/transformer, with: {D: 16, H: 2, layers: 2}}]\n" + sizes);
+  CHECK(contains(desk.run({"check", "r.yaml"}).out, "  state    2.05 kB a row, whatever the length\n"));
+  CHECK(contains(desk.run({"check", "a.yaml"}).out, "  state    grows with the length\n"));
   CHECK(contains(f.out, "  data     t.txt: "));
   CHECK(contains(f.out, "vocabulary 12\n  model.0.embed.table  [12, 16]\n"));
   CHECK_FALSE(contains(desk.run({"check", "tiny.yaml"}).out, "model.0"));
