@@ -35,8 +35,11 @@ Tensor drawn(const Shape& shape, u64 seed, double low, double high) {
 
 std::vector<Tensor> inputs_of(const Size& s, const std::string& kind) {
   const double unit = 1 / std::sqrt(static_cast<double>(s.K));
-  std::vector<Tensor> in = {drawn({s.B, s.H, s.T, s.K}, 1, -unit, unit), drawn({s.B, s.H, s.T, s.K}, 2, -unit, unit),
-                            drawn({s.B, s.H, s.T, s.V}, 3, -1, 1), {}, {}};
+  std::vector<Tensor> in = {drawn({s.B, s.H, s.T, s.K}, 1, -unit, unit),
+                            drawn({s.B, s.H, s.T, s.K}, 2, -unit, unit),
+                            drawn({s.B, s.H, s.T, s.V}, 3, -1, 1),
+                            {},
+                            {}};
   if (kind == "constant decay") in[3] = drawn({s.H, 1, 1}, 4, 0.9, 1);
   if (kind == "scalar decay" || kind == "gated delta") in[3] = drawn({s.B, s.H, s.T, 1}, 4, 0.9, 1);
   if (kind == "channel decay") in[3] = drawn({s.B, s.H, s.T, s.K}, 4, 0.9, 1);
@@ -85,10 +88,9 @@ void elementwise(const Runtime& runtime, int turns) {
     backward.push_back(now() - before);
   }
   const double gigabytes = static_cast<double>(a.bytes()) * 1e-9;
-  fmt::print("\naffine_scan [16, 256, 384]: forward {:.2f} ms, {:.1f} GB/s a thread; backward {:.2f} ms, {:.1f} GB/s\n", median(forward),
-             3e3 * gigabytes / median(forward), median(backward), 5e3 * gigabytes / median(backward));
+  fmt::print("\naffine_scan [16, 256, 384]: forward {:.2f} ms, {:.1f} GB/s a thread; backward {:.2f} ms, {:.1f} GB/s\n",
+             median(forward), 3e3 * gigabytes / median(forward), median(backward), 5e3 * gigabytes / median(backward));
 }
-
 
 }  // namespace
 

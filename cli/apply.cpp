@@ -26,7 +26,8 @@ void require_structure(const dsl::SourcePtr& source, const Options& options) {
   if (d.has_errors()) report_errors(d, options.json);
 }
 
-Preparation preparation(const Application& a, const train::Safetensors& in, const std::optional<train::WeightFile>& saved) {
+Preparation preparation(const Application& a, const train::Safetensors& in,
+                        const std::optional<train::WeightFile>& saved) {
   Preparation how{.asked = dsl::Asked{.def = a.def, .with_tensors = true, .gradients = a.gradients}};
   for (const train::TensorEntry& entry : in.entries()) how.asked->given[entry.name] = entry.shape;
   // Weights that were trained know their vocabulary: the text need not be there.
@@ -48,7 +49,8 @@ std::vector<Tensor> weights_for(const dsl::Function& function, const std::option
   return weights;
 }
 
-dsl::Function::Tensors inputs_for(const dsl::Function& function, const train::Safetensors& in, const std::string& path) {
+dsl::Function::Tensors inputs_for(const dsl::Function& function, const train::Safetensors& in,
+                                  const std::string& path) {
   dsl::Function::Tensors inputs;
   for (const train::TensorEntry& entry : in.entries()) {
     inputs[entry.name] = in.load(entry, train::Safetensors::Accept::convertible);
@@ -89,7 +91,8 @@ int apply_description(Options options, const Application& a) {
   settings.training = a.training;
   settings.key = Key{seed}.fold("model");
   std::vector<train::NamedTensor> results;
-  for (auto& [tensor, value] : function(runtime, dtype, weights, inputs, settings)) results.push_back({tensor, std::move(value)});
+  for (auto& [tensor, value] : function(runtime, dtype, weights, inputs, settings))
+    results.push_back({tensor, std::move(value)});
   train::write_safetensors(a.out, results, {});
   print_results(a, results, options.json);
   return 0;
@@ -98,28 +101,30 @@ int apply_description(Options options, const Application& a) {
 }  // namespace
 
 Verb apply_verb() {
-  return {"apply", "a model or one def on tensors of other programs (safetensors), and its gradients",
-          "  ./weft apply model.yaml --weights weights.safetensors --in in.safetensors --out out.safetensors\n"
-          "  ./weft apply std/retnet --def retention -p H=2 --in in.safetensors --out out.safetensors --grad --dtype f64\n"
-          "The model takes tokens [B, T] and, if there are, targets [B, T] (-1: not counted), and gives logits and loss.\n"
-          "A def takes its inputs by name, a batch in front of each, and gives out. Both take initial.<state> and give\n"
-          "final.<state>. With --grad they give grad.<name> of every input, weight and initial.<state>: of the loss, or of\n"
-          "the sums of out * cotangent and of final.<state> * cotangent.final.<state>.\n",
-          [](CLI::App& app) {
-            auto options = std::make_shared<Options>();
-            auto a = std::make_shared<Application>();
-            add_options(app, *options, "FILE", "the description; - for standard input");
-            app.add_option("--def", a->def, "one def alone; -p then sets its params");
-            app.add_option("--weights", a->weights, "a file of weights or the folder of a run; else drawn from --seed (1)");
-            app.add_option("--in", a->in, "the tensors it takes")->required();
-            app.add_option("--out", a->out, "where the tensors that it gives go")->required();
-            app.add_flag("--grad", a->gradients, "gradients, too");
-            app.add_option("--form", a->form, "of all recurrences: auto, recurrent, chunkwise, parallel")
-                ->check(CLI::IsMember({"auto", "recurrent", "chunkwise", "parallel"}));
-            app.add_option("--dtype", a->dtype, "f32 or f64, throughout")->check(CLI::IsMember({"f32", "f64"}));
-            app.add_flag("--train", a->training, "training mode: dropout and the like draw from --seed");
-            return [=] { return apply_description(*options, *a); };
-          }};
+  return {
+      "apply", "a model or one def on tensors of other programs (safetensors), and its gradients",
+      "  ./weft apply model.yaml --weights weights.safetensors --in in.safetensors --out out.safetensors\n"
+      "  ./weft apply std/retnet --def retention -p H=2 --in in.safetensors --out out.safetensors --grad --dtype f64\n"
+      "The model takes tokens [B, T] and, if there are, targets [B, T] (-1: not counted), and gives logits and loss.\n"
+      "A def takes its inputs by name, a batch in front of each, and gives out. Both take initial.<state> and give\n"
+      "final.<state>. With --grad they give grad.<name> of every input, weight and initial.<state>: of the loss, or "
+      "of\n"
+      "the sums of out * cotangent and of final.<state> * cotangent.final.<state>.\n",
+      [](CLI::App& app) {
+        auto options = std::make_shared<Options>();
+        auto a = std::make_shared<Application>();
+        add_options(app, *options, "FILE", "the description; - for standard input");
+        app.add_option("--def", a->def, "one def alone; -p then sets its params");
+        app.add_option("--weights", a->weights, "a file of weights or the folder of a run; else drawn from --seed (1)");
+        app.add_option("--in", a->in, "the tensors it takes")->required();
+        app.add_option("--out", a->out, "where the tensors that it gives go")->required();
+        app.add_flag("--grad", a->gradients, "gradients, too");
+        app.add_option("--form", a->form, "of all recurrences: auto, recurrent, chunkwise, parallel")
+            ->check(CLI::IsMember({"auto", "recurrent", "chunkwise", "parallel"}));
+        app.add_option("--dtype", a->dtype, "f32 or f64, throughout")->check(CLI::IsMember({"f32", "f64"}));
+        app.add_flag("--train", a->training, "training mode: dropout and the like draw from --seed");
+        return [=] { return apply_description(*options, *a); };
+      }};
 }
 
 }  // namespace weft::cli

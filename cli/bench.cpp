@@ -83,8 +83,8 @@ struct Measured {
   std::vector<Generated> generated;
 };
 
-// First the loss that a twin must have; then, for each line with a number on stdin, a line with the seconds of that many
-// steps: two programs that are compared take turns on one machine.
+// First the loss that a twin must have; then, for each line with a number on stdin, a line with the seconds of that
+// many steps: two programs that are compared take turns on one machine.
 void take_turns(Training& training, Measured& m) {
   std::cout << ordered_json{{"first_loss", m.first_loss}, {"first_gradient_norm", m.first_norm}}.dump() << std::endl;
   for (i64 n = 0; std::cin >> n;) {

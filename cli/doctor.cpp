@@ -43,7 +43,8 @@ Finding flags() {
   const std::string all = " " + cpu_line("flags") + " ";
   std::string found;
   for (const char* flag : {"avx2", "fma", "avx512f", "avx512dq", "avx512bw", "avx512vl", "avx512_bf16", "amx_bf16"}) {
-    if (all.find(fmt::format(" {} ", flag)) != std::string::npos) found += (found.empty() ? "" : " ") + std::string(flag);
+    if (all.find(fmt::format(" {} ", flag)) != std::string::npos)
+      found += (found.empty() ? "" : " ") + std::string(flag);
   }
   return {"flags", found.empty() ? "none that we use" : found};
 }
@@ -58,7 +59,8 @@ template <class T> double worst_error(const Products& products, i64 m, i64 n, i6
   const std::vector<T> a = drawn(m * k, 1), b = drawn(k * n, 2);
   std::vector<T> x(static_cast<std::size_t>(m * n)), y(x.size());
   const auto product = [&](std::vector<T>& c) {
-    return Product<T>{.m = m, .n = n, .k = k, .a = a.data(), .lda = k, .b = b.data(), .ldb = n, .c = c.data(), .ldc = n};
+    return Product<T>{
+        .m = m, .n = n, .k = k, .a = a.data(), .lda = k, .b = b.data(), .ldb = n, .c = c.data(), .ldc = n};
   };
   products.multiply(product(x));
   make_loops_products()->multiply(product(y));
@@ -93,8 +95,9 @@ std::vector<Finding> resources() {
   std::vector<Finding> all;
   all.push_back({"memory", memory ? bytes_text(*memory) + " available" : "unknown",
                  memory && *memory < kLittleMemory ? "end other programs: half a gigabyte is little" : ""});
-  all.push_back({"disk", none ? "unknown" : bytes_text(static_cast<double>(space.available)) + " free in this folder",
-                 !none && static_cast<double>(space.available) < kLittleDisk ? "make room: runs keep checkpoints" : ""});
+  all.push_back(
+      {"disk", none ? "unknown" : bytes_text(static_cast<double>(space.available)) + " free in this folder",
+       !none && static_cast<double>(space.available) < kLittleDisk ? "make room: runs keep checkpoints" : ""});
   try {
     train::probe_writable(".");
     all.push_back({"folder", "this folder can be written to"});
@@ -122,7 +125,8 @@ Finding data() {
 }
 
 std::vector<Finding> examine(const RuntimeOptions& options) {
-  std::vector<Finding> all = {{"weft", WEFT_VERSION ", compiled by " __VERSION__}, cpu(), flags(), {"loops", std::string(name(best_isa()))}};
+  std::vector<Finding> all = {
+      {"weft", WEFT_VERSION ", compiled by " __VERSION__}, cpu(), flags(), {"loops", std::string(name(best_isa()))}};
   for (const Finding& f : products()) all.push_back(f);
   try {
     const Runtime runtime({.products = "loops", .parallel = options.parallel, .threads = options.threads});
@@ -142,7 +146,9 @@ int diagnose(const Options& options) {
   for (const Finding& f : examine(options.runtime)) {
     well = well && f.cure.empty();
     list.push_back({{"what", f.what}, {"value", f.value}, {"ok", f.cure.empty()}, {"help", f.cure}});
-    if (!options.json) std::cout << fmt::format("{:<10} {:<4} {}{}\n", f.what, f.cure.empty() ? "ok" : "BAD", f.value, f.cure.empty() ? "" : " -> " + f.cure);
+    if (!options.json)
+      std::cout << fmt::format("{:<10} {:<4} {}{}\n", f.what, f.cure.empty() ? "ok" : "BAD", f.value,
+                               f.cure.empty() ? "" : " -> " + f.cure);
   }
   if (options.json) print_json({{"ok", well}, {"findings", list}});
   return well ? 0 : static_cast<int>(Failure::internal);

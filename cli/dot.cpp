@@ -25,7 +25,8 @@ class Drawing {
   }
 
   std::string text(const std::string& title) {
-    std::string s = fmt::format("digraph {} {{\n  node [shape=box, fontname=\"monospace\", fontsize=10];\n", quoted(title));
+    std::string s =
+        fmt::format("digraph {} {{\n  node [shape=box, fontname=\"monospace\", fontsize=10];\n", quoted(title));
     for (std::size_t id = 0; id < graph_.values().size(); ++id) {
       const Value& v = graph_.values()[id];
       if (v.node < 0 && needed_.contains(static_cast<i32>(id)) && !v.constant) s += leaf(static_cast<i32>(id), v);
@@ -50,9 +51,7 @@ class Drawing {
     }
   }
   static bool renames(const Node& node) { return node.op->name == "reshape"; }
-  bool drawn(const Node& node) const {
-    return node.phase == Phase::forward && !renames(node) && needed_of(node);
-  }
+  bool drawn(const Node& node) const { return node.phase == Phase::forward && !renames(node) && needed_of(node); }
   bool needed_of(const Node& node) const {
     for (const i32 id : node.outputs) {
       if (needed_.contains(id)) return true;

@@ -50,7 +50,8 @@ void print_loss(const Work& work, const std::string& file, const dsl::LossSum& s
 
 int evaluate_weights(const Options& options, const std::string& file) {
   std::error_code none;
-  if (!std::filesystem::exists(options.path, none)) train::fail_data("{}: there is no such run or file of weights", options.path);
+  if (!std::filesystem::exists(options.path, none))
+    train::fail_data("{}: there is no such run or file of weights", options.path);
   const train::WeightFile saved = train::read_weights(options.path);
   Preparation how;
   std::optional<train::Tokenizer> tokenizer;
@@ -61,8 +62,10 @@ int evaluate_weights(const Options& options, const std::string& file) {
   const std::filesystem::path copy = std::filesystem::path(options.path) / "data" / "text.txt";
   if (std::filesystem::exists(copy, none)) how.built_in = train::read_file(copy);
   const Work work = prepare(description_for(saved, options, file), options, how);
-  if (!work.text) throw Error("the description has no section `data`: say what to evaluate on by --set data.text.path=FILE");
-  check(work.text->valid.size() > 1, "{}: nothing is kept for validation; data.text.val_fraction says how much", work.text->source);
+  if (!work.text)
+    throw Error("the description has no section `data`: say what to evaluate on by --set data.text.path=FILE");
+  check(work.text->valid.size() > 1, "{}: nothing is kept for validation; data.text.val_fraction says how much",
+        work.text->source);
   const train::TrainOptions o = train::train_options(work.train);
   const auto weights = train::matched(saved, work.model->weights());
   const auto own = saved.metadata.find("text_hash");
@@ -71,7 +74,8 @@ int evaluate_weights(const Options& options, const std::string& file) {
   }
   Runtime runtime(options.runtime);
   const train::ModelLearner learner(*work.model);
-  print_loss(work, saved.file.string(), *train::evaluate(runtime, learner, weights, work.text->valid, o.batch, o.context), options.json);
+  print_loss(work, saved.file.string(),
+             *train::evaluate(runtime, learner, weights, work.text->valid, o.batch, o.context), options.json);
   return 0;
 }
 

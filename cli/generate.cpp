@@ -1,6 +1,6 @@
 // weft generate RUN: text from a trained model, as it is drawn.
-#include <CLI/CLI.hpp>
 #include <unistd.h>
+#include <CLI/CLI.hpp>
 
 #include <iostream>
 

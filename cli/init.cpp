@@ -29,12 +29,17 @@ int init_weights(const Options& options, const std::string& def, const std::stri
   } else {
     std::vector<train::NamedTensor> tensors;
     for (std::size_t i = 0; i < names.size(); ++i) tensors.push_back({names[i].name, weights[i]});
-    train::write_safetensors(out, tensors, {{"seed", std::to_string(job.train.seed)}, {"description", job.description}});
+    train::write_safetensors(out, tensors,
+                             {{"seed", std::to_string(job.train.seed)}, {"description", job.description}});
   }
   i64 count = 0;
   for (const Tensor& w : weights) count += w.size();
   if (options.json) {
-    print_json({{"out", out}, {"seed", job.train.seed}, {"dtype", name(job.train.dtype)}, {"tensors", names.size()}, {"weights", count}});
+    print_json({{"out", out},
+                {"seed", job.train.seed},
+                {"dtype", name(job.train.dtype)},
+                {"tensors", names.size()},
+                {"weights", count}});
   } else {
     std::cout << fmt::format("{}: {} weights in {} tensors, {}, seed {}\n", out, train::grouped(count), names.size(),
                              name(job.train.dtype), job.train.seed);

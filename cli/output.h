@@ -21,8 +21,8 @@ std::string paint(const std::string& text, Paint how, int stream = 2);
 /// that is set but empty says nothing.
 bool colored(int stream);
 
-std::string bytes_text(double bytes);     // 1.6 MB
-std::string flops_text(double flops);     // 4.45 GFLOP
+std::string bytes_text(double bytes);  // 1.6 MB
+std::string flops_text(double flops);  // 4.45 GFLOP
 
 /// Writes them: with `json` as one document on stdout, else to stderr.
 void report(const dsl::Diagnostics& diagnostics, bool json);

@@ -18,7 +18,8 @@ constexpr const char* kExamples = "  ./weft train examples/quickstart.yaml\n  ./
 
 // The launcher runs the tests; here the word is known so that help lists it.
 Verb test_verb() {
-  return {"test", "build and run all tests, those whose name matches, or the proof of one op (done by the launcher ./weft)",
+  return {"test",
+          "build and run all tests, those whose name matches, or the proof of one op (done by the launcher ./weft)",
           "  ./weft test\n  ./weft test trainer\n  ./weft test --op swish\n", [](CLI::App& app) {
             app.allow_extras();
             return []() -> int { throw Error("the tests are run by the launcher: ./weft test"); };

@@ -71,20 +71,20 @@ int resume_run(const Options& options, bool last_good) {
 }  // namespace
 
 Verb resume_verb() {
-  return {"resume", "go on with a run that was stopped, or for more steps",
-          "  ./weft resume runs/2026-11-24_quickstart_s1\n"
-          "  ./weft resume runs/2026-11-24_quickstart_s1 --set train.steps=2000\n",
-          [](CLI::App& app) {
-            auto options = std::make_shared<Options>();
-            auto last_good = std::make_shared<bool>(false);
-            app.add_option("RUN", options->path, "the folder of the run")->required();
-            app.add_option("--set", options->set, "train.steps=N: another number of steps in all")
-                ->allow_extra_args(false);
-            app.add_flag("--last-good", *last_good, "pass over damaged checkpoints");
-            app.add_flag("--json", options->json, "where the run is, as one JSON document on stdout");
-            add_runtime_options(app, *options);
-            return [=] { return resume_run(*options, *last_good); };
-          }};
+  return {
+      "resume", "go on with a run that was stopped, or for more steps",
+      "  ./weft resume runs/2026-11-24_quickstart_s1\n"
+      "  ./weft resume runs/2026-11-24_quickstart_s1 --set train.steps=2000\n",
+      [](CLI::App& app) {
+        auto options = std::make_shared<Options>();
+        auto last_good = std::make_shared<bool>(false);
+        app.add_option("RUN", options->path, "the folder of the run")->required();
+        app.add_option("--set", options->set, "train.steps=N: another number of steps in all")->allow_extra_args(false);
+        app.add_flag("--last-good", *last_good, "pass over damaged checkpoints");
+        app.add_flag("--json", options->json, "where the run is, as one JSON document on stdout");
+        add_runtime_options(app, *options);
+        return [=] { return resume_run(*options, *last_good); };
+      }};
 }
 
 }  // namespace weft::cli

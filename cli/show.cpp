@@ -32,10 +32,16 @@ int show_params(const Work& work, bool json) {
     const dsl::Weight& w = slot.weight;
     const i64 count = element_count(w.shape);
     all += count;
-    list.push_back({{"name", w.name}, {"shape", w.shape}, {"init", slot.initialiser.text()}, {"count", count}, {"decays", w.decays},
+    list.push_back({{"name", w.name},
+                    {"shape", w.shape},
+                    {"init", slot.initialiser.text()},
+                    {"count", count},
+                    {"decays", w.decays},
                     {"trained", w.trained}});
     rows.push_back({w.name, text(w.shape), slot.initialiser.text(), train::grouped(count),
-                    !w.trained ? "not trained" : w.decays ? "" : "no decay"});
+                    !w.trained ? "not trained"
+                    : w.decays ? ""
+                               : "no decay"});
   }
   if (json) {
     print_json({{"name", work.description->name()}, {"weights", all}, {"tensors", list}});
@@ -128,7 +134,8 @@ int show(const Options& options, const Wanted& w) {
   const int views = w.params + w.resolved + w.graph + w.equations;
   check(views <= 1, "one view at a time: --params, --resolved, --graph or --equations");
   if (holds_weights(options.path)) {
-    check(views == 0, "{} holds weights: it is shown without --params, --resolved, --graph and --equations", options.path);
+    check(views == 0, "{} holds weights: it is shown without --params, --resolved, --graph and --equations",
+          options.path);
     return show_weights(options.path, options.json);
   }
   if (w.resolved) return show_resolved(options);
@@ -148,7 +155,8 @@ Verb show_verb() {
             auto wanted = std::make_shared<Wanted>();
             add_options(app, *options, "FILE", "a description, a file of weights or the folder of a run");
             app.add_option("--def", wanted->def, "one def alone (of --params, --graph and --equations)");
-            app.add_flag("--params", wanted->params, "every weight: name, shape, initialiser, count (unless told otherwise)");
+            app.add_flag("--params", wanted->params,
+                         "every weight: name, shape, initialiser, count (unless told otherwise)");
             app.add_flag("--resolved", wanted->resolved, "the description with every default written out");
             app.add_flag("--graph", wanted->graph, "the computation as a graph for Graphviz");
             app.add_flag("--equations", wanted->equations, "the defs as equations");

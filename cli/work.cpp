@@ -62,7 +62,8 @@ train::Job Work::job() const {
 
 dsl::SourcePtr read_description(const Options& options) {
   if (options.path.starts_with("std/")) {
-    if (const auto text = surroundings().library(options.path.substr(4))) return dsl::make_source(options.path, std::string(*text));
+    if (const auto text = surroundings().library(options.path.substr(4)))
+      return dsl::make_source(options.path, std::string(*text));
     throw Error(fmt::format("the standard library has no `{}`", options.path));
   }
   if (options.path == "-") {

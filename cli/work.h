@@ -39,7 +39,7 @@ struct Work {
   std::optional<train::TextData> text;  // when there is a section `data` and it is wanted
   std::shared_ptr<const dsl::Model> model;
   std::unique_ptr<const dsl::Function> function;  // instead of the model, when that was asked for
-  dsl::Diagnostics warnings;  // already printed, unless the verb prints JSON
+  dsl::Diagnostics warnings;                      // already printed, unless the verb prints JSON
 
   train::Job job() const;
 };
@@ -47,11 +47,11 @@ struct Work {
 enum class WithData { yes, no };
 struct Preparation {
   WithData data = WithData::yes;
-  std::optional<std::string> built_in = {};  // stands for the embedded text: a run's own copy
+  std::optional<std::string> built_in = {};     // stands for the embedded text: a run's own copy
   const train::Tokenizer* tokenizer = nullptr;  // of weights that are there already; the text must fit it
-  std::optional<i64> vocab = {};             // of weights that are there already, when the data are not read
-  std::string seed_of = "train";             // the section that `--seed` belongs to
-  std::optional<dsl::Asked> asked = {};      // a function of tensors instead of a model to train
+  std::optional<i64> vocab = {};                // of weights that are there already, when the data are not read
+  std::string seed_of = "train";                // the section that `--seed` belongs to
+  std::optional<dsl::Asked> asked = {};         // a function of tensors instead of a model to train
 };
 /// Reads, checks and builds. Everything that is wrong with the description is reported first (exit 2), then what is
 /// wrong with its data (4); both by throwing.

@@ -68,7 +68,8 @@ class Expander {
     throw NotLinear{StateClass::nonlinear, fmt::format("`{}` is not linear in `{}`", expr_text(e), state_), e.span};
   }
   [[noreturn]] static void affine(const Expr& e) {
-    throw NotLinear{StateClass::affine, fmt::format("`{}` mixes the elements of the state by a matrix", expr_text(e)), e.span};
+    throw NotLinear{StateClass::affine, fmt::format("`{}` mixes the elements of the state by a matrix", expr_text(e)),
+                    e.span};
   }
 
   Summands name(const Piece& p) const {
@@ -109,8 +110,8 @@ class Expander {
   // The sum over the first dimension of each term, or over its last, with the row x.
   Summands contracted(Summands terms, const Piece& x, bool last, const Expr& e) const {
     for (Summand& t : terms) {
-      Piece& met = last ? t.right : t.left;      // what x meets in an outer product,
-      Piece& stays = last ? t.left : t.right;    // and what stays of it
+      Piece& met = last ? t.right : t.left;    // what x meets in an outer product,
+      Piece& stays = last ? t.left : t.right;  // and what stays of it
       if (met) {
         t.factors.push_back({dot_of(x.value, met.value), same_place(x, met, e)});
         met = {};
@@ -132,7 +133,8 @@ class Expander {
   // Where an expression of both parts stands: any place will do for what reads no state.
   std::size_t same_place(const Piece& a, const Piece& b, const Expr& e) const {
     const auto anywhere = [&](const Piece& p) {
-      return std::none_of(r_.states.begin(), r_.states.end(), [&](const StateDef& s) { return reads(*p.value, s.name, r_); });
+      return std::none_of(r_.states.begin(), r_.states.end(),
+                          [&](const StateDef& s) { return reads(*p.value, s.name, r_); });
     };
     if (a.at == b.at || anywhere(b)) return a.at;
     if (!anywhere(a)) affine(e);

@@ -59,8 +59,8 @@ class Aligner {
       if (std::any_of(found.begin(), found.end(), exact)) std::erase_if(found, [&](int i) { return !exact(i); });
       // A name that stands as often here as there is met in order: [T, T] in [H, T, T].
       const auto like = [&](const Dim& x) { return agree(d, x, definitions_); };
-      const bool in_order = std::count_if(lead.begin(), lead.end(), like) ==
-                            std::count_if(target_.begin(), target_.end(), like);
+      const bool in_order =
+          std::count_if(lead.begin(), lead.end(), like) == std::count_if(target_.begin(), target_.end(), like);
       if (found.empty() || (found.size() > 1 && !in_order)) {
         report(o).note(found.empty()
                            ? fmt::format("{} has no dimension {}", shown(*widest_), d.text())
@@ -77,9 +77,8 @@ class Aligner {
     if (places.empty() && o.core == 0 && !has_batch(o.var)) return;
     std::vector<int> order(dims_of(o.var).size());
     std::iota(order.begin(), order.end(), 0);
-    std::sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(places.size()), [&](int a, int b) {
-      return places[static_cast<std::size_t>(a)] < places[static_cast<std::size_t>(b)];
-    });
+    std::sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(places.size()),
+              [&](int a, int b) { return places[static_cast<std::size_t>(a)] < places[static_cast<std::size_t>(b)]; });
     if (!std::is_sorted(order.begin(), order.end())) o.var = permuted(o.var, order);
     const Dims now = dims_of(o.var);
     Dims wide(target_.size(), Dim(1));
@@ -96,8 +95,8 @@ class Aligner {
   static std::string shown(const Operand& o) { return fmt::format("`{}` {}", o.text, text(dims_of(o.var))); }
 
   Diagnostic& report(const Operand& o) {
-    return diagnostics_.error("E0204", at_,
-                              fmt::format("the dimensions of `{}` and `{}` do not meet", widest_->text, o.text))
+    return diagnostics_
+        .error("E0204", at_, fmt::format("the dimensions of `{}` and `{}` do not meet", widest_->text, o.text))
         .note(shown(*widest_), widest_->span)
         .note(shown(o), o.span);
   }

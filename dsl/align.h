@@ -22,8 +22,8 @@ using Definitions = std::map<std::string, Dim>;
 /// Brings the leading dimensions of all operands together; `at` is the operator or call. Throws Failed after reporting.
 void align(std::vector<Operand>& operands, const Definitions& definitions, const Span& at, Diagnostics& diagnostics);
 
-/// The same name, or the same size where one has no name or is a product. Two names that a def gives are two dimensions,
-/// unless one is defined as the other.
+/// The same name, or the same size where one has no name or is a product. Two names that a def gives are two
+/// dimensions, unless one is defined as the other.
 bool agree(const Dim& a, const Dim& b, const Definitions& definitions);
 
 /// Dimensions in another order (`order[i]` is the old place of new dimension i), the batch staying in front.

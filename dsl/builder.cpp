@@ -119,7 +119,8 @@ Term Builder::name(const Expr& expr) {
   else if (const auto hint = room_.hints.find(expr.name); hint != room_.hints.end()) d.help(hint->second);
   else if (expr.name.ends_with(".T")) d.help(fmt::format("write `{}^T`", expr.name.substr(0, expr.name.size() - 2)));
   else if (ops::find(expr.name) || find_def(*room_.module, expr.name, true))
-    d.help(fmt::format("`{}` is {}: call it, as in `{}(x)`", expr.name, ops::find(expr.name) ? "an op" : "a def", expr.name));
+    d.help(fmt::format("`{}` is {}: call it, as in `{}(x)`", expr.name, ops::find(expr.name) ? "an op" : "a def",
+                       expr.name));
   else d.help(guess_text(expr.name, visible()));
   throw Failed{};
 }
@@ -181,8 +182,8 @@ Var Builder::transposed(const Expr& expr) {
   const Var x = tensor(*expr.args[0]);
   const int rank = static_cast<int>(dims_of(x).size());
   if (rank < 2) {
-    fail("E0206", expr.at, fmt::format("`^T` swaps the last two dimensions; `{}` is {}", expr_text(*expr.args[0]),
-                                       text(dims_of(x))));
+    fail("E0206", expr.at,
+         fmt::format("`^T` swaps the last two dimensions; `{}` is {}", expr_text(*expr.args[0]), text(dims_of(x))));
   }
   std::vector<int> order(static_cast<std::size_t>(rank));
   for (int i = 0; i < rank; ++i) order[static_cast<std::size_t>(i)] = i;
@@ -212,7 +213,8 @@ Dim Builder::named_size(const Expr& expr) {
     if (expr.name == "*") return a * b;
     if (expr.name == "+") return a + b;
     if (const auto q = Dim::quotient(a, b)) return *q;
-    if (!a.known() || !b.known()) fail("E0408", expr.at, fmt::format("{} / {} is not a whole size", a.text(), b.text()));
+    if (!a.known() || !b.known())
+      fail("E0408", expr.at, fmt::format("{} / {} is not a whole size", a.text(), b.text()));
   }
   const std::vector<std::string> names = names_in(expr);
   if (std::find(names.begin(), names.end(), "T") != names.end() && !room_.numbers.contains("T")) {

@@ -78,13 +78,14 @@ class Builder {
   void whole(const Span& at, const std::string& what, const std::string& help = {});
   bool masked(const Var& v) const { return program_.masked.contains(v.id()) && &v.graph() == &program_.graph; }
   std::vector<std::string> visible() const;
-  [[noreturn]] void fail(std::string_view code, const Span& span, const std::string& message, const std::string& help = {});
+  [[noreturn]] void fail(std::string_view code, const Span& span, const std::string& message,
+                         const std::string& help = {});
 
   Program& program_;
   Graph& graph_;
   Room& room_;
   Bridge* bridge_;
-  std::string equation_;             // the name being defined
+  std::string equation_;              // the name being defined
   std::map<std::string, int> calls_;  // of each def in this equation
 };
 

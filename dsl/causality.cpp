@@ -70,9 +70,11 @@ bool Builder::watch_axis(const Op& op, const std::vector<Var>& inputs, const std
     if (place >= first.size() || !is_time(first[place])) continue;
     // Behind a mask a row sees keys of its past; along the queries (not the last dimension) it would see later rows.
     if (op.causal_axis || (behind_mask && place + 1 == first.size())) program_.repeats = at;
-    else whole(at, fmt::format("`{}` goes over all of T", op.name),
-               first.size() > 1 && is_time(first[first.size() - 2]) && place + 1 == first.size()
-                   ? "" : "`cumsum(x, dim=T)` and a `recurrence` see what came before alone");
+    else
+      whole(at, fmt::format("`{}` goes over all of T", op.name),
+            first.size() > 1 && is_time(first[first.size() - 2]) && place + 1 == first.size()
+                ? ""
+                : "`cumsum(x, dim=T)` and a `recurrence` see what came before alone");
   }
   return has_axis;
 }

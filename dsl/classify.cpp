@@ -13,8 +13,9 @@ bool reaches(const Recurrence& r, const std::string& from, const std::string& to
   seen.push_back(from);
   const auto at = assignment(r, from);
   return at && std::any_of(r.states.begin(), r.states.end(), [&](const StateDef& s) {
-    return s.name != from && reads(*r.step[*at].value, s.name, r) && (s.name == to || reaches(r, s.name, to, seen));
-  });
+           return s.name != from && reads(*r.step[*at].value, s.name, r) &&
+                  (s.name == to || reaches(r, s.name, to, seen));
+         });
 }
 
 // A state on a circle of states that read each other; empty when there is none.
@@ -38,7 +39,8 @@ StateClass class_of(const StateForm& f) {
   if (corrected) return sum ? StateClass::delta : StateClass::gated_delta;
   if (own.empty()) return StateClass::constant;
   if (sum) return StateClass::sum;
-  if (std::any_of(own.begin(), own.end(), [](const Summand* t) { return bool(t->rotation); })) return StateClass::rotating;
+  if (std::any_of(own.begin(), own.end(), [](const Summand* t) { return bool(t->rotation); }))
+    return StateClass::rotating;
   return f.is_matrix() ? StateClass::decay : StateClass::elementwise;
 }
 
@@ -82,7 +84,8 @@ std::string_view name(StateClass c) {
 bool StateForm::is_matrix() const {
   const auto outer = [](const Summand& t) { return t.left || t.right; };
   const auto fits = [&](const Summand& t) { return t.core == Summand::Core::state || outer(t); };
-  return state->shape.size() > 1 && std::any_of(terms.begin(), terms.end(), outer) && std::all_of(terms.begin(), terms.end(), fits);
+  return state->shape.size() > 1 && std::any_of(terms.begin(), terms.end(), outer) &&
+         std::all_of(terms.begin(), terms.end(), fits);
 }
 
 bool reads_state(const Expr& expr, const Recurrence& recurrence) {

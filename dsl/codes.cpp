@@ -62,8 +62,7 @@ constexpr auto kCodes = std::to_array<Code>({
      "---\n"
      "name: b",
      "name: a", 2},
-    {"E0109", "an empty description", "There is nothing but white space or comments.",
-     "# nothing yet", "schema: 1", 2},
+    {"E0109", "an empty description", "There is nothing but white space or comments.", "# nothing yet", "schema: 1", 2},
     {"E0120", "not an expression",
      "Something is missing, or stands where it cannot. Operators, from weak to strong: if else, "
      "or, and, not, comparisons, + -, * / // % @, unary -, ^, and x^T.",
@@ -79,8 +78,7 @@ constexpr auto kCodes = std::to_array<Code>({
     {"E0123", "an expression that is too large",
      "At most 4 KiB, 32 levels of nesting and 256 parts. A long equation reads better in named "
      "parts anyway.",
-     "params: {a: (((((((((((((((((((((((((((((((((1)))))))))))))))))))))))))))))))))}",
-     "params: {a: 1}", 2},
+     "params: {a: (((((((((((((((((((((((((((((((((1)))))))))))))))))))))))))))))))))}", "params: {a: 1}", 2},
     {"E0124", "indexing",
      "Positions of a sequence are not indexed, because an equation must mean the same in all "
      "forms.",
@@ -94,8 +92,7 @@ constexpr auto kCodes = std::to_array<Code>({
      "Glued, `x^T` is the transpose. With a space it may be meant as the power with the length T "
      "as exponent.",
      "defs: {f: {in: {x: [n, n]}, out: x ^T}}", "defs: {f: {in: {x: [n, n]}, out: x^T}}", 2},
-    {"E0126", "`...` not in front",
-     "`[..., n]` leaves the front of a shape open; the end is always written out.",
+    {"E0126", "`...` not in front", "`[..., n]` leaves the front of a shape open; the end is always written out.",
      "defs: {f: {in: {x: [n, ...]}, out: x}}", "defs: {f: {in: {x: [..., n]}, out: x}}", 2},
     {"E0201", "an unknown name",
      "Only names declared at that place can be read. A def is a closed room: it sees its own "
@@ -119,7 +116,8 @@ constexpr auto kCodes = std::to_array<Code>({
      "    in: {x: [T, D]}\n"
      "    weights: {W: {shape: [D, D]}}\n"
      "    out: x @ W\n"
-     "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]", 2},
+     "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]",
+     2},
     {"E0204", "dimensions that do not meet",
      "Elementwise work combines dimensions by name; of two operands the one with fewer "
      "dimensions has a subset of the names of the other. Equal sizes with different names are "
@@ -136,7 +134,8 @@ constexpr auto kCodes = std::to_array<Code>({
      "    in: {x: [T, D]}\n"
      "    weights: {g: {shape: [D]}}\n"
      "    out: x * g\n"
-     "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]", 2},
+     "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]",
+     2},
     {"E0205", "a claim that does not hold",
      "`-> [T, D]` behind an equation claims its shape. It is checked, and it names the "
      "dimensions.",
@@ -151,7 +150,8 @@ constexpr auto kCodes = std::to_array<Code>({
      "    in: {x: [T, D]}\n"
      "    let: {y: \"x + 1 -> [T, D]\"}\n"
      "    out: y\n"
-     "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]", 2},
+     "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]",
+     2},
     {"E0206", "arguments that do not fit",
      "An op takes its required inputs by position, then its attributes in order or by name; "
      "optional inputs by name. A def takes its inputs by position and its params by name.",
@@ -164,9 +164,9 @@ constexpr auto kCodes = std::to_array<Code>({
      "  f:\n"
      "    in: {x: [T, D]}\n"
      "    out: softmax(x, dim=D)\n"
-     "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]", 2},
-    {"E0207", "a dimension that is not there",
-     "`dim=` names a dimension of the first input, or counts from the back.",
+     "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]",
+     2},
+    {"E0207", "a dimension that is not there", "`dim=` names a dimension of the first input, or counts from the back.",
      "defs:\n"
      "  f:\n"
      "    in: {x: [T, D]}\n"
@@ -176,9 +176,9 @@ constexpr auto kCodes = std::to_array<Code>({
      "  f:\n"
      "    in: {x: [T, D]}\n"
      "    out: x - mean(x, dim=D)\n"
-     "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]", 2},
-    {"E0208", "shapes that an op refuses",
-     "The rule of the op itself; `weft ops NAME` describes it.",
+     "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]",
+     2},
+    {"E0208", "shapes that an op refuses", "The rule of the op itself; `weft ops NAME` describes it.",
      "defs:\n"
      "  f:\n"
      "    in: {x: [T, D]}\n"
@@ -188,7 +188,8 @@ constexpr auto kCodes = std::to_array<Code>({
      "  f:\n"
      "    in: {x: [T, D]}\n"
      "    out: merge_heads(to_heads(x, 4))\n"
-     "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]", 2},
+     "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]",
+     2},
     {"E0209", "a model that sees the future",
      "A model that predicts the next token computes every position from those before it. What "
      "sums over all of T is allowed behind a causal mask alone.",
@@ -201,7 +202,8 @@ constexpr auto kCodes = std::to_array<Code>({
      "  f:\n"
      "    in: {x: [T, D]}\n"
      "    out: softmax(x @ x^T, mask=causal_mask(T, T)) @ x\n"
-     "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]", 2},
+     "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]",
+     2},
     {"E0210", "a value of another shape than declared",
      "What a def is given fits its `in`; a residual keeps the shape of its input; a model for "
      "text gives logits [T, vocab].",
@@ -214,12 +216,13 @@ constexpr auto kCodes = std::to_array<Code>({
      "  f:\n"
      "    in: {x: [T, D]}\n"
      "    out: x * 2\n"
-     "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]", 2},
+     "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]",
+     2},
     {"E0211", "a weight that cannot be tied",
-     "`tie:` names an earlier item that owns one matrix, of the same shape; weights that are shared have one shape in all "
+     "`tie:` names an earlier item that owns one matrix, of the same shape; weights that are shared have one shape in "
+     "all "
      "places.",
-     "model: [{embed: {width: 8}}, {logits: {tie: table}}]",
-     "model: [{embed: {width: 8}}, {logits: {tie: embed}}]", 2},
+     "model: [{embed: {width: 8}}, {logits: {tie: table}}]", "model: [{embed: {width: 8}}, {logits: {tie: embed}}]", 2},
     {"E0212", "a def that calls itself",
      "The language has no recursion: what repeats is a `repeat`, a `recurrence` or a `fold`.",
      "defs:\n"
@@ -231,15 +234,19 @@ constexpr auto kCodes = std::to_array<Code>({
      "  f:\n"
      "    in: {x: [T, D]}\n"
      "    out: x * 2\n"
-     "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]", 2},
-    {"E0213", "sharing that does not add up",
-     "The first `share` of a name says `of`; later ones use it by name alone.",
+     "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]",
+     2},
+    {"E0213", "sharing that does not add up", "The first `share` of a name says `of`; later ones use it by name alone.",
      "model: [{embed: {width: 8}}, {share: {name: ff}}, {logits: {tie: embed}}]",
-     "model: [{embed: {width: 8}}, {share: {name: ff, of: [{linear: {width: 8}}]}}, {share: {name: ff}}, {logits: {tie: embed}}]", 2},
+     "model: [{embed: {width: 8}}, {share: {name: ff, of: [{linear: {width: 8}}]}}, {share: {name: ff}}, {logits: "
+     "{tie: embed}}]",
+     2},
     {"E0214", "a model of too many parts",
      "At most 10,000 layers and calls of defs: a dozen lines that call each other can ask for billions.",
-     "model: [{embed: {width: 8}}, {repeat: {times: 200, body: [{repeat: {times: 200, body: [tanh]}}]}}, {logits: {tie: embed}}]",
-     "model: [{embed: {width: 8}}, {repeat: {times: 2, body: [{repeat: {times: 2, body: [tanh]}}]}}, {logits: {tie: embed}}]",
+     "model: [{embed: {width: 8}}, {repeat: {times: 200, body: [{repeat: {times: 200, body: [tanh]}}]}}, {logits: "
+     "{tie: embed}}]",
+     "model: [{embed: {width: 8}}, {repeat: {times: 2, body: [{repeat: {times: 2, body: [tanh]}}]}}, {logits: {tie: "
+     "embed}}]",
      2},
     {"E0301", "an unknown key",
      "Every map has a closed set of keys: a misspelt key would otherwise be an option that "
@@ -250,8 +257,7 @@ constexpr auto kCodes = std::to_array<Code>({
     {"E0303", "a value of the wrong kind",
      "The field decides what its value is: a map, a list, a text, `true` or `false` (plain), a "
      "number.",
-     "model: [{residual: {pre: yes, body: linear}}]",
-     "model: [{residual: {pre: true, body: linear}}]", 2},
+     "model: [{residual: {pre: yes, body: linear}}]", "model: [{residual: {pre: true, body: linear}}]", 2},
     {"E0304", "`T` where it cannot stand",
      "`T` is the length in time. Weights and states have one size for every length, and no name "
      "may hide it.",
@@ -272,14 +278,11 @@ constexpr auto kCodes = std::to_array<Code>({
     {"E0306", "a name defined twice",
      "Single assignment: a name means one thing in a def. Only states are assigned anew, once in "
      "every step.",
-     "defs: {f: {in: {x: [n]}, let: {x: 2}, out: x}}",
-     "defs: {f: {in: {x: [n]}, let: {y: 2}, out: x * y}}", 2},
-    {"E0307", "a trained weight that is drawn anew",
-     "`redraw` is for buffers such as random features.",
+     "defs: {f: {in: {x: [n]}, let: {x: 2}, out: x}}", "defs: {f: {in: {x: [n]}, let: {y: 2}, out: x * y}}", 2},
+    {"E0307", "a trained weight that is drawn anew", "`redraw` is for buffers such as random features.",
      "defs: {f: {weights: {W: {shape: [4], redraw: 100}}, out: W}}",
      "defs: {f: {weights: {W: {shape: [4], buffer: true, redraw: 100}}, out: W}}", 2},
-    {"E0308", "a recurrence over something else than time",
-     "`over: T` is the only direction in schema 1.",
+    {"E0308", "a recurrence over something else than time", "`over: T` is the only direction in schema 1.",
      "defs: {f: {in: {x: [T]}, fold: {over: n, leaf: {c: x}, merge: {c: left(c)}, read: {y: "
      "prefix(c)}}, out: y}}",
      "defs: {f: {in: {x: [T]}, fold: {over: T, leaf: {c: x}, merge: {c: left(c)}, read: {y: "
@@ -298,19 +301,17 @@ constexpr auto kCodes = std::to_array<Code>({
      "defs: {f: {in: {x: [T]}, recurrence: {over: T, state: {s: []}, step: {s: s + x}, read: {y: "
      "s}}, out: y}}",
      2},
-    {"E0311", "not an item",
-     "An item of a composition is a name or a map with one key (and perhaps `name`).",
+    {"E0311", "not an item", "An item of a composition is a name or a map with one key (and perhaps `name`).",
      "model: [{linear: {}, dropout: {p: 0.1}}]", "model: [{linear: {}}, {dropout: {p: 0.1}}]", 2},
-    {"E0312", "an empty composition", "A composition has at least one item.", "model: []",
-     "model: [linear]", 2},
+    {"E0312", "an empty composition", "A composition has at least one item.", "model: []", "model: [linear]", 2},
     {"E0313", "branches that cannot be combined so",
      "`combine` is add, concat, mul or gate; `gate` takes two branches, the first times the "
      "sigmoid of the second.",
-     "model: [{parallel: {branches: [a, b], combine: sum}}]",
-     "model: [{parallel: {branches: [a, b], combine: add}}]", 2},
+     "model: [{parallel: {branches: [a, b], combine: sum}}]", "model: [{parallel: {branches: [a, b], combine: add}}]",
+     2},
     {"E0314", "a schema this program does not know",
-     "`schema` counts changes of the language. A file keeps the meaning it was written with.",
-     "schema: 2", "schema: 1", 2},
+     "`schema` counts changes of the language. A file keeps the meaning it was written with.", "schema: 2", "schema: 1",
+     2},
     {"E0316", "a form that cannot be derived",
      "A recurrence has the chunkwise form when its states are linear and do not read each other, "
      "and the parallel form when they are sums or decay as a whole; the sequential loop is always "
@@ -336,9 +337,9 @@ constexpr auto kCodes = std::to_array<Code>({
      "      read: {y: s}\n"
      "      forms: [parallel]\n"
      "    out: y\n"
-     "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]", 2},
-    {"E0317", "a state that changes its shape",
-     "What a step assigns to a state has the shape of the state.",
+     "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]",
+     2},
+    {"E0317", "a state that changes its shape", "What a step assigns to a state has the shape of the state.",
      "defs:\n"
      "  f:\n"
      "    in: {x: [T, D]}\n"
@@ -358,20 +359,19 @@ constexpr auto kCodes = std::to_array<Code>({
      "      step: {s: tanh(s) + x}\n"
      "      read: {y: s}\n"
      "    out: y\n"
-     "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]", 2},
-    {"E0318", "files that import each other in a circle",
-     "Each of them waits for another.",
+     "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]",
+     2},
+    {"E0318", "files that import each other in a circle", "Each of them waits for another.",
      "import: {me: <this file>}\n"
      "model: [me.f]",
      "model: [f]", 2},
-    {"E0319", "no such file in the standard library",
-     "`std/NAME` is a file of the program itself.",
+    {"E0319", "no such file in the standard library", "`std/NAME` is a file of the program itself.",
      "import: {r: std/retnot}\n"
      "model: [{embed: {width: 8}}, {logits: {tie: embed}}]",
      "import: {r: std/retnet}\n"
-     "model: [{embed: {width: 8}}, {logits: {tie: embed}}]", 2},
-    {"E0390", "not in this version",
-     "The reader understands it; running it is not written yet.",
+     "model: [{embed: {width: 8}}, {logits: {tie: embed}}]",
+     2},
+    {"E0390", "not in this version", "The reader understands it; running it is not written yet.",
      "defs:\n"
      "  f:\n"
      "    in: {x: [T, D]}\n"
@@ -383,21 +383,19 @@ constexpr auto kCodes = std::to_array<Code>({
      "    in: {x: [T, D]}\n"
      "    recurrence: {over: T, state: {c: [D]}, step: {c: c + x}, read: {y: c}}\n"
      "    out: y\n"
-     "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]", 2},
-    {"E0401", "params in a circle", "Each of them waits for another.",
-     "params: {a: b + 1, b: a - 1}", "params: {a: 2, b: a - 1}", 2},
+     "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]",
+     2},
+    {"E0401", "params in a circle", "Each of them waits for another.", "params: {a: b + 1, b: a - 1}",
+     "params: {a: 2, b: a - 1}", 2},
     {"E0402", "a value of another type", "The declaration says int, float, bool or enum.",
      "params: {n: {type: int, default: 2.5}}", "params: {n: {type: int, default: 2}}", 2},
     {"E0403", "a value out of range", "The declaration gives `min` or `max`.",
-     "params: {n: {type: int, min: 1, default: 0}}", "params: {n: {type: int, min: 1, default: 1}}",
-     2},
-    {"E0404", "an unknown param",
-     "Defs and presets take their params by name, and only those they declare.",
+     "params: {n: {type: int, min: 1, default: 0}}", "params: {n: {type: int, min: 1, default: 1}}", 2},
+    {"E0404", "an unknown param", "Defs and presets take their params by name, and only those they declare.",
      "model: {use: std/retnet, with: {hedas: 4}}", "model: {use: std/retnet, with: {heads: 4}}", 2},
-    {"E0405", "a missing param", "A param without a default must be given where the def is called.",
-     "params: {n: int}", "params: {n: 4}", 2},
-    {"E0406", "a check that does not hold",
-     "The description itself states what its params must satisfy.",
+    {"E0405", "a missing param", "A param without a default must be given where the def is called.", "params: {n: int}",
+     "params: {n: 4}", 2},
+    {"E0406", "a check that does not hold", "The description itself states what its params must satisfy.",
      "params: {D: 250, H: 6}\n"
      "check: [D % H == 0]",
      "params: {D: 252, H: 6}\n"
@@ -408,22 +406,20 @@ constexpr auto kCodes = std::to_array<Code>({
      "number belongs.",
      "params: {a: 1 // 0}", "params: {a: 1 // 2}", 2},
     {"E0408", "a division that is not whole",
-     "Sizes are whole: `/` must divide exactly in params and shapes. `//` rounds down.",
-     "params: {a: 256 / 6}", "params: {a: 256 // 6}", 2},
-    {"E0409", "a vocabulary of unknown size",
-     "It comes from the data, or from a param of that name.",
+     "Sizes are whole: `/` must divide exactly in params and shapes. `//` rounds down.", "params: {a: 256 / 6}",
+     "params: {a: 256 // 6}", 2},
+    {"E0409", "a vocabulary of unknown size", "It comes from the data, or from a param of that name.",
      "model: [{embed: {width: 8}}, {logits: {tie: embed}}]",
      "params: {vocab: 16}\n"
-     "model: [{embed: {width: 8}}, {logits: {tie: embed}}]", 2},
-    {"E0501", "an option without a value", "The key stands alone.", "train: {steps: }",
-     "train: {steps: 100}", 2},
+     "model: [{embed: {width: 8}}, {logits: {tie: embed}}]",
+     2},
+    {"E0501", "an option without a value", "The key stands alone.", "train: {steps: }", "train: {steps: 100}", 2},
     {"E0502", "not a choice with its arguments",
      "Such an option is a map with one key, which chooses: `optimizer: {adamw: {lr: 1e-3}}`, or "
      "the bare name.",
      "train: {optimizer: {adamv: {}}}", "train: {optimizer: {adamw: {}}}", 2},
-    {"E0503", "an option out of range",
-     "`weft help` and the schema for editors show the range of every option.", "train: {steps: 0}",
-     "train: {steps: 1}", 2},
+    {"E0503", "an option out of range", "`weft help` and the schema for editors show the range of every option.",
+     "train: {steps: 0}", "train: {steps: 1}", 2},
     {"E0504", "an unknown word", "The option takes one of a few words.", "train: {form: chunk}",
      "train: {form: chunkwise}", 2},
     {"E0505", "an override that fits nowhere",
@@ -431,16 +427,17 @@ constexpr auto kCodes = std::to_array<Code>({
      "not pass.",
      "--set train.step=10", "--set train.steps=10", 2},
     {"W0101", "a name that is never used", "It costs nothing, but it is often a slip of the pen.",
-     "defs: {f: {in: {x: [n]}, let: {r: 2 * x}, out: x}}",
-     "defs: {f: {in: {x: [n]}, let: {r: 2 * x}, out: r}}", 0},
+     "defs: {f: {in: {x: [n]}, let: {r: 2 * x}, out: x}}", "defs: {f: {in: {x: [n]}, let: {r: 2 * x}, out: r}}", 0},
     {"W0102", "a def that is never used",
-     "Shapes are checked where a def is called, with the sizes it is given there: one that nothing calls is not checked.",
+     "Shapes are checked where a def is called, with the sizes it is given there: one that nothing calls is not "
+     "checked.",
      "schema: 1\n"
      "defs: {f: {in: {x: [T]}, out: x}}\n"
      "model: [linear]",
      "schema: 1\n"
      "defs: {f: {in: {x: [T]}, out: x}}\n"
-     "model: [f]", 0},
+     "model: [f]",
+     0},
 });
 
 std::string indented(std::string_view text) {
@@ -454,14 +451,13 @@ std::string indented(std::string_view text) {
 std::span<const Code> codes() { return kCodes; }
 
 const Code* find_code(std::string_view id) {
-  const auto found =
-      std::find_if(kCodes.begin(), kCodes.end(), [&](const Code& code) { return code.id == id; });
+  const auto found = std::find_if(kCodes.begin(), kCodes.end(), [&](const Code& code) { return code.id == id; });
   return found == kCodes.end() ? nullptr : &*found;
 }
 
 std::string code_text(const Code& code) {
-  return fmt::format("{}: {}\n\n{}\n\nfor example\n\n{}\ncure\n\n{}", code.id, code.title,
-                     code.explanation, indented(code.example), indented(code.cure));
+  return fmt::format("{}: {}\n\n{}\n\nfor example\n\n{}\ncure\n\n{}", code.id, code.title, code.explanation,
+                     indented(code.example), indented(code.cure));
 }
 
 }  // namespace weft::dsl

@@ -109,12 +109,14 @@ Var Composer::call(const Item& item, const Var& x, Room& room, const std::string
   Var y;
   if (def) {
     if (def.def->broken) throw Failed{};
-    DefCall c{def, item.callee, {}, std::vector<std::optional<Operand>>(def.def->in.size()), path, item.callee_span, {}};
+    DefCall c{def,  item.callee,      {}, std::vector<std::optional<Operand>>(def.def->in.size()),
+              path, item.callee_span, {}};
     for (const Argument& a : item.args) {
       if (a.name == "tie") c.tie = tied(a);
       else c.args.push_back(a);
     }
-    if (c.inputs.empty()) fail("E0206", item.callee_span, fmt::format("`{}` has no input: it cannot stand in a list", item.callee));
+    if (c.inputs.empty())
+      fail("E0206", item.callee_span, fmt::format("`{}` has no input: it cannot stand in a list", item.callee));
     c.inputs[0] = Operand{x, "the value before it", item.span};
     Builder builder(program_, program_.graph, room);
     y = instantiate(builder, c);
@@ -135,7 +137,8 @@ Var Composer::call(const Item& item, const Var& x, Room& room, const std::string
 Var Composer::call_op(const Op& op, const Item& item, const Var& x, Room& room) {
   const auto required = required_inputs(op);
   if (required != 1) {
-    fail("E0206", item.callee_span, fmt::format("the op `{}` has {} inputs: in a list it needs exactly one", op.name, required),
+    fail("E0206", item.callee_span,
+         fmt::format("the op `{}` has {} inputs: in a list it needs exactly one", op.name, required),
          "call it in the equations of a def");
   }
   Room inner = room;
@@ -164,8 +167,9 @@ std::optional<WeightSlot> Composer::tied(const Argument& argument) {
   }
   const Span& at = argument.value ? argument.value->span : argument.span;
   if (found.size() != 1) {
-    fail("E0211", at, found.empty() ? fmt::format("there is no earlier item `{}` to be tied to", name)
-                                    : fmt::format("`{}` stands {} times before: give one a `name:`", name, found.size()),
+    fail("E0211", at,
+         found.empty() ? fmt::format("there is no earlier item `{}` to be tied to", name)
+                       : fmt::format("`{}` stands {} times before: give one a `name:`", name, found.size()),
          found.empty() ? guess_text(name, names) : "");
   }
   std::optional<WeightSlot> matrix;
@@ -181,8 +185,9 @@ std::optional<WeightSlot> Composer::tied(const Argument& argument) {
 Var Composer::combine(const std::string& op, const Var& a, const Var& b, Room& room, const Item& item) {
   Builder builder(program_, program_.graph, room);
   const Op& row = *ops::find(op);
-  return builder.apply(row, {Operand{a, fmt::format("the input of {}", key_of(item.kind)), item.span},
-                             Operand{b, fmt::format("the output of {}", key_of(item.kind)), item.span}},
+  return builder.apply(row,
+                       {Operand{a, fmt::format("the input of {}", key_of(item.kind)), item.span},
+                        Operand{b, fmt::format("the output of {}", key_of(item.kind)), item.span}},
                        row.complete({}), item.span)[0];
 }
 
@@ -225,12 +230,14 @@ Var Composer::parallel(const Item& item, const Var& x, Room& room, const std::st
 Var Composer::repeated(const Item& item, Var x, Room& room, const std::string& path) {
   const auto times = evaluate_whole(*item.times, room.numbers, program_.diagnostics);
   if (!times) throw Failed{};
-  if (*times < 0 || *times > 10000) fail("E0403", item.times->span, fmt::format("it cannot be repeated {} times", *times));
+  if (*times < 0 || *times > 10000)
+    fail("E0403", item.times->span, fmt::format("it cannot be repeated {} times", *times));
   for (i64 i = 0; i < *times; ++i) {
     Room inner = room;
     if (!item.as.empty()) inner.add_size(item.as, i);
     const std::string at = item.tied ? path : fmt::format("{}[{}]", path, i);
-    const auto& body = item.kind == Item::Kind::repeat ? item.body : item.branches[static_cast<std::size_t>(i) % item.branches.size()];
+    const auto& body =
+        item.kind == Item::Kind::repeat ? item.body : item.branches[static_cast<std::size_t>(i) % item.branches.size()];
     x = run(body, x, inner, at + ".body");
   }
   return x;
@@ -241,7 +248,8 @@ Var Composer::share(const Item& item, const Var& x, Room& room) {
   if (!item.body.empty()) {
     const auto [at, fresh] = shared_.emplace(item.name, Shared{&item, share_path_ + "." + item.name});
     if (!fresh && at->second.item != &item) {
-      fail("E0213", item.span, fmt::format("`share: {}` says `of` a second time", item.name), "leave out the second `of`");
+      fail("E0213", item.span, fmt::format("`share: {}` says `of` a second time", item.name),
+           "leave out the second `of`");
     }
   }
   const auto found = shared_.find(item.name);
@@ -258,7 +266,8 @@ Var Composer::share(const Item& item, const Var& x, Room& room) {
 Var Composer::use(const Item& item, const Var& x, Room& room, const std::string& path) {
   const Module* module = program_.load(item.callee, item.callee_span, *room.module);
   if (!module || module->file.broken) throw Failed{};
-  if (module->file.model.empty()) fail("E0302", item.callee_span, fmt::format("`{}` has no `model` to use", item.callee));
+  if (module->file.model.empty())
+    fail("E0302", item.callee_span, fmt::format("`{}` has no `model` to use", item.callee));
   if (std::find(used_.begin(), used_.end(), module) != used_.end()) {
     fail("E0212", item.callee_span, fmt::format("`{}` uses itself", item.callee));
   }
@@ -279,8 +288,9 @@ Room file_room(Program& program, const Module& module, const std::vector<Argumen
   room.module = &module;
   Scope known;
   if (program.vocab) known["vocab"] = *program.vocab;
-  room.numbers = evaluate_params(module.file.params, arguments, caller ? caller->room().numbers : Scope{}, known, call,
-                                 caller ? fmt::format("`{}`", module.file.source->name) : "the description", program.diagnostics);
+  room.numbers =
+      evaluate_params(module.file.params, arguments, caller ? caller->room().numbers : Scope{}, known, call,
+                      caller ? fmt::format("`{}`", module.file.source->name) : "the description", program.diagnostics);
   if (program.vocab) room.add_size("vocab", *program.vocab, Dim::named("vocab", *program.vocab));
   for (const Param& p : module.file.params) {
     if (p.name == "vocab") continue;

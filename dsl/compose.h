@@ -7,7 +7,8 @@ namespace weft::dsl {
 class Composer {
  public:
   /// Shared weights are named below `shared`.
-  explicit Composer(Program& program, std::string shared = "share") : program_(program), share_path_(std::move(shared)) {}
+  explicit Composer(Program& program, std::string shared = "share")
+      : program_(program), share_path_(std::move(shared)) {}
   /// The items in order, from `x`; weights are named below `prefix`. Throws Failed.
   Var run(const std::vector<Item>& items, Var x, Room& room, const std::string& prefix);
 
@@ -31,7 +32,8 @@ class Composer {
   Var use(const Item& item, const Var& x, Room& room, const std::string& path);
   std::optional<WeightSlot> tied(const Argument& argument);
   Var combine(const std::string& op, const Var& a, const Var& b, Room& room, const Item& item);
-  [[noreturn]] void fail(std::string_view code, const Span& span, const std::string& message, const std::string& help = {});
+  [[noreturn]] void fail(std::string_view code, const Span& span, const std::string& message,
+                         const std::string& help = {});
 
   Program& program_;
   std::string share_path_;

@@ -63,7 +63,8 @@ struct Shadow {
     const auto feed = [&](const std::string& name, const Var& v) {
       const Shape shape = bind(v.dims(), {{"B", 1}, {"T", kPositions}});
       if (program.graph.value(v.id()).kind == Kind::index) {
-        feeds.emplace_back(v, Tensor::of_indices(std::vector<i32>(static_cast<std::size_t>(element_count(shape))), shape));
+        feeds.emplace_back(v,
+                           Tensor::of_indices(std::vector<i32>(static_cast<std::size_t>(element_count(shape))), shape));
         return;
       }
       std::vector<double> values(static_cast<std::size_t>(element_count(shape)));
@@ -119,8 +120,9 @@ void confirm_linear(Builder& builder, const Recurrence& r, const std::vector<Sta
     for (std::size_t i = 0; i < a.size(); ++i) {
       // Sums of some thousand terms of 1e-16 each, as everywhere in f64.
       if (const double d = distance(a[i], b[i]); !(d < 1e-9)) {
-        throw Error(fmt::format("{}: `{}` was derived wrongly: it differs from the loop by {:.1e}", place_text(r.read[i].value->span),
-                                r.read[i].name, d), Failure::internal);
+        throw Error(fmt::format("{}: `{}` was derived wrongly: it differs from the loop by {:.1e}",
+                                place_text(r.read[i].value->span), r.read[i].name, d),
+                    Failure::internal);
       }
     }
   }

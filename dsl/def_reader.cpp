@@ -16,8 +16,7 @@ namespace {
 using Names = std::vector<std::string>;
 
 const Names& def_keys() {
-  static const Names names = {"about", "params",     "in",   "dims", "weights",
-                              "let",   "recurrence", "fold", "out"};
+  static const Names names = {"about", "params", "in", "dims", "weights", "let", "recurrence", "fold", "out"};
   return names;
 }
 const Names& recurrence_keys() {
@@ -42,8 +41,7 @@ bool reads_time(const ShapeExpr& shape) {
 
 class DefReader {
  public:
-  DefReader(const Entry& entry, Diagnostics& diagnostics)
-      : map_(entry.value), diagnostics_(diagnostics) {
+  DefReader(const Entry& entry, Diagnostics& diagnostics) : map_(entry.value), diagnostics_(diagnostics) {
     def_.name = entry.key.text;
     def_.span = entry.key.span;
     what_ = fmt::format("def `{}`", def_.name);
@@ -78,8 +76,7 @@ class DefReader {
     if (const Entry* recurrence = map_.find_entry("recurrence")) read_recurrence(*recurrence);
     if (const Entry* fold = map_.find_entry("fold")) read_fold(*fold);
     if (def_.recurrence && def_.fold) {
-      diagnostics_
-          .error("E0305", def_.fold->span, fmt::format("{} has a recurrence and a fold", what_))
+      diagnostics_.error("E0305", def_.fold->span, fmt::format("{} has a recurrence and a fold", what_))
           .note("the recurrence is here", def_.recurrence->span)
           .help("put one of them in a def of its own");
     }
@@ -89,9 +86,7 @@ class DefReader {
   /// Runs `read` on every entry of a map that declares names.
   template <typename Read> void each(std::string_view key, Read read) {
     const Yaml* map = map_.find(key);
-    if (!map || map->is_null() ||
-        !expect_kind(*map, Yaml::Kind::map, fmt::format("`{}`", key), diagnostics_))
-      return;
+    if (!map || map->is_null() || !expect_kind(*map, Yaml::Kind::map, fmt::format("`{}`", key), diagnostics_)) return;
     for (const Entry& entry : map->entries) {
       if (check_new_name(entry.key, "a value", diagnostics_)) read(entry);
     }
@@ -117,8 +112,7 @@ class DefReader {
     const Yaml* shape = &entry.value;
     if (entry.value.is_map()) {
       expect_keys(entry.value, fmt::format("`{}`", entry.key.text), keys, diagnostics_);
-      shape = require(entry.value, "shape", fmt::format("`{}`", entry.key.text), entry.key.span,
-                      diagnostics_);
+      shape = require(entry.value, "shape", fmt::format("`{}`", entry.key.text), entry.key.span, diagnostics_);
       if (!shape) return {};
     }
     span = shape->span;
@@ -132,23 +126,20 @@ class DefReader {
     weight.span = entry.key.span;
     auto shape = shape_of(entry, {"shape", "init", "decay", "buffer", "redraw"}, weight.shape_span);
     weight.init = read_expression(entry.value, "init", diagnostics_);
-    if (const Yaml* decay = entry.value.find("decay"))
-      weight.decay = parse_bool(*decay, "`decay`", diagnostics_);
+    if (const Yaml* decay = entry.value.find("decay")) weight.decay = parse_bool(*decay, "`decay`", diagnostics_);
     weight.buffer = read_bool(entry.value, "buffer", false, diagnostics_);
     weight.redraw = read_expression(entry.value, "redraw", diagnostics_);
     if (weight.redraw && !weight.buffer) {
       diagnostics_
-          .error(
-              "E0307", entry.value.find_entry("redraw")->key.span,
-              fmt::format("weight `{}` is trained: drawing it anew would undo that", weight.name))
+          .error("E0307", entry.value.find_entry("redraw")->key.span,
+                 fmt::format("weight `{}` is trained: drawing it anew would undo that", weight.name))
           .help("add `buffer: true`");
     }
     if (!shape) return;
     weight.shape = std::move(*shape);
     if (reads_time(weight.shape)) {
       diagnostics_
-          .error("E0304", weight.shape_span,
-                 fmt::format("the shape of weight `{}` depends on `T`", weight.name))
+          .error("E0304", weight.shape_span, fmt::format("the shape of weight `{}` depends on `T`", weight.name))
           .help("a weight has one size for sequences of every length: use a param");
     }
     def_.weights.push_back(std::move(weight));
@@ -159,8 +150,7 @@ class DefReader {
     if (map.is_null() || !expect_kind(map, Yaml::Kind::map, what, diagnostics_)) return result;
     for (const Entry& entry : map.entries) {
       if (!check_new_name(entry.key, "a value", diagnostics_)) continue;
-      if (auto equation = parse_equation(entry.key, entry.value, diagnostics_))
-        result.push_back(std::move(*equation));
+      if (auto equation = parse_equation(entry.key, entry.value, diagnostics_)) result.push_back(std::move(*equation));
     }
     return result;
   }
@@ -173,19 +163,17 @@ class DefReader {
   }
 
   std::vector<Equation> required_equations(const Entry& parent, std::string_view key) {
-    const Yaml* map = require(parent.value, key, fmt::format("`{}`", parent.key.text),
-                              parent.key.span, diagnostics_);
+    const Yaml* map = require(parent.value, key, fmt::format("`{}`", parent.key.text), parent.key.span, diagnostics_);
     return map ? some_equations(*map, fmt::format("`{}`", key)) : std::vector<Equation>();
   }
 
   std::string read_over(const Entry& parent, Span& span) {
-    const Yaml* over = require(parent.value, "over", fmt::format("`{}`", parent.key.text),
-                               parent.key.span, diagnostics_);
+    const Yaml* over =
+        require(parent.value, "over", fmt::format("`{}`", parent.key.text), parent.key.span, diagnostics_);
     if (!over) return "T";
     span = over->span;
     if (over->text != "T")
-      diagnostics_
-          .error("E0308", over->span, fmt::format("`{}` runs over time only", parent.key.text))
+      diagnostics_.error("E0308", over->span, fmt::format("`{}` runs over time only", parent.key.text))
           .help("write `over: T`");
     return over->text;
   }
@@ -201,11 +189,9 @@ class DefReader {
     }
     expect_keys(entry.value, "`recurrence`", recurrence_keys(), diagnostics_);
     r.over = read_over(entry, r.over_span);
-    const Yaml* states =
-        require(entry.value, "state", "`recurrence`", entry.key.span, diagnostics_);
+    const Yaml* states = require(entry.value, "state", "`recurrence`", entry.key.span, diagnostics_);
     if (states && expect_kind(*states, Yaml::Kind::map, "`state`", diagnostics_)) {
-      if (states->entries.empty())
-        diagnostics_.error("E0302", states->span, "`state` needs at least one state");
+      if (states->entries.empty()) diagnostics_.error("E0302", states->span, "`state` needs at least one state");
       for (const Entry& state : states->entries) {
         if (check_new_name(state.key, "a state", diagnostics_)) read_state(state, r);
       }
@@ -232,9 +218,7 @@ class DefReader {
     if (!shape) return;
     state.shape = std::move(*shape);
     if (reads_time(state.shape)) {
-      diagnostics_
-          .error("E0304", state.shape_span,
-                 fmt::format("the shape of state `{}` depends on `T`", state.name))
+      diagnostics_.error("E0304", state.shape_span, fmt::format("the shape of state `{}` depends on `T`", state.name))
           .help("a state has one size at every time; what grows with time is not a state");
     }
     r.states.push_back(std::move(state));
@@ -242,11 +226,9 @@ class DefReader {
 
   void read_forms(const Yaml& value, Recurrence& r) {
     const std::vector<Yaml> single = {value};
-    if (!value.is_list() && !expect_kind(value, Yaml::Kind::scalar, "`forms`", diagnostics_))
-      return;
+    if (!value.is_list() && !expect_kind(value, Yaml::Kind::scalar, "`forms`", diagnostics_)) return;
     for (const Yaml& item : value.is_list() ? value.items : single) {
-      if (item.is_scalar() &&
-          std::find(form_names().begin(), form_names().end(), item.text) != form_names().end()) {
+      if (item.is_scalar() && std::find(form_names().begin(), form_names().end(), item.text) != form_names().end()) {
         r.forms.push_back({item.text, item.span});
       } else {
         diagnostics_.error("E0309", item.span, fmt::format("`{}` is not a form", item.text))
@@ -259,15 +241,12 @@ class DefReader {
   // Every state is stepped, or it would not be one; the other names of `step` and `read` are new.
   void check_recurrence_names(const Yaml& map, const Recurrence& r) {
     const auto is_state = [&](const std::string& name) {
-      return std::any_of(r.states.begin(), r.states.end(),
-                         [&](const StateDef& s) { return s.name == name; });
+      return std::any_of(r.states.begin(), r.states.end(), [&](const StateDef& s) { return s.name == name; });
     };
     const Yaml* step = map.find("step");
     for (const StateDef& state : r.states) {
       if (step && step->is_map() && !step->find(state.name)) {
-        diagnostics_
-            .error("E0310", state.span,
-                   fmt::format("state `{}` is never assigned in `step`", state.name))
+        diagnostics_.error("E0310", state.span, fmt::format("state `{}` is never assigned in `step`", state.name))
             .help(fmt::format("add its update, as in `{0}: {0} + ...`", state.name));
       }
     }
@@ -280,8 +259,7 @@ class DefReader {
   void read_fold(const Entry& entry) {
     Fold& f = def_.fold.emplace();
     f.span = entry.key.span;
-    if (!expect_keys(entry.value, "`fold`", fold_keys(), diagnostics_) && !entry.value.is_map())
-      return;
+    if (!expect_keys(entry.value, "`fold`", fold_keys(), diagnostics_) && !entry.value.is_map()) return;
     f.over = read_over(entry, f.over_span);
     f.leaf = required_equations(entry, "leaf");
     f.merge = required_equations(entry, "merge");
@@ -295,8 +273,7 @@ class DefReader {
         diagnostics_
             .error("E0310", equation.name_span,
                    fmt::format("node value `{}` is never assigned in `merge`", equation.name))
-            .help(fmt::format("add how two nodes become one, as in `{0}: left({0}) + right({0})`",
-                              equation.name));
+            .help(fmt::format("add how two nodes become one, as in `{0}: left({0}) + right({0})`", equation.name));
       }
     }
     for (const Equation& equation : f.merge) {

@@ -23,7 +23,10 @@ class Closed final : public Bridge {
 class Instance {
  public:
   Instance(Builder& caller, const DefCall& call)
-      : caller_(caller), call_(call), def_(*call.found.def), program_(caller.program()),
+      : caller_(caller),
+        call_(call),
+        def_(*call.found.def),
+        program_(caller.program()),
         closed_(caller.bridge() ? std::make_optional<Closed>(*caller.bridge()) : std::nullopt),
         builder_(program_, caller.graph(), room_, closed_ ? &*closed_ : nullptr) {}
 
@@ -38,7 +41,8 @@ class Instance {
     hints();
     for (const Equation& e : def_.let) builder_.define(e);
     if (def_.recurrence && caller_.bridge()) {
-      fail("E0305", call_.span, fmt::format("`{}` has a recurrence of its own and cannot be called in a step", call_.name),
+      fail("E0305", call_.span,
+           fmt::format("`{}` has a recurrence of its own and cannot be called in a step", call_.name),
            "call it in `let`");
     }
     if (def_.recurrence) lower_recurrence(builder_, *def_.recurrence);
@@ -49,7 +53,8 @@ class Instance {
   }
 
  private:
-  [[noreturn]] void fail(std::string_view code, const Span& span, const std::string& message, const std::string& help = {}) {
+  [[noreturn]] void fail(std::string_view code, const Span& span, const std::string& message,
+                         const std::string& help = {}) {
     program_.diagnostics.error(code, span, message).help(help);
     throw Failed{};
   }
@@ -130,17 +135,20 @@ class Instance {
       }
       const Dim expected = builder_.size(e);
       if (!same_size(expected, actual)) {
-        wrong(fmt::format("{} is {}, not {}", expected.text(), expected.known() ? std::to_string(expected.value()) : "time",
+        wrong(fmt::format("{} is {}, not {}", expected.text(),
+                          expected.known() ? std::to_string(expected.value()) : "time",
                           actual.known() ? std::to_string(actual.value()) : actual.text()));
       }
       own.push_back(expected);
     }
-    room_.tensors[in.name] = caller_.graph().value(given.var.id()).kind == Kind::index ? given.var : renamed(given.var, own);
+    room_.tensors[in.name] =
+        caller_.graph().value(given.var.id()).kind == Kind::index ? given.var : renamed(given.var, own);
   }
 
   void dimension(const DimDef& d) {
     const Dim value = builder_.size(*d.value);
-    if (!value.known()) fail("E0304", d.value->span, "a dimension of a def has a fixed size", "`T` is known everywhere");
+    if (!value.known())
+      fail("E0304", d.value->span, "a dimension of a def has a fixed size", "`T` is known everywhere");
     room_.add_size(d.name, value.value(), value.renamed(room_.outside), value.renamed(room_.definitions));
   }
 
@@ -166,9 +174,9 @@ class Instance {
     if (call_.tie && dims.size() > 1) {
       var = call_.tie->var;
       if (!same_size(dims_of(var), dims)) {
-        program_.diagnostics
-            .error("E0211", call_.span, fmt::format("`{}` is {} and cannot stand for `{}` {}", call_.tie->weight.name,
-                                                    text(dims_of(var)), w.name, text(dims)));
+        program_.diagnostics.error("E0211", call_.span,
+                                   fmt::format("`{}` is {} and cannot stand for `{}` {}", call_.tie->weight.name,
+                                               text(dims_of(var)), w.name, text(dims)));
         throw Failed{};
       }
     } else {
@@ -177,8 +185,9 @@ class Instance {
       if (!init) throw Failed{};
       var = program_.weight(room_.below(w.name), dims, w.decay.value_or(dims.size() >= 2), *init, redraw(w));
       if (!same_size(dims_of(var), dims)) {
-        fail("E0211", w.span, fmt::format("the shared weight `{}` is {} in one place and {} in another", w.name,
-                                          text(dims_of(var)), text(dims)));
+        fail("E0211", w.span,
+             fmt::format("the shared weight `{}` is {} in one place and {} in another", w.name, text(dims_of(var)),
+                         text(dims)));
       }
     }
     if (caller_.bridge()) var = caller_.bridge()->bring(var);
@@ -224,7 +233,8 @@ Var instantiate(Builder& caller, const DefCall& call) {
   auto& open = caller.program().open;
   if (def->broken) throw Failed{};
   if (std::find(open.begin(), open.end(), def) != open.end()) {
-    caller.program().diagnostics.error("E0212", call.span, fmt::format("`{}` calls itself", call.name))
+    caller.program()
+        .diagnostics.error("E0212", call.span, fmt::format("`{}` calls itself", call.name))
         .note("it is defined here", def->span);
     throw Failed{};
   }

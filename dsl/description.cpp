@@ -30,7 +30,8 @@ File read(const SourcePtr& source, const std::vector<std::string>& overrides, co
 
 // Params for the sections: what needs `vocab` has no value there, and stays silent.
 Scope section_params(const File& file, Diagnostics& diagnostics) {
-  return evaluate_params(file.params, {}, {}, {{"vocab", std::nullopt}}, {file.source, 0, 1}, "the description", diagnostics);
+  return evaluate_params(file.params, {}, {}, {{"vocab", std::nullopt}}, {file.source, 0, 1}, "the description",
+                         diagnostics);
 }
 
 const Yaml* section_of(const File& file, std::string_view name) {
@@ -130,7 +131,8 @@ bool Description::belongs_to(const std::string& name, const std::string& def) co
   const FoundDef found = find_def(*modules.root(file_), def, true);
   if (!found) return false;
   const auto binds = [&](const InputDef& in) {
-    return std::any_of(in.shape.begin(), in.shape.end(), [&](const ExprPtr& e) { return e->kind == Expr::Kind::name && e->name == name; });
+    return std::any_of(in.shape.begin(), in.shape.end(),
+                       [&](const ExprPtr& e) { return e->kind == Expr::Kind::name && e->name == name; });
   };
   const auto among = [&](const std::vector<Param>& params) {
     return std::any_of(params.begin(), params.end(), [&](const Param& p) { return p.name == name; });

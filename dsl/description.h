@@ -45,7 +45,8 @@ class Description {
   /// Builds the graphs. Null when the description has errors (reported). `vocab`: bound by the data.
   std::shared_ptr<const Model> model(std::optional<i64> vocab, Diagnostics& diagnostics) const;
   /// The model or one def as a function of named tensors. Null when the description has errors (reported).
-  std::unique_ptr<const Function> function(const Asked& asked, std::optional<i64> vocab, Diagnostics& diagnostics) const;
+  std::unique_ptr<const Function> function(const Asked& asked, std::optional<i64> vocab,
+                                           Diagnostics& diagnostics) const;
   /// Whether `name` is a param of the def, or a size that its inputs bind.
   bool belongs_to(const std::string& name, const std::string& def) const;
 

@@ -53,9 +53,8 @@ Line expand(const Span& span, int line) {
     i += length;
   }
   mark(line_offset + static_cast<int>(i));
-  const int from = result.begin > kWindow / 2 && static_cast<int>(cells.size()) > kWindow
-                       ? result.begin - kWindow / 2
-                       : 0;
+  const int from =
+      result.begin > kWindow / 2 && static_cast<int>(cells.size()) > kWindow ? result.begin - kWindow / 2 : 0;
   const int to = std::min(static_cast<int>(cells.size()), from + kWindow);
   for (int c = from; c < to; ++c) result.text += cells[static_cast<size_t>(c)];
   result.begin -= from;
@@ -65,8 +64,7 @@ Line expand(const Span& span, int line) {
 
 std::string with_place(const Note& note) {
   const std::string text = printable(note.text);
-  return note.span && note.span->source ? fmt::format("{} ({})", text, place_text(*note.span))
-                                        : text;
+  return note.span && note.span->source ? fmt::format("{} ({})", text, place_text(*note.span)) : text;
 }
 
 void render_one(const Diagnostic& d, const Paint& paint, std::string& out) {
@@ -83,15 +81,13 @@ void render_one(const Diagnostic& d, const Paint& paint, std::string& out) {
     if (!d.span.source->text.empty()) {
       const Line line = expand(d.span, at.line);
       out += fmt::format("{} {}\n", margin, paint("1;34", "|"));
-      out += fmt::format("{} {}{}{}\n", paint("1;34", number), paint("1;34", "|"),
-                         line.text.empty() ? "" : " ", line.text);
-      out += fmt::format("{} {} {}{}\n", margin, paint("1;34", "|"),
-                         std::string(static_cast<size_t>(line.begin), ' '),
+      out += fmt::format("{} {}{}{}\n", paint("1;34", number), paint("1;34", "|"), line.text.empty() ? "" : " ",
+                         line.text);
+      out += fmt::format("{} {} {}{}\n", margin, paint("1;34", "|"), std::string(static_cast<size_t>(line.begin), ' '),
                          paint(hue, std::string(static_cast<size_t>(line.end - line.begin), '^')));
     }
   }
-  for (const Note& note : d.notes)
-    out += fmt::format("{} = {} {}\n", margin, paint("1", "note:"), with_place(note));
+  for (const Note& note : d.notes) out += fmt::format("{} = {} {}\n", margin, paint("1", "note:"), with_place(note));
   for (const std::string& cure : d.cures)
     out += fmt::format("{} = {} {}\n", margin, paint("1", "help:"), printable(cure));
   out += "\n";
@@ -122,10 +118,8 @@ Diagnostic& Diagnostics::warning(std::string_view code, Span span, std::string m
   return add(Severity::warning, code, std::move(span), std::move(message));
 }
 
-Diagnostic& Diagnostics::add(Severity severity, std::string_view code, Span span,
-                             std::string message) {
-  if (find_code(code) == nullptr)
-    throw std::logic_error(fmt::format("diagnostics: no such code ({})", code));
+Diagnostic& Diagnostics::add(Severity severity, std::string_view code, Span span, std::string message) {
+  if (find_code(code) == nullptr) throw std::logic_error(fmt::format("diagnostics: no such code ({})", code));
   items_.push_back({severity, std::string(code), std::move(span), std::move(message), {}, {}});
   return items_.back();
 }
@@ -135,22 +129,19 @@ int Diagnostics::exit_code() const {
   for (const Diagnostic& d : items_) {
     if (d.severity != Severity::error) continue;
     const int exit = find_code(d.code)->exit;
-    result =
-        result == 0 ? exit : std::min(result, exit);  // 2, 4, 6: the precedence is the numeric one
+    result = result == 0 ? exit : std::min(result, exit);  // 2, 4, 6: the precedence is the numeric one
   }
   return result;
 }
 
 std::vector<const Diagnostic*> Diagnostics::sorted() const {
-  std::vector<const Source*>
-      sources;  // in order of first mention: the file that was asked for comes first
+  std::vector<const Source*> sources;  // in order of first mention: the file that was asked for comes first
   for (const Diagnostic& d : items_) {
     if (std::find(sources.begin(), sources.end(), d.span.source.get()) == sources.end())
       sources.push_back(d.span.source.get());
   }
   const auto rank = [&](const Diagnostic* d) {
-    const auto source =
-        std::find(sources.begin(), sources.end(), d->span.source.get()) - sources.begin();
+    const auto source = std::find(sources.begin(), sources.end(), d->span.source.get()) - sources.begin();
     return std::tuple(source, d->span.begin);
   };
   std::vector<const Diagnostic*> result;
@@ -159,8 +150,7 @@ std::vector<const Diagnostic*> Diagnostics::sorted() const {
     const bool is_new = seen.emplace(d.code, d.message, d.span.source.get(), d.span.begin).second;
     if (is_new) result.push_back(&d);
   }
-  std::stable_sort(result.begin(), result.end(),
-                   [&](auto* a, auto* b) { return rank(a) < rank(b); });
+  std::stable_sort(result.begin(), result.end(), [&](auto* a, auto* b) { return rank(a) < rank(b); });
   return result;
 }
 
@@ -210,7 +200,8 @@ void Diagnostics::forget(size_t first, const std::function<bool(const Diagnostic
     errors_ -= drop && d.severity == Severity::error;
     return drop;
   };
-  items_.erase(std::remove_if(items_.begin() + static_cast<std::ptrdiff_t>(first), items_.end(), is_unwanted), items_.end());
+  items_.erase(std::remove_if(items_.begin() + static_cast<std::ptrdiff_t>(first), items_.end(), is_unwanted),
+               items_.end());
 }
 
 void Diagnostics::append(const Diagnostics& other) {

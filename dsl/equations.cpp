@@ -13,10 +13,10 @@ namespace {
 
 const char* greek(const std::string& name) {
   static const std::map<std::string, const char*> letters = {
-      {"alpha", "α"}, {"beta", "β"},   {"gamma", "γ"}, {"delta", "δ"}, {"epsilon", "ε"}, {"eps", "ε"},   {"zeta", "ζ"},
-      {"eta", "η"},   {"theta", "θ"},  {"kappa", "κ"}, {"lambda", "λ"}, {"mu", "μ"},     {"nu", "ν"},    {"xi", "ξ"},
-      {"rho", "ρ"},   {"sigma", "σ"},  {"tau", "τ"},   {"phi", "φ"},   {"chi", "χ"},     {"psi", "ψ"},   {"omega", "ω"},
-      {"Gamma", "Γ"}, {"Delta", "Δ"},  {"Theta", "Θ"}, {"Lambda", "Λ"}, {"Sigma", "Σ"},  {"Phi", "Φ"},   {"Omega", "Ω"}};
+      {"alpha", "α"}, {"beta", "β"},  {"gamma", "γ"}, {"delta", "δ"},  {"epsilon", "ε"}, {"eps", "ε"}, {"zeta", "ζ"},
+      {"eta", "η"},   {"theta", "θ"}, {"kappa", "κ"}, {"lambda", "λ"}, {"mu", "μ"},      {"nu", "ν"},  {"xi", "ξ"},
+      {"rho", "ρ"},   {"sigma", "σ"}, {"tau", "τ"},   {"phi", "φ"},    {"chi", "χ"},     {"psi", "ψ"}, {"omega", "ω"},
+      {"Gamma", "Γ"}, {"Delta", "Δ"}, {"Theta", "Θ"}, {"Lambda", "Λ"}, {"Sigma", "Σ"},   {"Phi", "Φ"}, {"Omega", "Ω"}};
   const auto found = letters.find(name);
   return found == letters.end() ? nullptr : found->second;
 }
@@ -75,11 +75,14 @@ class Printer {
       if (exponent.integer && exponent.whole == 2) return part(*e.args[0], 6) + "²";
       return part(*e.args[0], 6) + "^" + part(exponent, 6);
     }
-    static const std::map<std::string, const char*> signs = {{"@", "·"}, {"*", " ⊙ "}, {"/", " / "}, {"+", " + "}, {"-", " - "}};
+    static const std::map<std::string, const char*> signs = {
+        {"@", "·"}, {"*", " ⊙ "}, {"/", " / "}, {"+", " + "}, {"-", " - "}};
     const auto sign = signs.find(e.name);
     // `a * b @ c` is read from left to right; a paper that writes both products shows which comes first.
-    const bool mixed = e.args[0]->kind == Expr::Kind::binary && rank(*e.args[0]) == 3 && (e.name == "@") != (e.args[0]->name == "@");
-    return part(*e.args[0], mixed ? 4 : own) + (sign == signs.end() ? " " + e.name + " " : sign->second) + part(*e.args[1], own + 1);
+    const bool mixed =
+        e.args[0]->kind == Expr::Kind::binary && rank(*e.args[0]) == 3 && (e.name == "@") != (e.args[0]->name == "@");
+    return part(*e.args[0], mixed ? 4 : own) + (sign == signs.end() ? " " + e.name + " " : sign->second) +
+           part(*e.args[1], own + 1);
   }
   std::string call(const Expr& e) const {
     if (e.name == "prev" && e.args.size() == 1) return symbol(e.args[0]->name) + "ₜ₋₁";
@@ -94,7 +97,8 @@ class Printer {
 
 // Columns of a terminal that a text takes: code points, of which those here are all one wide.
 std::size_t width(const std::string& text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](unsigned char c) { return (c & 0xc0) != 0x80; }));
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](unsigned char c) { return (c & 0xc0) != 0x80; }));
 }
 
 class Sheet {
@@ -114,8 +118,10 @@ class Sheet {
 
   std::string head() const {
     std::string inputs, weights;
-    for (const InputDef& in : def_.in) inputs += fmt::format("{}{} {}", inputs.empty() ? "" : ", ", symbol(in.name), shape_text(in.shape));
-    for (const WeightDef& w : def_.weights) weights += fmt::format("{}{} {}", weights.empty() ? "" : ", ", symbol(w.name), shape_text(w.shape));
+    for (const InputDef& in : def_.in)
+      inputs += fmt::format("{}{} {}", inputs.empty() ? "" : ", ", symbol(in.name), shape_text(in.shape));
+    for (const WeightDef& w : def_.weights)
+      weights += fmt::format("{}{} {}", weights.empty() ? "" : ", ", symbol(w.name), shape_text(w.shape));
     std::string s = fmt::format("{}({})\n", def_.name, inputs);
     for (const Param& p : def_.params) {
       s += fmt::format("  param  {}{}\n", symbol(p.name), p.value ? " = " + expr_text(*p.value) : "");
@@ -126,7 +132,8 @@ class Sheet {
     std::size_t widest = 0;
     for (const auto& [left, right] : rows_) widest = std::max(widest, width(left));
     std::string s;
-    for (const auto& [left, right] : rows_) s += fmt::format("  {}{} = {}\n", left, std::string(widest - width(left), ' '), right);
+    for (const auto& [left, right] : rows_)
+      s += fmt::format("  {}{} = {}\n", left, std::string(widest - width(left), ' '), right);
     return s;
   }
 
@@ -142,7 +149,8 @@ class Sheet {
     const auto follow = [&](const std::vector<Equation>& list) {
       for (const Equation& e : list) {
         const auto read = names_in(*e.value);
-        if (std::any_of(read.begin(), read.end(), [&](const std::string& n) { return names.contains(n) || n == "T"; })) names.insert(e.name);
+        if (std::any_of(read.begin(), read.end(), [&](const std::string& n) { return names.contains(n) || n == "T"; }))
+          names.insert(e.name);
       }
     };
     follow(def_.let);

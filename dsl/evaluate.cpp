@@ -60,43 +60,39 @@ class Evaluator {
       if (!found->second) throw Failed{};  // reported where its definition failed
       return *found->second;
     }
-    Diagnostic& d =
-        diagnostics_.error("E0201", expr.span, fmt::format("unknown name `{}`", expr.name));
+    Diagnostic& d = diagnostics_.error("E0201", expr.span, fmt::format("unknown name `{}`", expr.name));
     // Thousands of errors against thousands of names would take minutes, and twenty are shown.
     constexpr int kExplained = 100;
     if (diagnostics_.error_count() > kExplained) throw Failed{};
     std::vector<std::string> names;
     for (const auto& entry : scope_) names.push_back(entry.first);
-    for (const auto& [words, truth] : {std::pair(" yes on Yes On True TRUE ", "true"), std::pair(" no off No Off False FALSE ", "false")}) {
+    for (const auto& [words, truth] :
+         {std::pair(" yes on Yes On True TRUE ", "true"), std::pair(" no off No Off False FALSE ", "false")}) {
       if (std::string_view(words).find(" " + expr.name + " ") == std::string_view::npos) continue;
       d.help(fmt::format("write `{}`", truth));
       throw Failed{};
     }
     if (!names.empty()) d.note("names known here are " + listed(names, "and"));
     const std::string guess = guess_text(expr.name, names);
-    d.help(guess.empty() ? "declare it: a number under `params` or `dims`, a word as a param with `choices`"
-                         : guess);
+    d.help(guess.empty() ? "declare it: a number under `params` or `dims`, a word as a param with `choices`" : guess);
     throw Failed{};
   }
 
   bool truth(const Expr& expr) {
     const Value value = run(expr);
     if (const bool* b = std::get_if<bool>(&value)) return *b;
-    fail(expr.span,
-         fmt::format("a condition was expected, not {} {}", value_kind(value), value_text(value)),
+    fail(expr.span, fmt::format("a condition was expected, not {} {}", value_kind(value), value_text(value)),
          "compare it, as in `n > 0`");
   }
 
   Value number(const Expr& expr) {
     Value value = run(expr);
     if (std::holds_alternative<i64>(value) || std::holds_alternative<double>(value)) return value;
-    fail(expr.span,
-         fmt::format("a number was expected, not {} {}", value_kind(value), value_text(value)));
+    fail(expr.span, fmt::format("a number was expected, not {} {}", value_kind(value), value_text(value)));
   }
 
   static double real(const Value& value) {
-    return std::holds_alternative<i64>(value) ? static_cast<double>(std::get<i64>(value))
-                                              : std::get<double>(value);
+    return std::holds_alternative<i64>(value) ? static_cast<double>(std::get<i64>(value)) : std::get<double>(value);
   }
 
   Value finite(double value, const Expr& expr) {
@@ -125,8 +121,7 @@ class Evaluator {
     const i64* a = std::get_if<i64>(&left);
     const i64* b = std::get_if<i64>(&right);
     const bool divides = expr.name == "/" || expr.name == "//" || expr.name == "%";
-    if (divides && real(right) == 0)
-      fail(expr.at, fmt::format("{} divides by zero", expr_text(expr)));
+    if (divides && real(right) == 0) fail(expr.at, fmt::format("{} divides by zero", expr_text(expr)));
     return a && b ? whole_binary(expr, *a, *b) : real_binary(expr, real(left), real(right));
   }
 
@@ -155,8 +150,7 @@ class Evaluator {
 
   Value quotient(const Expr& expr, i64 a, i64 b) {
     const i64 remainder = a % b;
-    const bool below =
-        remainder != 0 && (remainder < 0) != (b < 0);  // C++ truncates, the language floors
+    const bool below = remainder != 0 && (remainder < 0) != (b < 0);  // C++ truncates, the language floors
     if (expr.name == "%") return below ? remainder + b : remainder;
     if (expr.name == "//") return a / b - (below ? 1 : 0);
     if (remainder == 0) return a / b;
@@ -168,8 +162,7 @@ class Evaluator {
   }
 
   Value power(const Expr& expr, i64 base, i64 exponent) {
-    if (exponent < 0)
-      return finite(std::pow(static_cast<double>(base), static_cast<double>(exponent)), expr);
+    if (exponent < 0) return finite(std::pow(static_cast<double>(base), static_cast<double>(exponent)), expr);
     i64 result = 1;
     if (base == 0 || base == 1) return exponent == 0 ? i64{1} : base;
     if (base == -1) return exponent % 2 == 0 ? i64{1} : i64{-1};
@@ -198,19 +191,16 @@ class Evaluator {
 
   // A word stands for itself beside an enum: `feature == dpfp`.
   Value side(const Expr& expr, const Expr& other) {
-    const bool literal = (expr.kind == Expr::Kind::name && !scope_.contains(expr.name)) ||
-                         expr.kind == Expr::Kind::text;
-    if (!literal || other.kind != Expr::Kind::name || !scope_.contains(other.name))
-      return run(expr);
+    const bool literal =
+        (expr.kind == Expr::Kind::name && !scope_.contains(expr.name)) || expr.kind == Expr::Kind::text;
+    if (!literal || other.kind != Expr::Kind::name || !scope_.contains(other.name)) return run(expr);
     const Value against = name(other);
     const Word* word = std::get_if<Word>(&against);
     if (!word) return run(expr);
     for (const std::string& choice : word->choices) {
       if (choice == expr.name) return Word{expr.name, word->choices};
     }
-    diagnostics_
-        .error("E0402", expr.span,
-               fmt::format("`{}` is not a choice of `{}`", expr.name, other.name))
+    diagnostics_.error("E0402", expr.span, fmt::format("`{}` is not a choice of `{}`", expr.name, other.name))
         .note("choices are " + listed(word->choices))
         .help(guess_text(expr.name, word->choices));
     throw Failed{};
@@ -224,8 +214,8 @@ class Evaluator {
     if (!is_number(left) || !is_number(right)) {
       const bool comparable = equality && left.index() == right.index();
       if (!comparable)
-        fail(expr.at, fmt::format("cannot compare {} {} with {} {}", value_kind(left),
-                                  value_text(left), value_kind(right), value_text(right)));
+        fail(expr.at, fmt::format("cannot compare {} {} with {} {}", value_kind(left), value_text(left),
+                                  value_kind(right), value_text(right)));
       return (left == right) == (expr.name == "==");
     }
     if (std::holds_alternative<i64>(left) && std::holds_alternative<i64>(right))
@@ -246,14 +236,12 @@ class Evaluator {
     bool known = false;
     for (const std::string& f : number_functions()) known |= f == expr.name;
     if (!known)
-      fail(expr.at, fmt::format("`{}` is no function of numbers", expr.name),
-           guess_text(expr.name, number_functions()), "E0202");
-    if (!expr.named.empty())
-      fail(expr.named[0].span, fmt::format("`{}` takes its arguments by position", expr.name));
+      fail(expr.at, fmt::format("`{}` is no function of numbers", expr.name), guess_text(expr.name, number_functions()),
+           "E0202");
+    if (!expr.named.empty()) fail(expr.named[0].span, fmt::format("`{}` takes its arguments by position", expr.name));
     if (extremum ? expr.args.size() < 2 : expr.args.size() != 1) {
-      fail(expr.at,
-           fmt::format("`{}` takes {}, not {}", expr.name,
-                       extremum ? "two arguments or more" : "one argument", expr.args.size()));
+      fail(expr.at, fmt::format("`{}` takes {}, not {}", expr.name, extremum ? "two arguments or more" : "one argument",
+                                expr.args.size()));
     }
     Value best = number(*expr.args[0]);
     if (!extremum) return function(expr, best);
@@ -289,13 +277,11 @@ class Evaluator {
 }  // namespace
 
 const std::vector<std::string>& number_functions() {
-  static const std::vector<std::string> names = {"min", "max", "sqrt",  "log",
-                                                 "exp", "abs", "floor", "ceil"};
+  static const std::vector<std::string> names = {"min", "max", "sqrt", "log", "exp", "abs", "floor", "ceil"};
   return names;
 }
 
-std::optional<Value> evaluate(const Expr& expr, const Scope& scope, Diagnostics& diagnostics,
-                              Division division) {
+std::optional<Value> evaluate(const Expr& expr, const Scope& scope, Diagnostics& diagnostics, Division division) {
   try {
     return Evaluator(scope, diagnostics, division).run(expr);
   } catch (const Failed&) {

@@ -27,19 +27,16 @@ template <typename Read> bool with_parser(const Yaml& scalar, Diagnostics& diagn
 
 ExprPtr parse_expression(const Yaml& scalar, Diagnostics& diagnostics) {
   ExprPtr result;
-  const bool ok =
-      with_parser(scalar, diagnostics, [&](Parser& parser) { result = parser.expression(); });
+  const bool ok = with_parser(scalar, diagnostics, [&](Parser& parser) { result = parser.expression(); });
   return ok ? result : nullptr;
 }
 
-std::optional<Equation> parse_equation(const Yaml& key, const Yaml& value,
-                                       Diagnostics& diagnostics) {
+std::optional<Equation> parse_equation(const Yaml& key, const Yaml& value, Diagnostics& diagnostics) {
   Equation result;
   result.name = key.text;
   result.name_span = key.span;
   const bool named = is_name(key.text);
-  if (!named)
-    diagnostics.error("E0106", key.span, fmt::format("`{}` cannot name a value", key.text));
+  if (!named) diagnostics.error("E0106", key.span, fmt::format("`{}` cannot name a value", key.text));
   const bool ok = with_parser(value, diagnostics, [&](Parser& parser) {
     result.value = parser.expression();
     if (parser.take("->")) result.claim = parser.shape(result.claim_span);
@@ -52,15 +49,13 @@ std::optional<ShapeExpr> parse_shape(const Yaml& value, Diagnostics& diagnostics
   ShapeExpr result;
   if (!value.is_list()) {
     Span span;
-    const bool ok =
-        with_parser(value, diagnostics, [&](Parser& parser) { result = parser.shape(span); });
+    const bool ok = with_parser(value, diagnostics, [&](Parser& parser) { result = parser.shape(span); });
     return ok ? std::optional(std::move(result)) : std::nullopt;
   }
   bool all = true;
   for (const Yaml& item : value.items) {
-    all &= with_parser(item, diagnostics, [&](Parser& parser) {
-      result.push_back(parser.dimension(&item == &value.items[0]));
-    });
+    all &= with_parser(item, diagnostics,
+                       [&](Parser& parser) { result.push_back(parser.dimension(&item == &value.items[0])); });
   }
   return all ? std::optional(std::move(result)) : std::nullopt;
 }

@@ -72,8 +72,7 @@ constexpr int kExpressionNodes = 256;
 ExprPtr parse_expression(const Yaml& scalar, Diagnostics& diagnostics);
 
 /// The equation of one entry of `let`, `step`, ...; nothing when it has an error; reported.
-std::optional<Equation> parse_equation(const Yaml& key, const Yaml& value,
-                                       Diagnostics& diagnostics);
+std::optional<Equation> parse_equation(const Yaml& key, const Yaml& value, Diagnostics& diagnostics);
 
 /// `[D, H * dk]` or `[..., n]`, as a YAML list or as text; nothing when it has an error; reported.
 std::optional<ShapeExpr> parse_shape(const Yaml& value, Diagnostics& diagnostics);

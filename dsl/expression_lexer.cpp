@@ -14,9 +14,9 @@ bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
 bool is_white(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
 // Longest first.
-constexpr std::array<std::string_view, 23> kSymbols = {
-    "...", "->", "//", "==", "!=", "<=", ">=", "+", "-", "*", "/", "%",
-    "@",   "^",  "<",  ">",  "(",  ")",  "[",  "]", ",", "=", ":"};
+constexpr std::array<std::string_view, 23> kSymbols = {"...", "->", "//", "==", "!=", "<=", ">=", "+",
+                                                       "-",   "*",  "/",  "%",  "@",  "^",  "<",  ">",
+                                                       "(",   ")",  "[",  "]",  ",",  "=",  ":"};
 
 struct Foreign {
   std::string_view symbol;
@@ -44,8 +44,7 @@ constexpr std::array kForeign = {
 
 class Lexer {
  public:
-  Lexer(const LocatedText& text, Diagnostics& diagnostics)
-      : in_(text), text_(text.text), diagnostics_(diagnostics) {}
+  Lexer(const LocatedText& text, Diagnostics& diagnostics) : in_(text), text_(text.text), diagnostics_(diagnostics) {}
 
   std::vector<Token> run() {
     std::vector<Token> tokens;
@@ -57,9 +56,7 @@ class Lexer {
   }
 
  private:
-  char peek(size_t ahead = 0) const {
-    return at_ + ahead < text_.size() ? text_[at_ + ahead] : '\0';
-  }
+  char peek(size_t ahead = 0) const { return at_ + ahead < text_.size() ? text_[at_ + ahead] : '\0'; }
 
   Token take(Token::Kind kind, size_t length) {
     Token token;
@@ -85,25 +82,21 @@ class Lexer {
     if (c == '^' && peek(1) == 'T' && !is_letter(peek(2)) && !is_digit(peek(2))) return transpose();
     for (const Foreign& foreign : kForeign) {
       if (text_.substr(at_).starts_with(foreign.symbol)) {
-        fail(at_, at_ + foreign.symbol.size(),
-             fmt::format("`{}` is not an operator here", foreign.symbol),
+        fail(at_, at_ + foreign.symbol.size(), fmt::format("`{}` is not an operator here", foreign.symbol),
              std::string(foreign.help));
       }
     }
-    if (c == '!' && peek(1) != '=')
-      fail(at_, at_ + 1, "`!` is not an operator here", "write `not`");
+    if (c == '!' && peek(1) != '=') fail(at_, at_ + 1, "`!` is not an operator here", "write `not`");
     if (c == '.' && text_.substr(at_, 3) != "...") {
       const bool special = text_.substr(at_, 4) == ".inf" || text_.substr(at_, 4) == ".nan";
-      fail(at_, at_ + (special ? 4 : 1),
-           special ? "infinities and NaN are no numbers here" : "`.` stands alone", "");
+      fail(at_, at_ + (special ? 4 : 1), special ? "infinities and NaN are no numbers here" : "`.` stands alone", "");
     }
     for (const std::string_view symbol : kSymbols) {
       if (text_.substr(at_).starts_with(symbol)) return take(Token::Kind::symbol, symbol.size());
     }
     const size_t length = static_cast<size_t>(std::max(1, utf8_length(text_, at_)));
     const bool ascii = static_cast<unsigned char>(c) < 0x80;
-    fail(at_, at_ + length,
-         fmt::format("`{}` has no meaning in an expression", text_.substr(at_, length)),
+    fail(at_, at_ + length, fmt::format("`{}` has no meaning in an expression", text_.substr(at_, length)),
          ascii ? "" : "names and operators are ASCII");
   }
 
@@ -118,8 +111,7 @@ class Lexer {
 
   Token name() {
     size_t length = 0;
-    while (is_letter(peek(length)) || is_digit(peek(length)) ||
-           (peek(length) == '.' && is_letter(peek(length + 1))))
+    while (is_letter(peek(length)) || is_digit(peek(length)) || (peek(length) == '.' && is_letter(peek(length + 1))))
       ++length;
     const std::string_view word = text_.substr(at_, length);
     if (word == "inf" || word == "nan" || word == "infinity" || word == "NaN") {
@@ -146,15 +138,11 @@ class Lexer {
       while (is_digit(peek(n))) ++n;
       return n - from;
     };
-    if (peek() == '.')
-      fail(begin, begin + 1, "a number begins with a digit", "write `0.5` instead of `.5`",
-           "E0122");
+    if (peek() == '.') fail(begin, begin + 1, "a number begins with a digit", "write `0.5` instead of `.5`", "E0122");
     const size_t leading = digits();
     if (peek(n) == '_')
-      fail(begin, begin + n + 1, "numbers have no underscores", "write the digits without `_`",
-           "E0122");
-    if (peek() == '0' && leading == 1 &&
-        (peek(1) == 'x' || peek(1) == 'X' || peek(1) == 'o' || peek(1) == 'b')) {
+      fail(begin, begin + n + 1, "numbers have no underscores", "write the digits without `_`", "E0122");
+    if (peek() == '0' && leading == 1 && (peek(1) == 'x' || peek(1) == 'X' || peek(1) == 'o' || peek(1) == 'b')) {
       fail(begin, begin + 2, "numbers are decimal", "write the number in decimal digits", "E0122");
     }
     if (peek() == '0' && leading > 1)
@@ -164,8 +152,7 @@ class Lexer {
       integer = false;
       ++n;
       if (digits() == 0)
-        fail(begin, begin + n, "a digit must follow the point", "write `1.0` instead of `1.`",
-             "E0122");
+        fail(begin, begin + n, "a digit must follow the point", "write `1.0` instead of `1.`", "E0122");
     }
     if (peek(n) == 'e' || peek(n) == 'E') {
       ++n;
@@ -185,18 +172,15 @@ class Lexer {
     const char* first = token.text.data();
     const char* last = first + token.text.size();
     if (std::from_chars(first, last, token.number).ec != std::errc{}) {
-      fail(begin, begin + length,
-           fmt::format("`{}` is too large or too small for a number", token.text), "", "E0122");
+      fail(begin, begin + length, fmt::format("`{}` is too large or too small for a number", token.text), "", "E0122");
     }
     const bool plain = token.text.find_first_of("eE") == std::string::npos;
     if (integer && plain) {
       if (std::from_chars(first, last, token.whole).ec != std::errc{}) {
-        fail(begin, begin + length, fmt::format("`{}` is too large for a whole number", token.text),
-             "", "E0122");
+        fail(begin, begin + length, fmt::format("`{}` is too large for a whole number", token.text), "", "E0122");
       }
       token.integer = true;
-    } else if (integer && token.number <= 9007199254740992.0 &&
-               token.number == std::floor(token.number)) {
+    } else if (integer && token.number <= 9007199254740992.0 && token.number == std::floor(token.number)) {
       // `2e4` is whole; past 2^53 a double no longer knows which whole number was meant.
       token.integer = true;
       token.whole = static_cast<i64>(token.number);
@@ -236,8 +220,8 @@ bool is_name(std::string_view text) {
 
 std::optional<LocatedText> located_text(const Yaml& scalar, Diagnostics& diagnostics) {
   if (!scalar.is_scalar()) {
-    Diagnostic& d = diagnostics.error(
-        "E0120", scalar.span, fmt::format("an expression was expected, not {}", kind_name(scalar)));
+    Diagnostic& d =
+        diagnostics.error("E0120", scalar.span, fmt::format("an expression was expected, not {}", kind_name(scalar)));
     if (scalar.flow)
       d.help(
           "an expression that begins with a bracket needs quotes; an equation with commas needs a "
@@ -247,15 +231,13 @@ std::optional<LocatedText> located_text(const Yaml& scalar, Diagnostics& diagnos
   if (scalar.text.size() > static_cast<size_t>(kExpressionBytes)) {
     diagnostics
         .error("E0123", scalar.span,
-               fmt::format("an expression of {} bytes; at most {} are allowed", scalar.text.size(),
-                           kExpressionBytes))
+               fmt::format("an expression of {} bytes; at most {} are allowed", scalar.text.size(), kExpressionBytes))
         .help("name its parts in `let`");
     return {};
   }
   LocatedText result{scalar.text, source_offsets(scalar), scalar.span.source};
   // An escape may stand for several bytes of text, and no caret could point into it.
-  if (scalar.quoted && scalar.span.source &&
-      scalar.span.source->text[static_cast<size_t>(scalar.span.begin)] == '"') {
+  if (scalar.quoted && scalar.span.source && scalar.span.source->text[static_cast<size_t>(scalar.span.begin)] == '"') {
     const auto begin = static_cast<size_t>(scalar.span.begin);
     const size_t slash = scalar.span.source->text.find('\\', begin);
     if (slash < static_cast<size_t>(scalar.span.end)) {

@@ -40,14 +40,11 @@ inline Infix infix_of(const Token& token) {
 
 class Parser {
  public:
-  Parser(const std::vector<Token>& tokens, Diagnostics& diagnostics)
-      : tokens_(tokens), diagnostics_(diagnostics) {}
+  Parser(const std::vector<Token>& tokens, Diagnostics& diagnostics) : tokens_(tokens), diagnostics_(diagnostics) {}
 
   ExprPtr expression() { return parse(kConditional); }
 
-  bool at_symbol(std::string_view symbol) const {
-    return now().kind == Token::Kind::symbol && now().text == symbol;
-  }
+  bool at_symbol(std::string_view symbol) const { return now().kind == Token::Kind::symbol && now().text == symbol; }
 
   bool take(std::string_view symbol) {
     if (!at_symbol(symbol)) return false;
@@ -57,8 +54,7 @@ class Parser {
 
   /// `[...]` of a shape or a claim; the span runs from the opening to the closing bracket.
   ShapeExpr shape(Span& span) {
-    if (!at_symbol("["))
-      fail(now().span, "a shape was expected", "write the dimensions in brackets, as `[H, T, dk]`");
+    if (!at_symbol("[")) fail(now().span, "a shape was expected", "write the dimensions in brackets, as `[H, T, dk]`");
     const Span open = now().span;
     ++at_;
     ShapeExpr result;
@@ -82,10 +78,8 @@ class Parser {
   void finish_text() {
     if (now().kind == Token::Kind::end) return;
     if (at_symbol("->")) fail(now().span, "a claim `-> [...]` is for equations only", "remove it");
-    if (at_symbol("="))
-      fail(now().span, "`=` stands only in the arguments of a call", "compare with `==`");
-    if (at_symbol(")") || at_symbol("]"))
-      fail(now().span, fmt::format("`{}` closes nothing", now().text), "");
+    if (at_symbol("=")) fail(now().span, "`=` stands only in the arguments of a call", "compare with `==`");
+    if (at_symbol(")") || at_symbol("]")) fail(now().span, fmt::format("`{}` closes nothing", now().text), "");
     fail(now().span, fmt::format("an operator was expected before {}", shown(now())),
          "write `*` for a product, `@` for a contraction");
   }
@@ -96,8 +90,7 @@ class Parser {
   struct Nested {
     explicit Nested(Parser& parser) : parser_(parser) {
       if (++parser_.depth_ > kExpressionDepth) {
-        parser_.fail(parser_.now().span,
-                     fmt::format("an expression nested deeper than {}", kExpressionDepth),
+        parser_.fail(parser_.now().span, fmt::format("an expression nested deeper than {}", kExpressionDepth),
                      "name its parts in `let`", "E0123");
       }
     }
@@ -126,7 +119,8 @@ class Parser {
     const size_t next = text.find_first_not_of(" \t", static_cast<size_t>(end.begin));
     if (next == std::string::npos) return {};
     if (text[next] == '#') return "a `#` behind a space begins a comment: the expression ends before it";
-    if (text[next] == ',' && depth_ > 0) return "a comma ends a value inside `[...]` and `{...}`: put the expression in quotes";
+    if (text[next] == ',' && depth_ > 0)
+      return "a comma ends a value inside `[...]` and `{...}`: put the expression in quotes";
     return {};
   }
 
@@ -139,8 +133,8 @@ class Parser {
 
   ExprPtr finish(Expr expr) {
     if (++nodes_ > kExpressionNodes) {
-      fail(expr.span, fmt::format("an expression of more than {} parts", kExpressionNodes),
-           "name its parts in `let`", "E0123");
+      fail(expr.span, fmt::format("an expression of more than {} parts", kExpressionNodes), "name its parts in `let`",
+           "E0123");
     }
     return std::make_shared<const Expr>(std::move(expr));
   }
@@ -244,8 +238,7 @@ class Parser {
     if (token.kind == Token::Kind::number || token.kind == Token::Kind::text) return literal();
     if (token.kind == Token::Kind::name) return name();
     if (at_symbol("(")) return parenthesis();
-    if (at_symbol("["))
-      fail(token.span, "a list is no value", "join sizes in a shape only; join tensors with an op");
+    if (at_symbol("[")) fail(token.span, "a list is no value", "join sizes in a shape only; join tensors with an op");
     fail(token.span, fmt::format("a value was expected before {}", shown(token)), "");
   }
 
@@ -255,13 +248,11 @@ class Parser {
     ++at_;
     const ExprPtr inner = expression();
     if (now().kind == Token::Kind::end) fail(open, "this `(` is not closed", "");
-    if (!at_symbol(")"))
-      fail(now().span, fmt::format("`)` was expected before {}", shown(now())), "");
+    if (!at_symbol(")")) fail(now().span, fmt::format("`)` was expected before {}", shown(now())), "");
     Expr expr = *inner;
     expr.span = join(open, now().span);
     ++at_;
-    return std::make_shared<const Expr>(
-        std::move(expr));  // no new node: the same one with its parentheses
+    return std::make_shared<const Expr>(std::move(expr));  // no new node: the same one with its parentheses
   }
 
   ExprPtr literal() {
@@ -297,8 +288,7 @@ class Parser {
     bool first = true;
     while (!at_symbol(")")) {
       if (now().kind == Token::Kind::end) fail(open, "this `(` is not closed", "");
-      if (!first && !take(","))
-        fail(now().span, fmt::format("`,` or `)` was expected before {}", shown(now())), "");
+      if (!first && !take(",")) fail(now().span, fmt::format("`,` or `)` was expected before {}", shown(now())), "");
       argument(expr);
       first = false;
     }
@@ -309,20 +299,17 @@ class Parser {
 
   void argument(Expr& call) {
     const Token& token = now();
-    const bool named = token.kind == Token::Kind::name &&
-                       tokens_[at_ + 1].kind == Token::Kind::symbol && tokens_[at_ + 1].text == "=";
+    const bool named =
+        token.kind == Token::Kind::name && tokens_[at_ + 1].kind == Token::Kind::symbol && tokens_[at_ + 1].text == "=";
     if (!named) {
       if (!call.named.empty())
-        fail(token.span, "an argument by position after one by name",
-             "arguments by position come first");
+        fail(token.span, "an argument by position after one by name", "arguments by position come first");
       call.args.push_back(expression());
       return;
     }
-    if (!is_name(token.text))
-      fail(token.span, fmt::format("`{}` cannot name an argument", token.text), "");
+    if (!is_name(token.text)) fail(token.span, fmt::format("`{}` cannot name an argument", token.text), "");
     for (const NamedArg& other : call.named) {
-      if (other.name == token.text)
-        fail(token.span, fmt::format("the argument `{}` is given twice", token.text), "");
+      if (other.name == token.text) fail(token.span, fmt::format("the argument `{}` is given twice", token.text), "");
     }
     at_ += 2;
     call.named.push_back({token.text, token.span, expression()});

@@ -60,8 +60,7 @@ std::string infix_text(const Expr& expr) {
 }
 
 void collect(const Expr& expr, std::vector<std::string>& names) {
-  if (expr.kind == Expr::Kind::name &&
-      std::find(names.begin(), names.end(), expr.name) == names.end())
+  if (expr.kind == Expr::Kind::name && std::find(names.begin(), names.end(), expr.name) == names.end())
     names.push_back(expr.name);
   for (const ExprPtr& arg : expr.args) collect(*arg, names);
   for (const NamedArg& arg : expr.named) collect(*arg.value, names);
@@ -77,8 +76,7 @@ std::string expr_text(const Expr& expr) {
     case Expr::Kind::name:
       return expr.name;
     case Expr::Kind::text:
-      return fmt::format("{0}{1}{0}", expr.name.find('"') == std::string::npos ? '"' : '\'',
-                         expr.name);
+      return fmt::format("{0}{1}{0}", expr.name.find('"') == std::string::npos ? '"' : '\'', expr.name);
     case Expr::Kind::negate:
       return "-" + operand(*expr.args[0], 8);
     case Expr::Kind::logical_not:

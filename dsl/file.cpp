@@ -11,9 +11,8 @@ namespace weft::dsl {
 namespace {
 
 const std::vector<std::string>& top_keys() {
-  static const std::vector<std::string> names = {"schema", "name",     "about", "params", "check",
-                                                 "import", "defs",     "model", "data",   "train",
-                                                 "eval",   "generate", "sweep"};
+  static const std::vector<std::string> names = {"schema", "name", "about", "params", "check",    "import", "defs",
+                                                 "model",  "data", "train", "eval",   "generate", "sweep"};
   return names;
 }
 
@@ -40,8 +39,7 @@ int read_schema(const Yaml& tree, const Span& top, Diagnostics& diagnostics) {
   const auto schema = evaluate_whole(*expr, {}, diagnostics);
   if (!schema || *schema == kSchema) return kSchema;
   Diagnostic& d = diagnostics.error(
-      "E0314", value->span,
-      fmt::format("schema {} is not known; this program reads schema {}", *schema, kSchema));
+      "E0314", value->span, fmt::format("schema {} is not known; this program reads schema {}", *schema, kSchema));
   d.help(*schema > kSchema ? "use a newer weft" : fmt::format("write `schema: {}`", kSchema));
   return kSchema;
 }
@@ -57,12 +55,10 @@ void read_imports(const Yaml& value, File& file, Diagnostics& diagnostics) {
   if (!expect_kind(value, Yaml::Kind::map, "`import`", diagnostics)) return;
   for (const Entry& entry : value.entries) {
     const bool named = check_new_name(entry.key, "an import", diagnostics);
-    const bool path =
-        expect_kind(entry.value, Yaml::Kind::scalar,
-                    fmt::format("the path of import `{}`", entry.key.text), diagnostics);
+    const bool path = expect_kind(entry.value, Yaml::Kind::scalar,
+                                  fmt::format("the path of import `{}`", entry.key.text), diagnostics);
     if (path && entry.value.text.empty()) {
-      diagnostics.error("E0303", entry.value.span,
-                        fmt::format("the path of import `{}` is empty", entry.key.text));
+      diagnostics.error("E0303", entry.value.span, fmt::format("the path of import `{}` is empty", entry.key.text));
     } else if (named && path) {
       file.imports.push_back({entry.key.text, entry.key.span, entry.value.text, entry.value.span});
     }
@@ -74,8 +70,7 @@ void check_clashes(const File& file, Diagnostics& diagnostics) {
   for (const Import& import : file.imports) {
     for (const Def& def : file.defs) {
       if (def.name == import.alias)
-        diagnostics
-            .error("E0306", def.span, fmt::format("`{}` names a def and an import", def.name))
+        diagnostics.error("E0306", def.span, fmt::format("`{}` names a def and an import", def.name))
             .note("the import is here", import.span)
             .help("choose another name");
     }
@@ -111,8 +106,7 @@ const Def* File::find_def(std::string_view def) const {
   return nullptr;
 }
 
-File parse_file(const SourcePtr& source, Yaml tree, Diagnostics& diagnostics,
-                std::span<const Option> tables) {
+File parse_file(const SourcePtr& source, Yaml tree, Diagnostics& diagnostics, std::span<const Option> tables) {
   File file;
   file.source = source;
   file.tree = std::make_shared<const Yaml>(std::move(tree));
@@ -121,8 +115,7 @@ File parse_file(const SourcePtr& source, Yaml tree, Diagnostics& diagnostics,
   if (!file.tree->is_map()) {
     // A tree that did not read is null and has been reported; a text that is YAML but no map has
     // not.
-    if (!file.tree->is_null())
-      expect_kind(*file.tree, Yaml::Kind::map, "a description", diagnostics);
+    if (!file.tree->is_null()) expect_kind(*file.tree, Yaml::Kind::map, "a description", diagnostics);
     file.broken = true;
     return file;
   }

@@ -151,11 +151,9 @@ struct File {
 
 /// Reads and checks the structure of a description; `tables` (data, train, ...) only serve "belongs
 /// under `train`".
-File parse_file(const SourcePtr& source, Diagnostics& diagnostics,
-                std::span<const Option> tables = {});
+File parse_file(const SourcePtr& source, Diagnostics& diagnostics, std::span<const Option> tables = {});
 
 /// The same from a tree, after overrides were applied to it.
-File parse_file(const SourcePtr& source, Yaml tree, Diagnostics& diagnostics,
-                std::span<const Option> tables = {});
+File parse_file(const SourcePtr& source, Yaml tree, Diagnostics& diagnostics, std::span<const Option> tables = {});
 
 }  // namespace weft::dsl

@@ -65,7 +65,8 @@ std::string Function::faults(const Tensors& inputs) const {
 std::string Function::misfit(const Port& p, const Tensor& tensor, Bindings& sizes) const {
   const bool index = tensor.dtype() == DType::i32;
   if (index != (p.kind == Kind::index)) {
-    return fmt::format("{} holds {} numbers, and {} are taken", p.name, index ? "whole" : "real", index ? "real ones" : "whole ones");
+    return fmt::format("{} holds {} numbers, and {} are taken", p.name, index ? "whole" : "real",
+                       index ? "real ones" : "whole ones");
   }
   const Shape& shape = tensor.shape();
   bool fits = shape.size() == p.dims.size();
@@ -84,10 +85,13 @@ std::string Function::misfit(const Port& p, const Tensor& tensor, Bindings& size
   return {};
 }
 
-std::vector<Tensor> Function::initial_weights(u64 seed, DType dtype) const { return draw_weights(program_.weights, seed, dtype); }
+std::vector<Tensor> Function::initial_weights(u64 seed, DType dtype) const {
+  return draw_weights(program_.weights, seed, dtype);
+}
 
 std::vector<std::pair<std::string, Tensor>> Function::operator()(const Runtime& runtime, DType dtype,
-                                                                 const std::vector<Tensor>& weights, const Tensors& inputs,
+                                                                 const std::vector<Tensor>& weights,
+                                                                 const Tensors& inputs,
                                                                  const RunSettings& settings) const {
   Run::Feeds feeds;
   Bindings sizes;

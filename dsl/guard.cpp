@@ -25,10 +25,8 @@ constexpr std::array kRows = {
         {"E0105", "aliases are not allowed", "repeat the value, or make it a def or a param"}},
     Row{"alias not found", {"E0105", "`*` cannot begin a value", "put the value in quotes"}},
     Row{"anchor not found", {"E0105", "`&` cannot begin a value", "put the value in quotes"}},
-    Row{"multiple anchors",
-        {"E0105", "anchors are not allowed", "repeat the value, or make it a def or a param"}},
-    Row{"multiple tags",
-        {"E0105", "tags are not allowed", "put a value that begins with `!` in quotes"}},
+    Row{"multiple anchors", {"E0105", "anchors are not allowed", "repeat the value, or make it a def or a param"}},
+    Row{"multiple tags", {"E0105", "tags are not allowed", "put a value that begins with `!` in quotes"}},
     Row{"tag", {"E0105", "tags are not allowed", "put a value that begins with `!` in quotes"}},
     Row{"end of sequence flow", {"E0103", "this list is not closed", "close it with `]`"}},
     Row{"end of map flow", {"E0103", "this map is not closed", "close it with `}`"}},
@@ -37,21 +35,16 @@ constexpr std::array kRows = {
         {"E0103", "this line does not belong to the map above it",
          "indent the keys of one map alike; put a value that YAML misreads in quotes"}},
     Row{"end of sequence",
-        {"E0103", "this line does not belong to the list above it",
-         "indent the items of one list alike"}},
+        {"E0103", "this line does not belong to the list above it", "indent the items of one list alike"}},
     Row{"illegal map value",
-        {"E0103", "a `:` stands where no value can begin",
-         "put a text that contains `: ` in quotes"}},
-    Row{"illegal map key",
-        {"E0103", "a key cannot stand here", "put a value that begins with `?` in quotes"}},
+        {"E0103", "a `:` stands where no value can begin", "put a text that contains `: ` in quotes"}},
+    Row{"illegal map key", {"E0103", "a key cannot stand here", "put a value that begins with `?` in quotes"}},
     Row{"illegal block entry",
         {"E0103", "a list cannot begin here",
          "begin a list on its own line; for a negative value write `-x` without a space"}},
     Row{"illegal EOF in scalar", {"E0104", "a quoted text is not closed", "close it on its line"}},
-    Row{"illegal document indicator",
-        {"E0104", "a quoted text is not closed", "close it on its line"}},
-    Row{"unknown escape",
-        {"E0103", "unknown escape in a quoted text", "use single quotes, or write `\\\\`"}},
+    Row{"illegal document indicator", {"E0104", "a quoted text is not closed", "close it on its line"}},
+    Row{"unknown escape", {"E0103", "unknown escape in a quoted text", "use single quotes, or write `\\\\`"}},
     Row{"hex", {"E0103", "an escape in a quoted text is incomplete", ""}},
     Row{"unicode", {"E0103", "an escape in a quoted text is no character", ""}},
     Row{"illegal tab", {"E0103", "a tab is used for indentation", "indent with spaces"}},
@@ -59,8 +52,7 @@ constexpr std::array kRows = {
         {"E0103", "this cannot begin a value",
          "put a value that begins with `@`, `%` or a backtick in quotes; indent with spaces, not "
          "tabs"}},
-    Row{"directive",
-        {"E0103", "this directive is not understood", "remove the line that begins with `%`"}},
+    Row{"directive", {"E0103", "this directive is not understood", "remove the line that begins with `%`"}},
     Row{"block scalar",
         {"E0103", "this block of text is not understood",
          "write `|` alone and begin the text on the next line, indented"}},
@@ -80,8 +72,7 @@ bool check_bytes(const SourcePtr& source, int begin, Diagnostics& diagnostics) {
   const std::string_view text = source->text;
   if (text.size() > kFileBytes) {
     diagnostics.error("E0102", {source, begin, begin},
-                      fmt::format("this text has {} bytes; a description has at most {}",
-                                  text.size(), kFileBytes));
+                      fmt::format("this text has {} bytes; a description has at most {}", text.size(), kFileBytes));
     return false;
   }
   for (auto i = static_cast<size_t>(begin); i < text.size();) {
@@ -92,12 +83,12 @@ bool check_bytes(const SourcePtr& source, int begin, Diagnostics& diagnostics) {
                     "save the file as UTF-8", diagnostics);
     }
     if (byte == '\r' && (i + 1 == text.size() || text[i + 1] != '\n')) {
-      return refuse(source, i, "a carriage return without a line feed",
-                    "save the file with LF or CRLF line ends", diagnostics);
+      return refuse(source, i, "a carriage return without a line feed", "save the file with LF or CRLF line ends",
+                    diagnostics);
     }
     if ((byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r') || byte == 0x7F) {
-      return refuse(source, i, fmt::format("control character 0x{:02x} at offset {}", byte, i),
-                    "remove it", diagnostics);
+      return refuse(source, i, fmt::format("control character 0x{:02x} at offset {}", byte, i), "remove it",
+                    diagnostics);
     }
     if (text.substr(i, 3) == "\xEF\xBB\xBF")
       return refuse(source, i, "a byte order mark inside the text", "remove it", diagnostics);
@@ -118,9 +109,8 @@ int open_quote_before(std::string_view text, int offset) {
   while (begin < text.size() && static_cast<int>(begin) <= offset) {
     const size_t end = std::min(text.size(), text.find('\n', begin));
     for (size_t i = begin; i < end; ++i) {
-      const bool opens =
-          (text[i] == '"' || text[i] == '\'') &&
-          (i == begin || std::string_view(" [{,\t").find(text[i - 1]) != std::string_view::npos);
+      const bool opens = (text[i] == '"' || text[i] == '\'') &&
+                         (i == begin || std::string_view(" [{,\t").find(text[i - 1]) != std::string_view::npos);
       if (text[i] == '#' && i > begin && text[i - 1] == ' ') break;
       if (!opens) continue;
       const size_t close = text.find(text[i], i + 1);

@@ -14,8 +14,10 @@ struct Known {
   std::optional<double> standard;  // the argument when none is given; nothing: it must be given
 };
 constexpr Known kKnown[] = {
-    {"normal", Initialiser::Kind::normal, {}},        {"uniform", Initialiser::Kind::uniform, {}},
-    {"xavier", Initialiser::Kind::xavier, 1.0},       {"orthogonal", Initialiser::Kind::orthogonal, 1.0},
+    {"normal", Initialiser::Kind::normal, {}},
+    {"uniform", Initialiser::Kind::uniform, {}},
+    {"xavier", Initialiser::Kind::xavier, 1.0},
+    {"orthogonal", Initialiser::Kind::orthogonal, 1.0},
 };
 
 // Rows of a normal matrix made orthonormal one after the other (Gram and Schmidt, twice for accuracy).
@@ -51,9 +53,7 @@ std::vector<double> orthogonal(i64 rows, i64 columns, Key key) {
 
 }  // namespace
 
-Initialiser Initialiser::standard(std::size_t rank) {
-  return rank < 2 ? Initialiser{} : Initialiser{Kind::xavier, 1};
-}
+Initialiser Initialiser::standard(std::size_t rank) { return rank < 2 ? Initialiser{} : Initialiser{Kind::xavier, 1}; }
 
 std::optional<Initialiser> Initialiser::parse(const Expr& expr, const Scope& scope, Diagnostics& diagnostics) {
   const bool call = expr.kind == Expr::Kind::call;

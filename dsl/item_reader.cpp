@@ -29,8 +29,7 @@ class ItemReader {
       return result;
     }
     for (const Yaml& one : value.items) result.push_back(item(one));
-    if (result.empty())
-      diagnostics_.error("E0312", value.span, "a composition needs at least one item");
+    if (result.empty()) diagnostics_.error("E0312", value.span, "a composition needs at least one item");
     return result;
   }
 
@@ -48,12 +47,9 @@ class ItemReader {
     if (value.is_scalar()) return callee(value, result);
     if (!value.is_map() || value.entries.empty()) {
       diagnostics_
-          .error(
-              "E0311", value.span,
-              fmt::format("an item must be a name or a map with one key, not {}", kind_name(value)))
-          .help(value.is_list()
-                    ? "a list inside a list has no meaning: its items can stand in the outer one"
-                    : "");
+          .error("E0311", value.span,
+                 fmt::format("an item must be a name or a map with one key, not {}", kind_name(value)))
+          .help(value.is_list() ? "a list inside a list has no meaning: its items can stand in the outer one" : "");
       return;
     }
     if (value.find("use")) return use(value, result);
@@ -65,12 +61,11 @@ class ItemReader {
       keys.push_back(e.key.text);
     }
     if (keys.size() != 1) {
-      Diagnostic& d = diagnostics_.error(
-          "E0311", value.entries.back().key.span,
-          entry ? fmt::format("an item has one key; this one has {}", listed(keys, "and"))
-                : "an item must say what it is");
-      d.help(entry ? "begin every item with its own `-`, and indent arguments below their item"
-                   : "");
+      Diagnostic& d =
+          diagnostics_.error("E0311", value.entries.back().key.span,
+                             entry ? fmt::format("an item has one key; this one has {}", listed(keys, "and"))
+                                   : "an item must say what it is");
+      d.help(entry ? "begin every item with its own `-`, and indent arguments below their item" : "");
       return;
     }
     result.span = entry->key.span;
@@ -93,8 +88,7 @@ class ItemReader {
     const Yaml* name = map.find("name");
     if (!name) return;
     if (!name->is_scalar() || !is_name(name->text)) {
-      diagnostics_.error("E0106", name->span, "`name` must be a name")
-          .help("letters, digits and underscores");
+      diagnostics_.error("E0106", name->span, "`name` must be a name").help("letters, digits and underscores");
       return;
     }
     result.name = name->text;
@@ -111,9 +105,7 @@ class ItemReader {
                           : is_name(name.text.substr(0, dot)) && is_name(name.text.substr(dot + 1));
     static const Names kKeywords = {"residual", "parallel", "repeat", "cycle", "share", "use"};
     if (!good) {
-      diagnostics_
-          .error("E0106", name.span,
-                 fmt::format("`{}` is not the name of a def or an op", name.text))
+      diagnostics_.error("E0106", name.span, fmt::format("`{}` is not the name of a def or an op", name.text))
           .help("arguments stand in a map: `- dropout: {p: 0.1}`");
     } else if (std::find(kKeywords.begin(), kKeywords.end(), name.text) != kKeywords.end()) {
       diagnostics_.error("E0302", name.span, fmt::format("`{}` needs its keys", name.text));
@@ -124,14 +116,13 @@ class ItemReader {
     if (value.is_null()) return;
     if (!value.is_map()) {
       diagnostics_
-          .error(
-              "E0303", value.span,
-              fmt::format("the arguments of `{}` must be a map, not {}", owner, kind_name(value)))
+          .error("E0303", value.span,
+                 fmt::format("the arguments of `{}` must be a map, not {}", owner, kind_name(value)))
           .help(fmt::format("arguments are given by name: `{}: {{name: value}}`", owner));
       return;
     }
-    const bool named = std::any_of(value.entries.begin(), value.entries.end(),
-                                   [](const Entry& e) { return e.key.text == "name"; });
+    const bool named =
+        std::any_of(value.entries.begin(), value.entries.end(), [](const Entry& e) { return e.key.text == "name"; });
     if (named && result.kind == Item::Kind::call) read_name(value, result);
     for (const Entry& entry : value.entries) {
       if (entry.key.text == "name" && result.kind == Item::Kind::call) continue;
@@ -155,8 +146,7 @@ class ItemReader {
   const Yaml* keys(const Entry& entry, const Names& legal) {
     const std::string what = fmt::format("`{}`", entry.key.text);
     if (entry.value.is_list()) {
-      diagnostics_
-          .error("E0303", entry.value.span, fmt::format("{} must be a map, not a list", what))
+      diagnostics_.error("E0303", entry.value.span, fmt::format("{} must be a map, not a list", what))
           .help(fmt::format("write the list under a key: {}", listed(legal)));
       return nullptr;
     }
@@ -165,27 +155,24 @@ class ItemReader {
   }
 
   std::vector<Item> required_items(const Entry& entry, std::string_view key) {
-    const Yaml* value = require(entry.value, key, fmt::format("`{}`", entry.key.text),
-                                entry.key.span, diagnostics_);
+    const Yaml* value = require(entry.value, key, fmt::format("`{}`", entry.key.text), entry.key.span, diagnostics_);
     return value ? items(*value) : std::vector<Item>();
   }
 
   /// A list whose elements are items or lists of items.
   std::vector<std::vector<Item>> required_branches(const Entry& entry, std::string_view key) {
     std::vector<std::vector<Item>> result;
-    const Yaml* value = require(entry.value, key, fmt::format("`{}`", entry.key.text),
-                                entry.key.span, diagnostics_);
+    const Yaml* value = require(entry.value, key, fmt::format("`{}`", entry.key.text), entry.key.span, diagnostics_);
     if (!value) return result;
     if (!value->is_list()) return {items(*value)};
     for (const Yaml& branch : value->items) result.push_back(items(branch));
-    if (result.empty())
-      diagnostics_.error("E0312", value->span, fmt::format("`{}` needs at least one item", key));
+    if (result.empty()) diagnostics_.error("E0312", value->span, fmt::format("`{}` needs at least one item", key));
     return result;
   }
 
   void counter(const Entry& entry, Item& result) {
-    if (const Yaml* times = require(entry.value, "times", fmt::format("`{}`", entry.key.text),
-                                    entry.key.span, diagnostics_))
+    if (const Yaml* times =
+            require(entry.value, "times", fmt::format("`{}`", entry.key.text), entry.key.span, diagnostics_))
       result.times = parse_expression(*times, diagnostics_);
     const Yaml* as = entry.value.find("as");
     if (as && expect_kind(*as, Yaml::Kind::scalar, "`as`", diagnostics_) &&
@@ -213,17 +200,13 @@ class ItemReader {
     if (const Yaml* combine = map->find("combine")) {
       result.combine = combine->text;
       result.combine_span = combine->span;
-      if (std::find(combinations().begin(), combinations().end(), combine->text) ==
-          combinations().end()) {
-        diagnostics_
-            .error("E0313", combine->span,
-                   fmt::format("branches cannot be combined by `{}`", combine->text))
+      if (std::find(combinations().begin(), combinations().end(), combine->text) == combinations().end()) {
+        diagnostics_.error("E0313", combine->span, fmt::format("branches cannot be combined by `{}`", combine->text))
             .note("choices are " + listed(combinations()))
             .help(guess_text(combine->text, combinations()));
       } else if (combine->text == "gate" && result.branches.size() != 2) {
         diagnostics_
-            .error("E0313", combine->span,
-                   fmt::format("`gate` takes two branches, not {}", result.branches.size()))
+            .error("E0313", combine->span, fmt::format("`gate` takes two branches, not {}", result.branches.size()))
             .note("it is the first times the sigmoid of the second");
       }
     }

@@ -19,7 +19,9 @@ using Core = Summand::Core;
 class Linear {
  public:
   Linear(Builder& builder, const Recurrence& r, const std::vector<StateForm>& forms, std::string form)
-      : builder_(builder), r_(r), forms_(forms), form_(std::move(form)), parts_(builder, r, [this](const Piece& p) { return build(p); }) {}
+      : builder_(builder), r_(r), forms_(forms), form_(std::move(form)), parts_(builder, r, [this](const Piece& p) {
+          return build(p);
+        }) {}
 
   void run() {
     builder_.intercept = [this](const Expr& e) { return lifted(e); };
@@ -37,7 +39,8 @@ class Linear {
   }
 
  private:
-  // ---- what an expression of the step means for all positions, where that is not what it says ------------------------
+  // ---- what an expression of the step means for all positions, where that is not what it says
+  // ------------------------
 
   std::optional<Term> lifted(const Expr& e) {
     if (const StateForm* f = contracted(e)) return contraction(e, *f);
@@ -51,7 +54,8 @@ class Linear {
     return {};
   }
   const StateForm* form_of(const std::string& name) const {
-    const auto found = std::find_if(forms_.begin(), forms_.end(), [&](const StateForm& f) { return f.state->name == name; });
+    const auto found =
+        std::find_if(forms_.begin(), forms_.end(), [&](const StateForm& f) { return f.state->name == name; });
     return found == forms_.end() ? nullptr : &*found;
   }
 
@@ -77,7 +81,9 @@ class Linear {
   // Only what is the same for one position and for all: work on single elements, and along the last dimension.
   void require_within_position(const Expr& e) const {
     using K = Expr::Kind;
-    const auto no = [&] { throw NotDerivable{fmt::format("`{}` does not work within one position", expr_text(e)), e.span}; };
+    const auto no = [&] {
+      throw NotDerivable{fmt::format("`{}` does not work within one position", expr_text(e)), e.span};
+    };
     if (contracted(e)) return;
     if (e.kind == K::transpose || e.kind == K::text) no();
     if (e.kind == K::binary && e.name == "@") {
@@ -90,7 +96,8 @@ class Linear {
       const auto& numbers = number_functions();
       const bool number = std::find(numbers.begin(), numbers.end(), e.name) != numbers.end();
       const bool along_last = (e.name == "dot" && e.args.size() == 2) ||
-                              ((e.name == "l2_norm" || e.name == "rms_norm" || e.name == "softmax") && e.args.size() == 1 && e.named.empty());
+                              ((e.name == "l2_norm" || e.name == "rms_norm" || e.name == "softmax") &&
+                               e.args.size() == 1 && e.named.empty());
       const bool pointwise = op && op->family == Op::Family::pointwise && !op->random;
       const bool constant = op && op->inputs.empty() && op->along == Along::pointwise;  // arange
       if (find_def(*builder_.room().module, e.name, false) || (!number && !along_last && !pointwise && !constant)) no();
@@ -123,7 +130,8 @@ class Linear {
     } catch (const NotLinear& no) {
       throw NotDerivable{no.reason, no.where};
     }
-    const bool whole = std::all_of(terms.begin(), terms.end(), [](const Summand& t) { return t.core != Core::state && !t.left && !t.right; });
+    const bool whole = std::all_of(terms.begin(), terms.end(),
+                                   [](const Summand& t) { return t.core != Core::state && !t.left && !t.right; });
     if (!whole) throw NotDerivable{fmt::format("`{}` is no row times the state", expr_text(e)), e.span};
     Var sum;
     for (const Summand& t : terms) {
@@ -135,9 +143,13 @@ class Linear {
 
   Var matrix_read(const StateForm& f, const Summand& t, const Span& at) {
     const MatrixParts& m = parts_.matrix(f, t.transposed);
-    const bool parallel = form_ == "parallel" || std::any_of(r_.forms.begin(), r_.forms.end(), [](const Form& d) { return d.name == "parallel"; });
+    const bool parallel = form_ == "parallel" || std::any_of(r_.forms.begin(), r_.forms.end(),
+                                                             [](const Form& d) { return d.name == "parallel"; });
     if (parallel && !m.has_parallel()) {
-      throw NotDerivable{fmt::format("the parallel form exists where a state is a sum or decays as a whole; `{}` is not so", f.state->name), f.where, "parallel"};
+      throw NotDerivable{
+          fmt::format("the parallel form exists where a state is a sum or decays as a whole; `{}` is not so",
+                      f.state->name),
+          f.where, "parallel"};
     }
     Dims rows = m.lead;
     rows.insert(rows.end(), {Dim::symbol("T"), m.K});
@@ -184,7 +196,8 @@ class Linear {
     Var a, b;
     for (const Summand& t : f.terms) {
       if (t.left || t.right || t.rotation || t.core == Core::read) {
-        throw NotDerivable{fmt::format("`{}` is read element by element, and is a matrix of products", f.state->name), f.where};
+        throw NotDerivable{fmt::format("`{}` is read element by element, and is a matrix of products", f.state->name),
+                           f.where};
       }
       const bool own = t.core == Core::state;
       const Var value = parts_.product(t.sign, t.factors, own ? Var() : build(t.value), f.where);
@@ -192,7 +205,7 @@ class Linear {
     }
     if (!b) b = builder_.constant(0);
     b = parts_.fit(b, rows, dims.empty() ? 1 : 2, f.where);
-    const bool named = builder_.program().names_states;  // then somebody wants the last value
+    const bool named = builder_.program().names_states;          // then somebody wants the last value
     if (!a && !before && !named) return trajectories_[key] = b;  // nothing is left of the value before
     a = parts_.fit(a ? a : builder_.constant(0), rows, 0, f.where);
     Var initial = initial_state(builder_, *f.state, dims);

@@ -32,20 +32,24 @@ const MatrixParts& LinearParts::matrix(const StateForm& f, bool transposed) {
   const auto all = added(f, transposed);
   if (!set_beta(f, all, m)) set_sums(f, all, m);
   if (f.kind == StateClass::rotating) {
-    if (transposed) throw NotDerivable{fmt::format("`{}` is rotated along its rows and read along its columns", f.state->name), f.where};
+    if (transposed)
+      throw NotDerivable{fmt::format("`{}` is rotated along its rows and read along its columns", f.state->name),
+                         f.where};
     m.theta = theta_of(f);
     m.k = apply("rotate", {m.k, m.theta}, {{"inverse", true}}, f.where)[0];
   }
   return matrices_[key] = m;
 }
 
-// S_t = R S_{t-1} + k^T v with R a turn by theta is Z_t = Z_{t-1} + (R^-t k)^T v under S_t = R^t Z_t, and q S = (R^-t q) Z.
+// S_t = R S_{t-1} + k^T v with R a turn by theta is Z_t = Z_{t-1} + (R^-t k)^T v under S_t = R^t Z_t, and q S = (R^-t
+// q) Z.
 Var LinearParts::theta_of(const StateForm& f) {
   for (const Summand& t : f.terms) {
     if (!t.rotation) continue;
     const Var theta = build_(t.rotation);
     if (dims_of(theta).size() != 1 || has_batch(theta) || count_time(dims_of(theta)) > 0) {
-      throw NotDerivable{fmt::format("the angles `{}` are not the same at all positions", expr_text(*t.rotation.value)), t.rotation.value->span};
+      throw NotDerivable{fmt::format("the angles `{}` are not the same at all positions", expr_text(*t.rotation.value)),
+                         t.rotation.value->span};
     }
     return theta;
   }
@@ -60,15 +64,18 @@ std::vector<LinearParts::Added> LinearParts::added(const StateForm& f, bool tran
     const Piece row = t.left ? t.left : t.right ? t.value : Piece{}, column = t.left ? t.value : t.right;
     const bool value_first = bool(t.right);  // the core is the row
     if (!row || !column) {
-      throw NotDerivable{fmt::format("`{}` is no outer product of a key and a value", expr_text(*t.value.value)), t.value.value->span};
+      throw NotDerivable{fmt::format("`{}` is no outer product of a key and a value", expr_text(*t.value.value)),
+                         t.value.value->span};
     }
     if (t.core == Core::read && (t.transposed != transposed || value_first != transposed)) {
-      throw NotDerivable{fmt::format("`{}` is read along one dimension and written along the other", f.state->name), f.where};
+      throw NotDerivable{fmt::format("`{}` is read along one dimension and written along the other", f.state->name),
+                         f.where};
     }
     all.push_back({&t, transposed ? column : row, transposed ? row : column});
     if (expr_text(*all.back().key.value) != expr_text(*all[0].key.value)) {
-      throw NotDerivable{fmt::format("`{}` is written with two keys, `{}` and `{}`", f.state->name, expr_text(*all[0].key.value),
-                                     expr_text(*all.back().key.value)), f.where};
+      throw NotDerivable{fmt::format("`{}` is written with two keys, `{}` and `{}`", f.state->name,
+                                     expr_text(*all[0].key.value), expr_text(*all.back().key.value)),
+                         f.where};
     }
   }
   return all;
@@ -101,7 +108,8 @@ void LinearParts::set_decay(const StateForm& f, MatrixParts& m) {
 bool LinearParts::set_beta(const StateForm& f, const std::vector<Added>& all, MatrixParts& m) {
   if (all.size() != 2 || all[0].term->core == all[1].term->core) return false;
   const Added &value = all[0].term->core == Core::free ? all[0] : all[1], &error = &value == &all[0] ? all[1] : all[0];
-  if (value.term->sign < 0 || error.term->sign > 0 || texts(value.term->factors) != texts(error.term->factors)) return false;
+  if (value.term->sign < 0 || error.term->sign > 0 || texts(value.term->factors) != texts(error.term->factors))
+    return false;
   if (expr_text(*error.term->value.value) != expr_text(*error.key.value)) return false;
   std::vector<Piece> own;
   int terms = 0;
@@ -137,7 +145,8 @@ void LinearParts::set_sums(const StateForm& f, const std::vector<Added>& all, Ma
       v = plus(v, product(a.term->sign, to_value, build_(a.value), f.where), f.where);
     } else {
       for (const Piece& p : a.term->factors) {
-        if (!only(build_(p), m.lead)) throw NotDerivable{"the strength of a correction differs by element", p.value->span};
+        if (!only(build_(p), m.lead))
+          throw NotDerivable{"the strength of a correction differs by element", p.value->span};
       }
       std::vector<Piece> factors = a.term->inside;
       factors.insert(factors.end(), a.term->factors.begin(), a.term->factors.end());
@@ -161,7 +170,9 @@ Dims LinearParts::rows(const MatrixParts& m, const Dim& last) const {
 bool LinearParts::only(const Var& v, const Dims& allowed) const {
   const Dims dims = dims_of(v);
   return std::all_of(dims.begin(), dims.end(), [&](const Dim& d) {
-    return is_time(d) || is_one(d) || std::any_of(allowed.begin(), allowed.end(), [&](const Dim& a) { return agree(d, a, builder_.room().definitions); });
+    return is_time(d) || is_one(d) || std::any_of(allowed.begin(), allowed.end(), [&](const Dim& a) {
+             return agree(d, a, builder_.room().definitions);
+           });
   });
 }
 
@@ -172,7 +183,8 @@ Var LinearParts::product(int sign, const std::vector<Piece>& factors, Var start,
       start = factor;
       continue;
     }
-    const Operand value{start ? start : builder_.constant(1), "the value", at}, by{factor, expr_text(*p.value), p.value->span};
+    const Operand value{start ? start : builder_.constant(1), "the value", at},
+        by{factor, expr_text(*p.value), p.value->span};
     start = builder_.apply(*ops::find(p.inverse ? "div" : "mul"), {value, by}, {}, at)[0];
   }
   if (!start) return builder_.constant(sign);
@@ -204,13 +216,15 @@ Var LinearParts::fit(Var v, const Dims& target, std::size_t full, const Span& at
   if (!std::is_sorted(order.begin(), order.end())) v = permuted(v, order);
   v = renamed(v, wide);
   Dims whole = wide;
-  std::copy(target.end() - static_cast<std::ptrdiff_t>(full), target.end(), whole.end() - static_cast<std::ptrdiff_t>(full));
+  std::copy(target.end() - static_cast<std::ptrdiff_t>(full), target.end(),
+            whole.end() - static_cast<std::ptrdiff_t>(full));
   if (!same_size(whole, wide)) v = append(v.graph(), "expand", {v}, {{"shape", with_batch(whole, has_batch(v))}})[0];
   return v;
 }
 
 std::vector<Var> LinearParts::apply(const std::string& op, const std::vector<Var>& inputs,
-                                    const std::vector<std::pair<std::string, AttributeValue>>& attributes, const Span& at) {
+                                    const std::vector<std::pair<std::string, AttributeValue>>& attributes,
+                                    const Span& at) {
   constexpr int kAll = 99;  // no dimension is left for alignment by name
   std::vector<std::optional<Operand>> operands;
   for (const Var& v : inputs) operands.push_back(v ? std::optional(Operand{v, op, at, kAll}) : std::nullopt);
@@ -229,14 +243,16 @@ Var turned(const Var& S, const Var& theta) {
   Graph& g = S.graph();
   const Dims dims = dims_of(S);
   const Dim half = theta.dims()[0];
-  const Var c = renamed(append(g, "cos", {theta})[0], {half, Dim(1)}), s = renamed(append(g, "sin", {theta})[0], {half, Dim(1)});
+  const Var c = renamed(append(g, "cos", {theta})[0], {half, Dim(1)}),
+            s = renamed(append(g, "sin", {theta})[0], {half, Dim(1)});
   const Var minus = append(g, "neg", {s})[0];
   const Var turn = renamed(append(g, "concat", {c, minus, s, c}, {{"dim", i64{-1}}})[0], {half, Dim(2), Dim(2)});
   Dims pairs(dims.begin(), dims.end() - 2);
   pairs.insert(pairs.end(), {half, Dim(2), dims.back()});
   std::string lead = has_batch(S) ? "z" : "";
   for (std::size_t i = 0; i + 2 < dims.size(); ++i) lead += static_cast<char>('A' + i);
-  const Var y = append(g, "contract", {turn, renamed(S, pairs)}, {{"pattern", fmt::format("pij,{0}pjv->{0}piv", lead)}})[0];
+  const Var y =
+      append(g, "contract", {turn, renamed(S, pairs)}, {{"pattern", fmt::format("pij,{0}pjv->{0}piv", lead)}})[0];
   return renamed(y, dims);
 }
 

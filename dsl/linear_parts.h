@@ -21,7 +21,8 @@ struct MatrixParts {
 class LinearParts {
  public:
   using Build = std::function<Var(const Piece&)>;
-  LinearParts(Builder& builder, const Recurrence& r, Build build) : builder_(builder), r_(r), build_(std::move(build)) {}
+  LinearParts(Builder& builder, const Recurrence& r, Build build)
+      : builder_(builder), r_(r), build_(std::move(build)) {}
 
   /// Of a state whose keys are its rows, or its columns when `transposed`. Throws NotDerivable.
   const MatrixParts& matrix(const StateForm& f, bool transposed);

@@ -11,7 +11,8 @@ Var lower_model(Program& p, const Blueprint& plan, const Var& tokens) {
   const File& file = plan.module->file;
   const Span start{file.source, 0, 1};
   if (file.sweep) {
-    diagnostics.error("E0390", file.sweep->span, "a `sweep` cannot be run by this version yet").help("change params with `-p`");
+    diagnostics.error("E0390", file.sweep->span, "a `sweep` cannot be run by this version yet")
+        .help("change params with `-p`");
   }
   Room room = file_room(p, *plan.module, {}, nullptr, start);
   if (file.model.empty()) {

@@ -38,11 +38,11 @@ class Lowered {
   const Lowering& stream() const { return *stream_; }
   const std::vector<Weight>& weights() const { return weights_; }
   // A run keeps plans between calls, which no caller can see.
-  Run &train_run() const { return *train_run_; }
-  Run &loss_run() const { return *loss_run_; }
-  Run &logits_run() const { return *logits_run_; }
-  Run &stream_run() const { return *stream_run_; }
-  Run &start_run() const { return *start_run_; }
+  Run& train_run() const { return *train_run_; }
+  Run& loss_run() const { return *loss_run_; }
+  Run& logits_run() const { return *logits_run_; }
+  Run& stream_run() const { return *stream_run_; }
+  Run& start_run() const { return *start_run_; }
 
  private:
   std::unique_ptr<Lowering> train_, evaluate_, stream_;

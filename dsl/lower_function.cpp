@@ -109,8 +109,8 @@ Dims Function::input_dims(const InputDef& in, const Room& file, Scope& scope) {
   const bool open = !in.shape.empty() && in.shape[0]->kind == Expr::Kind::rest;
   const std::size_t named = in.shape.size() - (open ? 1 : 0), rank = shape ? shape->size() : 1 + named + (open ? 1 : 0);
   const auto misfit = [&](const std::string& why) {
-    fail_data(fmt::format("the input `{}` is {}, and `{}` takes {} behind a batch: {}", in.name, text(*shape), asked_.def,
-                          shape_text(in.shape), why));
+    fail_data(fmt::format("the input `{}` is {}, and `{}` takes {} behind a batch: {}", in.name, text(*shape),
+                          asked_.def, shape_text(in.shape), why));
   };
   if (open ? rank < 1 + named : rank != 1 + named) misfit(fmt::format("that are {} dimensions", 1 + named));
   Dims dims = {Dim::symbol("B")};
@@ -131,7 +131,8 @@ Dims Function::input_dims(const InputDef& in, const Room& file, Scope& scope) {
         scope[e.name] = *known->second;
         notes_.push_back(fmt::format("{} = {}, as the params of the file say", e.name, value_text(*known->second)));
       } else {
-        program_.diagnostics.error("E0405", e.span, fmt::format("the size `{}` of the input `{}` is not known", e.name, in.name))
+        program_.diagnostics
+            .error("E0405", e.span, fmt::format("the size `{}` of the input `{}` is not known", e.name, in.name))
             .help(fmt::format("give it by `-p {}=64`", e.name));
         throw Failed{};
       }
@@ -168,16 +169,19 @@ void Function::lower_def(const Blueprint& plan) {
   const std::vector<Argument> args = arguments(def, file, sizes);
   Scope known;
   if (program_.vocab) known["vocab"] = *program_.vocab;
-  Scope scope = evaluate_params(def.params, args, file.numbers, known, def.span, fmt::format("`{}`", def.name), program_.diagnostics);
+  Scope scope = evaluate_params(def.params, args, file.numbers, known, def.span, fmt::format("`{}`", def.name),
+                                program_.diagnostics);
   if (program_.diagnostics.has_errors()) throw Failed{};
   for (const auto& [name, size] : sizes) scope[name] = size;
 
   std::string missing;
   for (const InputDef& in : def.in) {
-    if (asked_.with_tensors && !has(in.name)) missing += fmt::format("\n  missing: {}, {} behind a batch", in.name, shape_text(in.shape));
+    if (asked_.with_tensors && !has(in.name))
+      missing += fmt::format("\n  missing: {}, {} behind a batch", in.name, shape_text(in.shape));
   }
   for (const auto& [name, shape] : asked_.given) {
-    const bool is_input = std::any_of(def.in.begin(), def.in.end(), [&](const InputDef& in) { return in.name == name; });
+    const bool is_input =
+        std::any_of(def.in.begin(), def.in.end(), [&](const InputDef& in) { return in.name == name; });
     const bool may_be = is_input || name.starts_with(kInitial) || name.starts_with(kCotangent);
     if (!missing.empty() && !may_be) missing += fmt::format("\n  unknown: {}", printable(name));
   }
@@ -187,7 +191,8 @@ void Function::lower_def(const Blueprint& plan) {
   for (const InputDef& in : def.in) {
     const Kind kind = TakesIndices(*found.module, in.name).in(def) ? Kind::index : Kind::real;
     const Dims dims = input_dims(in, file, scope);
-    ports_.push_back({in.name, dims, kind, Port::Use::required, program_.graph.input(in.name, dims, kind, kind == Kind::real)});
+    ports_.push_back(
+        {in.name, dims, kind, Port::Use::required, program_.graph.input(in.name, dims, kind, kind == Kind::real)});
     call.inputs.push_back(Operand{ports_.back().var, in.name, in.span});
   }
   Builder caller(program_, program_.graph, file);
@@ -210,7 +215,8 @@ void Function::finish() {
   results_.push_back({is_model() ? "logits" : "out", out_, out_.dims()});
   if (loss_) results_.push_back({"loss", loss_, {}});
   // Of a loss the gradient is that of its mean; a cotangent would be a second meaning.
-  if (!loss_) ports_.push_back({kCotangent, out_.dims(), Kind::real, Port::Use::cotangent, g.input(kCotangent, out_.dims())});
+  if (!loss_)
+    ports_.push_back({kCotangent, out_.dims(), Kind::real, Port::Use::cotangent, g.input(kCotangent, out_.dims())});
   for (const NamedState& s : program_.named_states) {
     const Dims dims = with_batch(s.dims, true);
     ports_.push_back({kInitial + s.name, dims, Kind::real, Port::Use::optional, s.is_input ? s.start : Var()});

@@ -14,8 +14,8 @@ namespace {
 struct Factor {
   Operand operand;
   Dims dims;
-  bool swapped = false;    // written with ^T
-  std::string letters;     // one a dimension, in the order of the tensor itself
+  bool swapped = false;  // written with ^T
+  std::string letters;   // one a dimension, in the order of the tensor itself
 };
 
 }  // namespace
@@ -46,7 +46,8 @@ Var Builder::matmul(const Expr& expr) {
   const Dim& summed = a.dims.back();
   if (!same_size(summed, b.dims[inner])) {
     Diagnostic& d = program_.diagnostics.error(
-        "E0203", expr.at, fmt::format("`@` sums over {} on the left and {} on the right", summed.text(), b.dims[inner].text()));
+        "E0203", expr.at,
+        fmt::format("`@` sums over {} on the left and {} on the right", summed.text(), b.dims[inner].text()));
     d.note(fmt::format("`{}` is {}", a.operand.text, text(a.dims)), a.operand.span);
     d.note(fmt::format("`{}` is {}", b.operand.text, text(b.dims)), b.operand.span);
     if (b.dims.size() > 1 && same_size(summed, b.dims.back())) {

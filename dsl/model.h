@@ -37,8 +37,8 @@ struct LossSum {
 
 /// What one training step of `batch` windows of `context` tokens takes, and one generated token.
 struct StepCost {
-  double flops = 0;              // forward and backward
-  std::size_t peak_bytes = 0;    // of live tensors while it runs, weights included
+  double flops = 0;            // forward and backward
+  std::size_t peak_bytes = 0;  // of live tensors while it runs, weights included
   std::size_t weight_bytes = 0;
   std::optional<std::size_t> state_bytes;  // of a stream; nothing when it grows or there is no streaming form
 };

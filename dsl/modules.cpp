@@ -49,8 +49,10 @@ const Module* Modules::load(const std::string& path, const Span& at, const Modul
   if (const auto known = modules_.find(key); known != modules_.end()) return known->second.get();
   if (std::find(open_.begin(), open_.end(), key) != open_.end()) {
     std::string circle;
-    for (auto file = std::find(open_.begin(), open_.end(), key); file != open_.end(); ++file) circle += fmt::format("`{}` -> ", *file);
-    diagnostics_.error("E0318", at, fmt::format("`{}` imports itself", path)).note(fmt::format("the circle is {}`{}`", circle, key));
+    for (auto file = std::find(open_.begin(), open_.end(), key); file != open_.end(); ++file)
+      circle += fmt::format("`{}` -> ", *file);
+    diagnostics_.error("E0318", at, fmt::format("`{}` imports itself", path))
+        .note(fmt::format("the circle is {}`{}`", circle, key));
     return nullptr;
   }
   if (key.starts_with("std/")) {

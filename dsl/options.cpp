@@ -33,8 +33,7 @@ class Reader {
     Yaml fallback;
     if (!value) {
       if (option.required)
-        diagnostics_.error("E0302", where, fmt::format("`{}` must be given", option.name))
-            .help(option.about);
+        diagnostics_.error("E0302", where, fmt::format("`{}` must be given", option.name)).help(option.about);
       if (option.required || !option.fallback) return;
       fallback = default_tree(option);
       value = &fallback;
@@ -46,8 +45,7 @@ class Reader {
 
  private:
   const Yaml* missing(const Option& option, const Yaml& value) {
-    if (option.kind == OptionKind::section)
-      return nullptr;  // `eval:` alone is the section with its defaults
+    if (option.kind == OptionKind::section) return nullptr;  // `eval:` alone is the section with its defaults
     diagnostics_.error("E0501", value.span, fmt::format("`{}` has no value", option.name));
     return nullptr;
   }
@@ -57,21 +55,18 @@ class Reader {
     Diagnostics own;
     Yaml tree = read_yaml(make_source("<default>", *option.fallback), own);
     if (own.has_errors())
-      throw std::logic_error(fmt::format("options: the default of {} does not read: {}",
-                                         option.name, own.render(false)));
+      throw std::logic_error(
+          fmt::format("options: the default of {} does not read: {}", option.name, own.render(false)));
     return tree;
   }
 
-  void section(const Option& option, const std::string& path, const Yaml* value,
-               const Span& where) {
-    if (value &&
-        !expect_kind(*value, Yaml::Kind::map, fmt::format("`{}`", option.name), diagnostics_))
-      value = nullptr;
+  void section(const Option& option, const std::string& path, const Yaml* value, const Span& where) {
+    if (value && !expect_kind(*value, Yaml::Kind::map, fmt::format("`{}`", option.name), diagnostics_)) value = nullptr;
     if (value) check_keys(option, *value);
     for (const Option& child : option.children) {
       const Entry* entry = value ? value->find_entry(child.name) : nullptr;
-      read(child, path.empty() ? child.name : path + "." + child.name,
-           entry ? &entry->value : nullptr, entry ? entry->key.span : where);
+      read(child, path.empty() ? child.name : path + "." + child.name, entry ? &entry->value : nullptr,
+           entry ? entry->key.span : where);
     }
   }
 
@@ -91,8 +86,7 @@ class Reader {
     const std::vector<std::string> legal = names_of(option.children);
     const bool bare = value.is_scalar();
     if (!bare && (!value.is_map() || value.entries.size() != 1)) {
-      diagnostics_
-          .error("E0502", value.span, fmt::format("`{}` must be a map with one key", option.name))
+      diagnostics_.error("E0502", value.span, fmt::format("`{}` must be a map with one key", option.name))
           .note("legal keys are " + listed(legal));
       return;
     }
@@ -100,16 +94,13 @@ class Reader {
     const Yaml& key = bare ? value : value.entries[0].key;
     const Option* child = option.child(chosen);
     if (!child) {
-      diagnostics_
-          .error("E0502", key.span,
-                 fmt::format("`{}` is not a choice of `{}`", chosen, option.name))
+      diagnostics_.error("E0502", key.span, fmt::format("`{}` is not a choice of `{}`", chosen, option.name))
           .note("choices are " + listed(legal))
           .help(guess_text(chosen, legal));
       return;
     }
     put(option, path, chosen, key.span, given);
-    read(*child, path.empty() ? chosen : path + "." + chosen,
-         bare ? nullptr : &value.entries[0].value, key.span);
+    read(*child, path.empty() ? chosen : path + "." + chosen, bare ? nullptr : &value.entries[0].value, key.span);
   }
 
   void list(const Option& option, const std::string& path, const Yaml& value, bool given) {
@@ -120,21 +111,19 @@ class Reader {
     for (const auto& [limit, low] : {std::pair(option.min, true), std::pair(option.max, false)}) {
       const auto size = static_cast<double>(items.size());
       if (!limit || (low ? size >= *limit : size <= *limit)) continue;
-      diagnostics_.error("E0503", value.span,
-                         fmt::format("`{}` takes at {} {} values, not {}", option.name,
-                                     low ? "least" : "most", *limit, items.size()));
+      diagnostics_.error(
+          "E0503", value.span,
+          fmt::format("`{}` takes at {} {} values, not {}", option.name, low ? "least" : "most", *limit, items.size()));
     }
     settings.put(path, std::move(setting));
     Option named = element;
     named.name = option.name;
-    for (size_t i = 0; i < items.size(); ++i)
-      read(named, fmt::format("{}.{}", path, i), &items[i], items[i].span);
+    for (size_t i = 0; i < items.size(); ++i) read(named, fmt::format("{}.{}", path, i), &items[i], items[i].span);
   }
 
   void leaf(const Option& option, const std::string& path, const Yaml& value, bool given) {
     if (option.kind == OptionKind::expressions) return expressions(option, path, value, given);
-    if (!expect_kind(value, Yaml::Kind::scalar, fmt::format("`{}`", option.name), diagnostics_))
-      return;
+    if (!expect_kind(value, Yaml::Kind::scalar, fmt::format("`{}`", option.name), diagnostics_)) return;
     switch (option.kind) {
       case OptionKind::whole:
       case OptionKind::real:
@@ -174,14 +163,11 @@ class Reader {
       put(option, path, *real, value.span, given);
       compared = *real;
     }
-    if (option.min && compared < *option.min)
-      range_error(option, value, "least", *option.min, compared);
-    if (option.max && compared > *option.max)
-      range_error(option, value, "most", *option.max, compared);
+    if (option.min && compared < *option.min) range_error(option, value, "least", *option.min, compared);
+    if (option.max && compared > *option.max) range_error(option, value, "most", *option.max, compared);
   }
 
-  void range_error(const Option& option, const Yaml& value, const char* side, double limit,
-                   double got) {
+  void range_error(const Option& option, const Yaml& value, const char* side, double limit, double got) {
     diagnostics_.error("E0503", value.span,
                        fmt::format("`{}` must be at {} {}, not {}", option.name, side, limit, got));
   }
@@ -190,16 +176,12 @@ class Reader {
     const auto& choices = option.choices;
     // A param of type enum may stand for the word.
     const auto param = value.quoted ? params_.end() : params_.find(value.text);
-    const bool known =
-        choices.empty() || std::find(choices.begin(), choices.end(), value.text) != choices.end();
+    const bool known = choices.empty() || std::find(choices.begin(), choices.end(), value.text) != choices.end();
     if (!known && param != params_.end() && !param->second) return;
-    const Word* passed =
-        !known && param != params_.end() ? std::get_if<Word>(&*param->second) : nullptr;
+    const Word* passed = !known && param != params_.end() ? std::get_if<Word>(&*param->second) : nullptr;
     const std::string& text = passed ? passed->text : value.text;
     if (!known && std::find(choices.begin(), choices.end(), text) == choices.end()) {
-      diagnostics_
-          .error("E0504", value.span,
-                 fmt::format("`{}` is not a choice of `{}`", text, option.name))
+      diagnostics_.error("E0504", value.span, fmt::format("`{}` is not a choice of `{}`", text, option.name))
           .note("choices are " + listed(choices))
           .help(guess_text(text, choices));
       return;
@@ -207,8 +189,7 @@ class Reader {
     put(option, path, text, value.span, given);
   }
 
-  template <typename T>
-  void put(const Option& option, const std::string& path, T value, const Span& span, bool given) {
+  template <typename T> void put(const Option& option, const std::string& path, T value, const Span& span, bool given) {
     Setting setting;
     setting.kind = option.kind;
     setting.given = given;

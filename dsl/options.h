@@ -19,19 +19,18 @@ enum class OptionKind {
   boolean,
   word,  // one of `choices`; any name when there are none
   text,
-  path,  // relative to the folder of the description, on the command line to the working directory
+  path,         // relative to the folder of the description, on the command line to the working directory
   expressions,  // a list of expressions (one alone is taken for a list)
   section,      // a map with the keys `children`
-  one_of,  // a map with one key, which chooses among `children` (sections); a bare name chooses
-           // with defaults
-  list,    // a list whose elements are as children[0] says
+  one_of,       // a map with one key, which chooses among `children` (sections); a bare name chooses
+                // with defaults
+  list,         // a list whose elements are as children[0] says
 };
 
 struct Option {
   std::string name;
   OptionKind kind = OptionKind::text;
-  std::optional<std::string> fallback =
-      {};  // YAML text; nothing: the option is absent unless given
+  std::optional<std::string> fallback = {};  // YAML text; nothing: the option is absent unless given
   std::optional<double> min = {};
   std::optional<double> max = {};
   std::vector<std::string> choices = {};

@@ -21,8 +21,8 @@ std::vector<Segment> split(const std::string& path, const Span& span) {
   for (;;) {
     const size_t end = std::min(path.size(), path.find('.', begin));
     const int at = span.begin + static_cast<int>(begin);
-    result.push_back({path.substr(begin, end - begin),
-                      {span.source, at, std::max(at + 1, span.begin + static_cast<int>(end))}});
+    result.push_back(
+        {path.substr(begin, end - begin), {span.source, at, std::max(at + 1, span.begin + static_cast<int>(end))}});
     if (end == path.size()) return result;
     begin = end + 1;
   }
@@ -59,11 +59,7 @@ class Override {
  public:
   Override(Yaml& tree, std::vector<Segment> path, Yaml value, std::span<const Option> sections,
            Diagnostics& diagnostics)
-      : tree_(tree),
-        path_(std::move(path)),
-        value_(std::move(value)),
-        sections_(sections),
-        diagnostics_(diagnostics) {}
+      : tree_(tree), path_(std::move(path)), value_(std::move(value)), sections_(sections), diagnostics_(diagnostics) {}
 
   void run() {
     for (const Segment& segment : path_) {
@@ -88,11 +84,9 @@ class Override {
   }
 
  private:
-  [[noreturn]] void fail(const Segment& segment, const std::string& message,
-                         const std::vector<std::string>& legal) {
+  [[noreturn]] void fail(const Segment& segment, const std::string& message, const std::vector<std::string>& legal) {
     Diagnostic& d = diagnostics_.error("E0505", segment.span, message);
-    if (!legal.empty())
-      d.note("legal names are " + listed(legal, "and")).help(guess_text(segment.name, legal));
+    if (!legal.empty()) d.note("legal names are " + listed(legal, "and")).help(guess_text(segment.name, legal));
     throw Failed{};
   }
 
@@ -130,10 +124,8 @@ class Override {
       std::vector<std::string> legal = names_of(at->children);
       for (const Option& other : sections_) {
         if (i == 1 && other.name != section.name && other.child(segment.name)) {
-          diagnostics_
-              .error("E0505", segment.span, fmt::format("`{}` has no `{}`", at->name, segment.name))
-              .help(fmt::format("`{0}` belongs under `{1}`: write `{1}.{0}`", segment.name,
-                                other.name));
+          diagnostics_.error("E0505", segment.span, fmt::format("`{}` has no `{}`", at->name, segment.name))
+              .help(fmt::format("`{0}` belongs under `{1}`: write `{1}.{0}`", segment.name, other.name));
           throw Failed{};
         }
       }
@@ -163,9 +155,8 @@ class Override {
     const size_t index = is_index(segment.name) ? std::stoul(segment.name) : list.items.size();
     if (!list.is_list() || index >= list.items.size()) {
       fail(segment,
-           list.is_list()
-               ? fmt::format("the list has {} values, numbered from 0", list.items.size())
-               : fmt::format("there is no list here, but {}", kind_name(list)),
+           list.is_list() ? fmt::format("the list has {} values, numbered from 0", list.items.size())
+                          : fmt::format("there is no list here, but {}", kind_name(list)),
            {});
     }
     return list.items[index];
@@ -175,16 +166,13 @@ class Override {
     Yaml& params = *tree_.find("params");
     if (path_.size() == 1) return assign(params);
     Yaml* param = params.find(path_[1].name);
-    if (!param)
-      fail(path_[1], fmt::format("the description has no param `{}`", path_[1].name),
-           keys_of(params));
+    if (!param) fail(path_[1], fmt::format("the description has no param `{}`", path_[1].name), keys_of(params));
     if (path_.size() > 2) return set_existing();
-    if (param->is_map() && !value_.is_map())
-      return assign(child(*param, {"default", path_[1].span}));
+    if (param->is_map() && !value_.is_map()) return assign(child(*param, {"default", path_[1].span}));
     // `width: int` declares a type: the value must not take its place.
     static const std::vector<std::string> kTypes = {"int", "float", "bool"};
-    const bool declares = param->is_scalar() && !param->quoted &&
-                          std::find(kTypes.begin(), kTypes.end(), param->text) != kTypes.end();
+    const bool declares =
+        param->is_scalar() && !param->quoted && std::find(kTypes.begin(), kTypes.end(), param->text) != kTypes.end();
     if (!declares) return assign(*param);
     Yaml type = *param;
     *param = map_node(path_[1]);
@@ -199,14 +187,12 @@ class Override {
     for (size_t i = 1; i < path_.size(); ++i) {
       if (place->is_list()) {
         place = &element(*place, path_[i]);
-      } else if (path_[i - 1].name == "with" ||
-                 (place->is_map() && path_[i].name == "with" && place->find("use"))) {
+      } else if (path_[i - 1].name == "with" || (place->is_map() && path_[i].name == "with" && place->find("use"))) {
         place = &child(*place, path_[i]);
       } else if (Yaml* next = place->find(path_[i].name)) {
         place = next;
       } else {
-        fail(path_[i], fmt::format("`{}` has no `{}`", path_[i - 1].name, path_[i].name),
-             keys_of(*place));
+        fail(path_[i], fmt::format("`{}` has no `{}`", path_[i - 1].name, path_[i].name), keys_of(*place));
       }
     }
     assign(*place);
@@ -221,8 +207,8 @@ class Override {
 
 }  // namespace
 
-void apply_override(Yaml& tree, const std::string& path, const Span& span, Yaml value,
-                    std::span<const Option> sections, Diagnostics& diagnostics) {
+void apply_override(Yaml& tree, const std::string& path, const Span& span, Yaml value, std::span<const Option> sections,
+                    Diagnostics& diagnostics) {
   if (!tree.is_map()) return;  // the description itself did not read: reported
   try {
     Override(tree, split(path, span), std::move(value), sections, diagnostics).run();
@@ -230,8 +216,8 @@ void apply_override(Yaml& tree, const std::string& path, const Span& span, Yaml 
   }
 }
 
-void apply_overrides(Yaml& tree, const std::vector<std::string>& settings,
-                     std::span<const Option> sections, Diagnostics& diagnostics) {
+void apply_overrides(Yaml& tree, const std::vector<std::string>& settings, std::span<const Option> sections,
+                     Diagnostics& diagnostics) {
   for (size_t i = 0; i < settings.size(); ++i) {
     const SourcePtr source = make_source(fmt::format("<--set #{}>", i + 1), settings[i]);
     const size_t equals = settings[i].find('=');
@@ -245,8 +231,7 @@ void apply_overrides(Yaml& tree, const std::vector<std::string>& settings,
     Yaml value = read_yaml(source, own, begin + 1);
     diagnostics.append(own);
     if (!own.has_errors())
-      apply_override(tree, settings[i].substr(0, equals), {source, 0, begin}, std::move(value),
-                     sections, diagnostics);
+      apply_override(tree, settings[i].substr(0, equals), {source, 0, begin}, std::move(value), sections, diagnostics);
   }
 }
 

@@ -28,8 +28,7 @@ void read_choices(const Yaml& value, Param& param, Diagnostics& diagnostics) {
     if (item.is_scalar() && is_name(item.text)) {
       param.choices.push_back(item.text);
     } else {
-      diagnostics.error("E0303", item.span, "a choice must be a name")
-          .help("letters, digits and underscores");
+      diagnostics.error("E0303", item.span, "a choice must be a name").help("letters, digits and underscores");
       param.broken = true;
     }
   }
@@ -58,9 +57,7 @@ Param long_form(Param param, const Yaml& map, Diagnostics& diagnostics) {
     read_choices(*choices, param, diagnostics);
     if (!type) param.type = Param::Type::word;
   } else if (param.type == Param::Type::word && !param.broken) {
-    diagnostics
-        .error("E0302", param.span,
-               fmt::format("param `{}` is an enum without `choices`", param.name))
+    diagnostics.error("E0302", param.span, fmt::format("param `{}` is an enum without `choices`", param.name))
         .help("add `choices: [a, b]`");
     param.broken = true;
   }
@@ -85,14 +82,11 @@ std::vector<Param> parse_params(const Yaml& value, Diagnostics& diagnostics) {
       params.push_back(long_form(std::move(param), entry.value, diagnostics));
       continue;
     }
-    const bool bare_type =
-        entry.value.is_scalar() && !entry.value.quoted && type_of(entry.value.text);
+    const bool bare_type = entry.value.is_scalar() && !entry.value.quoted && type_of(entry.value.text);
     if (bare_type) {
       param.type = *type_of(entry.value.text);
       if (param.type == Param::Type::word) {
-        diagnostics
-            .error("E0302", entry.value.span,
-                   fmt::format("param `{}` is an enum without `choices`", param.name))
+        diagnostics.error("E0302", entry.value.span, fmt::format("param `{}` is an enum without `choices`", param.name))
             .help("write `{type: enum, choices: [a, b]}`");
         param.broken = true;
       }

@@ -68,9 +68,8 @@ std::optional<bool> evaluate_bool(const Expr& expr, const Scope& scope, Diagnost
 /// Values of all params: arguments are evaluated in `caller`, defaults over the params themselves
 /// and `known` (such as T, vocab). `call` is where a missing argument is reported and `owner` names
 /// who is called.
-Scope evaluate_params(const std::vector<Param>& params, const std::vector<Argument>& arguments,
-                      const Scope& caller, const Scope& known, const Span& call,
-                      const std::string& owner, Diagnostics& diagnostics);
+Scope evaluate_params(const std::vector<Param>& params, const std::vector<Argument>& arguments, const Scope& caller,
+                      const Scope& known, const Span& call, const std::string& owner, Diagnostics& diagnostics);
 
 /// Reports every expression of `check:` that is not true, with the values it read.
 void run_checks(const std::vector<ExprPtr>& checks, const Scope& scope, Diagnostics& diagnostics);

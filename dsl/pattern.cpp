@@ -1,5 +1,5 @@
-// Index patterns of `contract`, `transpose` and `rearrange` in an equation. There the batch is not written and the sizes
-// have names; an op is told both:
+// Index patterns of `contract`, `transpose` and `rearrange` in an equation. There the batch is not written and the
+// sizes have names; an op is told both:
 //
 //     "td,dk->tk"          ->  "ztd,dk->ztk"                    a letter a dimension
 //     "T (H k) -> H T k"   ->  "batch T (H=4 k) -> batch H T k"     names, in groups
@@ -46,7 +46,8 @@ std::string with_sizes(const std::string& side, const std::map<std::string, Dim>
 }  // namespace
 
 // A letter that the result lacks is summed: over T only behind a mask, as in `@`.
-void Builder::watch_summed(const std::vector<std::string>& sides, const std::vector<Operand>& operands, const Span& at) {
+void Builder::watch_summed(const std::vector<std::string>& sides, const std::vector<Operand>& operands,
+                           const Span& at) {
   std::string summed, allowed;
   for (std::size_t i = 0; i < operands.size() && i + 1 < sides.size(); ++i) {
     const Dims dims = dims_of(operands[i].var);
@@ -64,7 +65,8 @@ void Builder::watch_summed(const std::vector<std::string>& sides, const std::vec
 
 std::string Builder::batched_pattern(const std::string& pattern, const std::vector<Operand>& operands, const Span& at) {
   std::vector<std::string> sides = sides_of(pattern);
-  const bool names = std::any_of(sides.begin(), sides.end(), [](const std::string& s) { return s.find_first_of(" (") != std::string::npos; });
+  const bool names = std::any_of(sides.begin(), sides.end(),
+                                 [](const std::string& s) { return s.find_first_of(" (") != std::string::npos; });
   if (!names) watch_summed(sides, operands, at);
   bool batched = false;
   const auto add_batch = [&](std::string& side) {

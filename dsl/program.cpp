@@ -56,12 +56,14 @@ Var Program::state_input(const Dims& dims, Var start) {
 std::vector<Tensor> draw_weights(const std::vector<WeightSlot>& slots, u64 seed, DType dtype) {
   std::vector<Tensor> weights;
   const Key key = Key{seed}.fold("weights");
-  for (const WeightSlot& w : slots) weights.push_back(w.initialiser.draw(w.weight.shape, dtype, key.fold(w.weight.name)));
+  for (const WeightSlot& w : slots)
+    weights.push_back(w.initialiser.draw(w.weight.shape, dtype, key.fold(w.weight.name)));
   return weights;
 }
 
 NamedState* Program::named_state(const std::string& name) {
-  const auto found = std::find_if(named_states.begin(), named_states.end(), [&](const NamedState& s) { return s.name == name; });
+  const auto found =
+      std::find_if(named_states.begin(), named_states.end(), [&](const NamedState& s) { return s.name == name; });
   return found == named_states.end() ? nullptr : &*found;
 }
 

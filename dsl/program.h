@@ -64,7 +64,9 @@ bool from_lost_import(const Module& module, const std::string& name);
 
 struct Program {
   Program(Mode mode, Diagnostics& diagnostics)
-      : graph(mode == Mode::train ? Graph::Gradients::yes : Graph::Gradients::no), mode(mode), diagnostics(diagnostics) {}
+      : graph(mode == Mode::train ? Graph::Gradients::yes : Graph::Gradients::no),
+        mode(mode),
+        diagnostics(diagnostics) {}
 
   Graph graph;
   Mode mode;
@@ -77,9 +79,9 @@ struct Program {
   std::set<i32> masked;         // values whose last dimension is T and which are zero where that is the future
   std::optional<Span> repeats;  // where a value needs all positions before it, so that a stream computes them again
   std::vector<StreamState> states;
-  std::set<std::string> confirmed;  // recurrences whose derived forms were held against the loop
-  bool names_states = false;              // the states of recurrences are kept in `named_states`
-  std::set<std::string> given_states;     // those that start from a tensor of the caller
+  std::set<std::string> confirmed;     // recurrences whose derived forms were held against the loop
+  bool names_states = false;           // the states of recurrences are kept in `named_states`
+  std::set<std::string> given_states;  // those that start from a tensor of the caller
   std::vector<NamedState> named_states;
   bool causal = true;  // it predicts what follows: what needs the whole sequence is an error
   /// The file of a `use`, as seen from `from`; null when it cannot be read (reported).

@@ -13,7 +13,8 @@ void require_forms(Builder& builder, const Recurrence& r, const NotDerivable& wh
     return form != "auto" && form != "recurrent" && (why.form.empty() || why.form == form);
   };
   const auto report = [&](const Span& at, const std::string& form) {
-    builder.program().diagnostics.error("E0316", at, fmt::format("the {} form cannot be derived here", form))
+    builder.program()
+        .diagnostics.error("E0316", at, fmt::format("the {} form cannot be derived here", form))
         .note(why.reason, why.where)
         .help("leave `forms` out: the sequential loop is always there");
     throw Failed{};
@@ -63,7 +64,8 @@ Dims state_dims(Builder& builder, const StateDef& state) {
   const Dims dims = builder.shape(state.shape);
   for (const Dim& d : dims) {
     if (d.known()) continue;
-    builder.program().diagnostics.error("E0304", state.shape_span, fmt::format("the state `{}` grows with time", state.name))
+    builder.program()
+        .diagnostics.error("E0304", state.shape_span, fmt::format("the state `{}` grows with time", state.name))
         .help("a state has one size at every position: leave T out of its shape");
     throw Failed{};
   }
@@ -74,7 +76,8 @@ Var initial_state(Builder& builder, const StateDef& state, const Dims& dims) {
   Program& program = builder.program();
   const std::string name = builder.room().below(state.name);
   if (const NamedState* known = program.named_state(name)) return known->start;
-  const auto init = state.init ? Initialiser::parse(*state.init, builder.room().numbers, program.diagnostics) : Initialiser{};
+  const auto init =
+      state.init ? Initialiser::parse(*state.init, builder.room().numbers, program.diagnostics) : Initialiser{};
   if (!init) throw Failed{};
   Var learned;
   if (state.learned) {

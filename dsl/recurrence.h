@@ -18,8 +18,8 @@ struct NotDerivable {
 /// By `linrec` and `affine_scan` (linear.cpp); throws NotDerivable.
 void lower_linear(Builder& builder, const Recurrence& recurrence, const std::vector<StateForm>& forms,
                   const std::string& form);
-/// Whether the forms of `lower_linear` compute what the loop does, on a few positions of random numbers in f64: an error
-/// inside the program, with the place of the recurrence, when they do not (confirm.cpp).
+/// Whether the forms of `lower_linear` compute what the loop does, on a few positions of random numbers in f64: an
+/// error inside the program, with the place of the recurrence, when they do not (confirm.cpp).
 void confirm_linear(Builder& builder, const Recurrence& recurrence, const std::vector<StateForm>& forms);
 /// By `scan` (scan.cpp): the meaning of every recurrence.
 void lower_scan(Builder& builder, const Recurrence& recurrence);

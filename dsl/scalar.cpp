@@ -61,8 +61,7 @@ ScalarScan scan_quoted(std::string_view source, size_t begin, std::string_view t
 
 }  // namespace
 
-ScalarScan scan_scalar(std::string_view source, int begin, Yaml::Style style,
-                       std::string_view text) {
+ScalarScan scan_scalar(std::string_view source, int begin, Yaml::Style style, std::string_view text) {
   const auto at = static_cast<size_t>(begin);
   if (style == Yaml::Style::quoted) return scan_quoted(source, at, text);
   if (style == Yaml::Style::plain) return align(source, at, text);
@@ -72,8 +71,7 @@ ScalarScan scan_scalar(std::string_view source, int begin, Yaml::Style style,
 
 std::vector<int> source_offsets(const Yaml& scalar) {
   if (!scalar.span.source) return std::vector<int>(scalar.text.size() + 1, scalar.span.begin);
-  return scan_scalar(scalar.span.source->text, scalar.span.begin, scalar.style, scalar.text)
-      .offsets;
+  return scan_scalar(scalar.span.source->text, scalar.span.begin, scalar.style, scalar.text).offsets;
 }
 
 }  // namespace weft::dsl

@@ -15,7 +15,6 @@ struct ScalarScan {
 };
 
 /// Rescans the source from the scalar's first character.
-ScalarScan scan_scalar(std::string_view source, int begin, Yaml::Style style,
-                       std::string_view text);
+ScalarScan scan_scalar(std::string_view source, int begin, Yaml::Style style, std::string_view text);
 
 }  // namespace weft::dsl

@@ -68,9 +68,12 @@ class StepBridge final : public Bridge {
 class Scan {
  public:
   Scan(Builder& outer, const Recurrence& r)
-      : outer_(outer), r_(r), program_(outer.program()),
+      : outer_(outer),
+        r_(r),
+        program_(outer.program()),
         step_(std::make_shared<Graph>(program_.mode == Mode::train ? Graph::Gradients::yes : Graph::Gradients::no)),
-        bridge_(outer, *step_), builder_(program_, *step_, room_, &bridge_) {}
+        bridge_(outer, *step_),
+        builder_(program_, *step_, room_, &bridge_) {}
 
   void run() {
     const Room& outside = outer_.room();
@@ -98,17 +101,20 @@ class Scan {
 
   // `prev(S)`, and `rotate` of a matrix state: its rows are turned by the angles of one step, not of a position.
   std::optional<Term> previous(const Expr& e) {
-    if (e.kind == Expr::Kind::call && e.name == "rotate" && e.args.size() == 2 && e.named.empty() && reads_state(*e.args[0], r_)) {
+    if (e.kind == Expr::Kind::call && e.name == "rotate" && e.args.size() == 2 && e.named.empty() &&
+        reads_state(*e.args[0], r_)) {
       const Var S = builder_.tensor(*e.args[0]), theta = builder_.tensor(*e.args[1]);
       const Dims dims = dims_of(S), angles = dims_of(theta);
-      if (dims.size() > 1 && angles.size() == 1 && same_size(angles[0] * Dim(2), dims[dims.size() - 2].unnamed())) return turned(S, theta);
+      if (dims.size() > 1 && angles.size() == 1 && same_size(angles[0] * Dim(2), dims[dims.size() - 2].unnamed()))
+        return turned(S, theta);
       program_.diagnostics.error("E0206", e.span, "a step turns pairs of rows of a matrix state, each by one angle")
           .note(fmt::format("`{}` is {}", expr_text(*e.args[0]), text(dims)), e.args[0]->span)
           .note(fmt::format("`{}` is {}", expr_text(*e.args[1]), text(angles)), e.args[1]->span);
       throw Failed{};
     }
     if (e.kind != Expr::Kind::call || e.name != "prev") return {};
-    const auto state = e.args.size() == 1 && e.args[0]->kind == Expr::Kind::name ? before_.find(e.args[0]->name) : before_.end();
+    const auto state =
+        e.args.size() == 1 && e.args[0]->kind == Expr::Kind::name ? before_.find(e.args[0]->name) : before_.end();
     if (state != before_.end()) return state->second;
     program_.diagnostics.error("E0206", e.span, "`prev` takes the name of a state")
         .note("it is the value before the step, wherever it is read");
@@ -170,7 +176,8 @@ class Scan {
     }
     for (const Equation& e : r_.read) step_->results.push_back(read(e));
     if (bridge_.sequences.empty()) {
-      program_.diagnostics.error("E0308", r_.span, "nothing in this recurrence varies with time").help("read an input that has T");
+      program_.diagnostics.error("E0308", r_.span, "nothing in this recurrence varies with time")
+          .help("read an input that has T");
       throw Failed{};
     }
     if (program_.mode == Mode::train) step_->differentiate();

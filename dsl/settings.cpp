@@ -18,8 +18,8 @@ template <typename T> const T& held(const Setting& setting, const std::string& p
 std::string text_as_yaml(const std::string& text) {
   bool plain = !text.empty() && text != "null" && text != "~";
   for (const char c : text) {
-    const bool safe = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                      c == '_' || c == '/' || c == '.' || c == '-';
+    const bool safe = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+                      c == '/' || c == '.' || c == '-';
     plain &= safe;
   }
   if (plain && text[0] != '-' && text[0] != '.') return text;
@@ -75,12 +75,8 @@ Span Settings::span(const std::string& path) const { return has(path) ? at(path)
 i64 Settings::whole(const std::string& path) const { return held<i64>(at(path), path); }
 double Settings::real(const std::string& path) const { return held<double>(at(path), path); }
 bool Settings::boolean(const std::string& path) const { return held<bool>(at(path), path); }
-const std::string& Settings::word(const std::string& path) const {
-  return held<std::string>(at(path), path);
-}
-const std::string& Settings::text(const std::string& path) const {
-  return held<std::string>(at(path), path);
-}
+const std::string& Settings::word(const std::string& path) const { return held<std::string>(at(path), path); }
+const std::string& Settings::text(const std::string& path) const { return held<std::string>(at(path), path); }
 const std::vector<ExprPtr>& Settings::expressions(const std::string& path) const {
   return held<std::vector<ExprPtr>>(at(path), path);
 }
@@ -94,8 +90,7 @@ std::filesystem::path Settings::path(const std::string& path) const {
   const std::filesystem::path result = held<std::string>(setting, path);
   const bool in_file = setting.span.source && !setting.span.source->name.starts_with('<');
   if (!in_file || result.is_absolute()) return result;
-  return (std::filesystem::path(setting.span.source->name).parent_path() / result)
-      .lexically_normal();
+  return (std::filesystem::path(setting.span.source->name).parent_path() / result).lexically_normal();
 }
 
 std::vector<double> Settings::reals(const std::string& path) const {
@@ -127,14 +122,12 @@ std::string Settings::print(int indent) const {
     const std::vector<std::string> parts = segments(path);
     if (parts.empty()) {  // a section that is itself a choice: its name is the head of what follows
       if (order_.size() == 1)
-        out += std::string(static_cast<size_t>(indent), ' ') +
-               std::get<std::string>(setting.value) + ": {}\n";
+        out += std::string(static_cast<size_t>(indent), ' ') + std::get<std::string>(setting.value) + ": {}\n";
       continue;
     }
     const bool container = setting.kind == OptionKind::list || setting.kind == OptionKind::one_of;
     size_t common = 0;
-    while (common < open.size() && common + 1 < parts.size() && open[common] == parts[common])
-      ++common;
+    while (common < open.size() && common + 1 < parts.size() && open[common] == parts[common]) ++common;
     open.resize(common);
     const auto line = [&](size_t depth, const std::string& text) {
       out += std::string(static_cast<size_t>(indent) + 2 * depth, ' ') + text + "\n";

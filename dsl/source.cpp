@@ -27,8 +27,7 @@ LineColumn place_at(const Source& source, int offset) {
   const size_t at = std::min(text.size(), static_cast<size_t>(std::max(offset, 0)));
   const size_t begin = line_begin(text, at);
   LineColumn result;
-  result.line +=
-      static_cast<int>(std::count(text.begin(), text.begin() + static_cast<long>(begin), '\n'));
+  result.line += static_cast<int>(std::count(text.begin(), text.begin() + static_cast<long>(begin), '\n'));
   // A byte order mark is no column: editors do not show it.
   const size_t first = begin == 0 ? std::min<size_t>(at, bom_length(text)) : begin;
   for (size_t i = first; i < at; ++i) {
@@ -37,9 +36,7 @@ LineColumn place_at(const Source& source, int offset) {
   return result;
 }
 
-LineColumn place(const Span& span) {
-  return span.source ? place_at(*span.source, span.begin) : LineColumn{};
-}
+LineColumn place(const Span& span) { return span.source ? place_at(*span.source, span.begin) : LineColumn{}; }
 
 std::string place_text(const Span& span) {
   if (!span.source) return "<no source>";
@@ -67,9 +64,7 @@ Span join(const Span& first, const Span& last) {
 }
 
 int utf8_length(std::string_view text, size_t at) {
-  const auto byte = [&](size_t i) {
-    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u;
-  };
+  const auto byte = [&](size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
   const unsigned lead = byte(at);
   if (lead < 0x80) return at < text.size() ? 1 : 0;
   const int length = lead >= 0xC2 && lead < 0xE0   ? 2
@@ -96,8 +91,7 @@ std::string printable(std::string_view text) {
     const auto byte = static_cast<unsigned char>(text[i]);
     // U+0080..U+009F are terminal controls too.
     const bool control =
-        byte < 0x20 || byte == 0x7F ||
-        (byte == 0xC2 && length == 2 && static_cast<unsigned char>(text[i + 1]) < 0xA0);
+        byte < 0x20 || byte == 0x7F || (byte == 0xC2 && length == 2 && static_cast<unsigned char>(text[i + 1]) < 0xA0);
     if (length == 0 || (control && byte != '\t' && byte != '\n')) {
       result += '?';
       i += length == 0 ? 1 : static_cast<size_t>(length);

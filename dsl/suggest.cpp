@@ -127,15 +127,12 @@ constexpr std::array kSynonyms = {
 std::string folded(std::string_view name) {
   std::string result;
   for (const char c : name) {
-    if (c != '_' && c != '-')
-      result += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    if (c != '_' && c != '-') result += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   }
   return result;
 }
 
-bool is_operator(std::string_view name) {
-  return !name.empty() && !std::isalpha(static_cast<unsigned char>(name[0]));
-}
+bool is_operator(std::string_view name) { return !name.empty() && !std::isalpha(static_cast<unsigned char>(name[0])); }
 
 }  // namespace
 
@@ -149,8 +146,7 @@ int edit_distance(std::string_view a, std::string_view b) {
         d[i][j] = static_cast<int>(i + j);
         continue;
       }
-      d[i][j] =
-          std::min({d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + (a[i - 1] != b[j - 1])});
+      d[i][j] = std::min({d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + (a[i - 1] != b[j - 1])});
       if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
         d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
     }
@@ -175,8 +171,7 @@ std::string did_you_mean(std::string_view name, const std::vector<std::string>& 
     // Another case or another underscore is one mistake; a guess that replaces every letter is no
     // guess.
     int distance = folded(candidate) == plain ? 1 : edit_distance(name, candidate);
-    if (distance >= static_cast<int>(name.size()) && folded(candidate) != plain)
-      distance = limit + 1;
+    if (distance >= static_cast<int>(name.size()) && folded(candidate) != plain) distance = limit + 1;
     if (distance < least) {
       least = distance;
       best = candidate;

@@ -128,8 +128,7 @@ void warn_unused(const File& file, Diagnostics& diagnostics) {
   for (const Def& def : file.defs) {
     if (calls.contains(def.name)) continue;
     diagnostics
-        .warning("W0102", def.span,
-                 fmt::format("def `{}` is not used: its names and shapes are not checked", def.name))
+        .warning("W0102", def.span, fmt::format("def `{}` is not used: its names and shapes are not checked", def.name))
         .help("call it, or remove it");
   }
 }
@@ -139,9 +138,7 @@ void warn_unused(const Def& def, Diagnostics& diagnostics) {
   const Reads reads = reads_of(def);
   const auto check = [&](const std::string& name, const Span& span, std::string_view what) {
     if (!reads.has(name))
-      diagnostics
-          .warning("W0101", span,
-                   fmt::format("{} `{}` of def `{}` is never used", what, name, def.name))
+      diagnostics.warning("W0101", span, fmt::format("{} `{}` of def `{}` is never used", what, name, def.name))
           .help("remove it");
   };
   for (const Param& param : def.params) check(param.name, param.span, "param");
@@ -150,12 +147,10 @@ void warn_unused(const Def& def, Diagnostics& diagnostics) {
   for (const Equation& equation : def.let) check(equation.name, equation.name_span, "value");
   if (def.recurrence) {
     for (const StateDef& state : def.recurrence->states) check(state.name, state.span, "state");
-    for (const Equation& equation : def.recurrence->read)
-      check(equation.name, equation.name_span, "value");
+    for (const Equation& equation : def.recurrence->read) check(equation.name, equation.name_span, "value");
   }
   if (def.fold) {
-    for (const Equation& equation : def.fold->read)
-      check(equation.name, equation.name_span, "value");
+    for (const Equation& equation : def.fold->read) check(equation.name, equation.name_span, "value");
   }
 }
 

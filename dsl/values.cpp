@@ -14,8 +14,7 @@ std::string value_text(const Value& value) {
 }
 
 std::string_view value_kind(const Value& value) {
-  constexpr std::string_view kKinds[] = {"the whole number", "the number", "the truth value",
-                                         "the word"};
+  constexpr std::string_view kKinds[] = {"the whole number", "the number", "the truth value", "the word"};
   return kKinds[value.index()];
 }
 
@@ -23,22 +22,18 @@ std::optional<i64> evaluate_whole(const Expr& expr, const Scope& scope, Diagnost
   const auto value = evaluate(expr, scope, diagnostics);
   if (!value) return {};
   if (const i64* whole = std::get_if<i64>(&*value)) return *whole;
-  diagnostics
-      .error("E0402", expr.span,
-             fmt::format("a whole number was expected, not {}", value_text(*value)))
+  diagnostics.error("E0402", expr.span, fmt::format("a whole number was expected, not {}", value_text(*value)))
       .help(std::holds_alternative<double>(*value) ? "use `floor(...)` or `//`" : "");
   return {};
 }
 
-std::optional<double> evaluate_real(const Expr& expr, const Scope& scope,
-                                    Diagnostics& diagnostics) {
+std::optional<double> evaluate_real(const Expr& expr, const Scope& scope, Diagnostics& diagnostics) {
   const auto value = evaluate(expr, scope, diagnostics, Division::real);
   if (!value) return {};
   if (const i64* whole = std::get_if<i64>(&*value)) return static_cast<double>(*whole);
   if (const double* real = std::get_if<double>(&*value)) return *real;
-  diagnostics.error(
-      "E0402", expr.span,
-      fmt::format("a number was expected, not {} {}", value_kind(*value), value_text(*value)));
+  diagnostics.error("E0402", expr.span,
+                    fmt::format("a number was expected, not {} {}", value_kind(*value), value_text(*value)));
   return {};
 }
 
@@ -46,9 +41,7 @@ std::optional<bool> evaluate_bool(const Expr& expr, const Scope& scope, Diagnost
   const auto value = evaluate(expr, scope, diagnostics);
   if (!value) return {};
   if (const bool* truth = std::get_if<bool>(&*value)) return *truth;
-  diagnostics
-      .error("E0402", expr.span,
-             fmt::format("a condition was expected, not {}", value_text(*value)))
+  diagnostics.error("E0402", expr.span, fmt::format("a condition was expected, not {}", value_text(*value)))
       .help("compare it, as in `n > 0`");
   return {};
 }

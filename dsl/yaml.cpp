@@ -64,8 +64,7 @@ std::string inline_text(const Yaml& value, int indent) {
   if (value.is_map()) return "{}";
   if (!value.is_list()) return scalar_text(value, indent);
   std::string out = "[";
-  for (const Yaml& item : value.items)
-    out += (out.size() > 1 ? ", " : "") + scalar_text(item, indent);
+  for (const Yaml& item : value.items) out += (out.size() > 1 ? ", " : "") + scalar_text(item, indent);
   return out + "]";
 }
 
@@ -109,30 +108,26 @@ SourcePtr read_source(const std::string& path, Diagnostics& diagnostics) {
   std::error_code failed;
   const auto status = std::filesystem::status(path, failed);
   if (!std::filesystem::exists(status)) {
-    const std::string reason = failed && failed != std::errc::no_such_file_or_directory
-                                   ? failed.message()
-                                   : "there is no such file";
+    const std::string reason =
+        failed && failed != std::errc::no_such_file_or_directory ? failed.message() : "there is no such file";
     diagnostics.error("E0001", nowhere, fmt::format("cannot read `{}`: {}", path, reason));
     return nullptr;
   }
   if (!std::filesystem::is_regular_file(status)) {
-    const char* what =
-        std::filesystem::is_directory(status) ? "it is a folder" : "it is no regular file";
+    const char* what = std::filesystem::is_directory(status) ? "it is a folder" : "it is no regular file";
     diagnostics.error("E0001", nowhere, fmt::format("cannot read `{}`: {}", path, what));
     return nullptr;
   }
   const auto size = std::filesystem::file_size(path, failed);
   if (!failed && size > kFileBytes) {  // before reading: it may be a data set of many gigabytes
-    diagnostics.error(
-        "E0102", nowhere,
-        fmt::format("`{}` has {} bytes; a description has at most {}", path, size, kFileBytes));
+    diagnostics.error("E0102", nowhere,
+                      fmt::format("`{}` has {} bytes; a description has at most {}", path, size, kFileBytes));
     return nullptr;
   }
   std::ifstream stream(path, std::ios::binary);
   std::string text((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
   if (!stream.good() && !stream.eof()) {
-    diagnostics.error("E0001", nowhere,
-                      fmt::format("cannot read `{}`: {}", path, std::strerror(errno)));
+    diagnostics.error("E0001", nowhere, fmt::format("cannot read `{}`: {}", path, std::strerror(errno)));
     return nullptr;
   }
   return make_source(path, std::move(text));

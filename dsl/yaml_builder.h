@@ -17,8 +17,7 @@
 
 namespace weft::dsl {
 
-constexpr int kGuardErrors =
-    100;  // more are not recorded: a hostile file repeats one error 100,000 times
+constexpr int kGuardErrors = 100;  // more are not recorded: a hostile file repeats one error 100,000 times
 
 struct SecondDocument {
   int at;
@@ -67,8 +66,7 @@ class TreeBuilder : public YAML::EventHandler {
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
     Yaml node = begin_node(mark, "", 0);
     if (full) return;
-    report("E0105", node.span, "aliases are not allowed")
-        .help("repeat the value, or make it a def or a param");
+    report("E0105", node.span, "aliases are not allowed").help("repeat the value, or make it a def or a param");
     add(std::move(node));
   }
 
@@ -115,9 +113,7 @@ class TreeBuilder : public YAML::EventHandler {
   };
 
   char at(int offset) const {
-    return offset < static_cast<int>(source_->text.size())
-               ? source_->text[static_cast<size_t>(offset)]
-               : '\0';
+    return offset < static_cast<int>(source_->text.size()) ? source_->text[static_cast<size_t>(offset)] : '\0';
   }
 
   Diagnostic& report(std::string_view code, const Span& span, const std::string& message) {
@@ -135,11 +131,9 @@ class TreeBuilder : public YAML::EventHandler {
     }
     const bool tagged = !tag.empty() && tag != "?" && tag != "!";
     if (anchor != 0) {
-      report("E0105", node.span, "anchors are not allowed")
-          .help("repeat the value, or make it a def or a param");
+      report("E0105", node.span, "anchors are not allowed").help("repeat the value, or make it a def or a param");
     } else if (tagged || at(node.span.begin) == '!') {
-      report("E0105", node.span, "tags are not allowed")
-          .help("put a value that begins with `!` in quotes");
+      report("E0105", node.span, "tags are not allowed").help("put a value that begins with `!` in quotes");
     }
     return node;
   }
@@ -147,8 +141,7 @@ class TreeBuilder : public YAML::EventHandler {
   // yaml-cpp marks a missing value at the next token, often a line below: the key (or the dash)
   // says it better.
   void place_null(Yaml& node) {
-    const std::string_view rest =
-        std::string_view(source_->text).substr(static_cast<size_t>(node.span.begin));
+    const std::string_view rest = std::string_view(source_->text).substr(static_cast<size_t>(node.span.begin));
     if (rest.starts_with("null") || rest.starts_with("Null") || rest.starts_with("NULL")) {
       node.span.end = node.span.begin + 4;
     } else if (!rest.starts_with("~") && !stack_.empty()) {
@@ -157,9 +150,7 @@ class TreeBuilder : public YAML::EventHandler {
         node.span = frame.key->span;
       } else {
         int dash = node.span.begin;
-        while (dash > frame.node.span.begin && at(dash) != '-' && at(dash) != ',' &&
-               at(dash) != '[')
-          --dash;
+        while (dash > frame.node.span.begin && at(dash) != '-' && at(dash) != ',' && at(dash) != '[') --dash;
         node.span = {source_, dash, dash + 1};
       }
     }
@@ -172,14 +163,12 @@ class TreeBuilder : public YAML::EventHandler {
     }
     if (node.text.size() > kScalarBytes) {
       report("E0102", node.span,
-             fmt::format("a value of {} bytes; at most {} are allowed", node.text.size(),
-                         kScalarBytes));
+             fmt::format("a value of {} bytes; at most {} are allowed", node.text.size(), kScalarBytes));
     }
     for (const char c : node.text) {  // escapes such as "\0" pass the check of the bytes
       const auto byte = static_cast<unsigned char>(c);
       if ((byte < 0x20 && c != '\t' && c != '\n') || byte == 0x7F) {
-        report("E0101", node.span,
-               fmt::format("a text contains the control character 0x{:02x}", byte));
+        report("E0101", node.span, fmt::format("a text contains the control character 0x{:02x}", byte));
         return;
       }
     }
@@ -209,8 +198,7 @@ class TreeBuilder : public YAML::EventHandler {
     stack_.pop_back();
     if (node.is_map() && !node.entries.empty())
       node.span.end = std::max(node.span.end, node.entries.back().value.span.end);
-    if (node.is_list() && !node.items.empty())
-      node.span.end = std::max(node.span.end, node.items.back().span.end);
+    if (node.is_list() && !node.items.empty()) node.span.end = std::max(node.span.end, node.items.back().span.end);
     add(std::move(node));
   }
 
@@ -237,8 +225,7 @@ class TreeBuilder : public YAML::EventHandler {
       return false;
     }
     if (key.text == "<<") {
-      report("E0105", key.span, "merge keys are not allowed")
-          .help("write the entries out, or make them a def");
+      report("E0105", key.span, "merge keys are not allowed").help("write the entries out, or make them a def");
       return false;
     }
     if (!is_key(key.text)) {

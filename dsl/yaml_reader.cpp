@@ -28,8 +28,7 @@ void report_syntax(const YAML::Exception& error, const TreeBuilder& builder, con
   }
   const int quote = open_quote_before(source->text, at);
   if (ours.code == "E0104" && quote >= 0) span = {source, quote, quote + 1};
-  Diagnostic& d =
-      diagnostics.error(ours.code, span, std::string(ours.message)).help(std::string(ours.help));
+  Diagnostic& d = diagnostics.error(ours.code, span, std::string(ours.message)).help(std::string(ours.help));
   if (const int hash = comment_before(source->text, at); ours.code == "E0103" && hash >= 0)
     d.note("a `#` behind a space begins a comment: the value ends before it", Span{source, hash, hash + 1});
   if (ours.code == "E0103" && quote >= 0)
@@ -48,15 +47,13 @@ bool parse(TreeBuilder& builder, const SourcePtr& source, int begin, Diagnostics
     return true;
   } catch (const SecondDocument& second) {
     diagnostics.append(builder.found);
-    diagnostics
-        .error("E0108", {source, second.at, second.at + 1}, "content after the end of the document")
+    diagnostics.error("E0108", {source, second.at, second.at + 1}, "content after the end of the document")
         .help("a file holds one description: remove what follows");
     return false;
   } catch (const YAML::DeepRecursion& error) {
     diagnostics.append(builder.found);
     if (!builder.found.has_errors()) {
-      diagnostics.error("E0102", {source, begin, begin},
-                        fmt::format("nesting deeper than {}", kYamlDepth));
+      diagnostics.error("E0102", {source, begin, begin}, fmt::format("nesting deeper than {}", kYamlDepth));
     }
     return false;
   } catch (const YAML::Exception& error) {
@@ -83,8 +80,7 @@ Yaml read_yaml(const SourcePtr& source, Diagnostics& diagnostics, int begin) {
   diagnostics.append(builder.found);
   if (builder.full) return {};
   if (builder.root.is_null() && !builder.found.has_errors()) {
-    diagnostics.error("E0109", {source, begin, begin},
-                      "there is no description here: the text is empty");
+    diagnostics.error("E0109", {source, begin, begin}, "there is no description here: the text is empty");
   }
   return std::move(builder.root);
 }

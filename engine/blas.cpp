@@ -2,7 +2,6 @@
 #include <cblas.h>
 
 #include <algorithm>
-#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdlib>
@@ -27,8 +26,8 @@ namespace {
 // Debian's OpenBLAS 0.3.21 does not know Intel CPUs newer than itself and takes SSE3 kernels for them, five times
 // slower. Only names known to be lower are raised; an unknown name may come from an OpenBLAS that knows better.
 bool lower_than(std::string_view core, Isa isa) {
-  constexpr std::array kBelowAvx2 = {"Prescott", "Core2", "Penryn", "Dunnington", "Atom", "Nehalem", "Sandybridge",
-                                     "Katmai", "Coppermine", "Northwood", "Banias", "Generic"};
+  constexpr std::array kBelowAvx2 = {"Prescott",    "Core2",  "Penryn",     "Dunnington", "Atom",   "Nehalem",
+                                     "Sandybridge", "Katmai", "Coppermine", "Northwood",  "Banias", "Generic"};
   for (const std::string_view name : kBelowAvx2) {
     if (core == name) return isa != Isa::baseline;
   }
@@ -85,15 +84,16 @@ class Blas final : public Products {
       return gemm(CblasRowMajor, flag(p.transpose_a), flag(p.transpose_b), m, n, k, p.alpha, p.a, stride(p.lda), p.b,
                   stride(p.ldb), p.beta, p.c, stride(p.ldc));
     }
-    // One row, as when a single token is generated: c^T = B^T a^T. gemm would pack all of B for it, several times the cost
-    // of reading it. Fresh memory may hold NaN, which some versions keep in spite of beta = 0.
+    // One row, as when a single token is generated: c^T = B^T a^T. gemm would pack all of B for it, several times the
+    // cost of reading it. Fresh memory may hold NaN, which some versions keep in spite of beta = 0.
     if (p.beta == T(0)) std::fill_n(p.c, p.n, T(0));
-    gemv(CblasRowMajor, flag(!p.transpose_b), p.transpose_b ? n : k, p.transpose_b ? k : n, p.alpha, p.b, stride(p.ldb), p.a,
-         p.transpose_a ? stride(p.lda) : 1, p.beta, p.c, 1);
+    gemv(CblasRowMajor, flag(!p.transpose_b), p.transpose_b ? n : k, p.transpose_b ? k : n, p.alpha, p.b, stride(p.ldb),
+         p.a, p.transpose_a ? stride(p.lda) : 1, p.beta, p.c, 1);
   }
   static CBLAS_TRANSPOSE flag(bool transpose) { return transpose ? CblasTrans : CblasNoTrans; }
   static blasint size(i64 n) {
-    check(n <= std::numeric_limits<blasint>::max(), "a product with a side of {} is beyond OpenBLAS; use --products loops", n);
+    check(n <= std::numeric_limits<blasint>::max(),
+          "a product with a side of {} is beyond OpenBLAS; use --products loops", n);
     return static_cast<blasint>(n);
   }
   // Where k = 0 the rows of A are empty; OpenBLAS refuses a stride of 0, prints so, and leaves C as it was.
@@ -110,8 +110,10 @@ std::unique_ptr<Products> make_blas_products() {
   std::call_once(once, [] {
     // Debian's serial package is not safe to call from several threads: wrong results, 42 of 6,000 measured.
     if (openblas_get_parallel && openblas_get_parallel() == 0) {
-      throw Error("the serial OpenBLAS gives wrong results under threads; install libopenblas0-pthread, or use "
-                  "--products loops", Failure::internal);
+      throw Error(
+          "the serial OpenBLAS gives wrong results under threads; install libopenblas0-pthread, or use "
+          "--products loops",
+          Failure::internal);
     }
     kernels = choose_kernels();
     if (openblas_set_num_threads) openblas_set_num_threads(1);  // TBB owns the threads

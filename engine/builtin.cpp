@@ -33,9 +33,7 @@ struct SumTo : General {
   struct Attrs {
     Dims shape;
   };
-  static auto attributes() {
-    return std::tuple{attribute("shape", &Attrs::shape, "the shape before broadcasting")};
-  }
+  static auto attributes() { return std::tuple{attribute("shape", &Attrs::shape, "the shape before broadcasting")}; }
   static std::vector<Dims> infer(const Attrs& a, const InputDims&) { return {a.shape}; }
 
   template <class T> static void forward(const Attrs&, Kernel<T>& k) {
@@ -102,9 +100,7 @@ struct SumTo : General {
   static std::vector<Sample> samples() { return {{{{2, 3}}, {{"shape", Dims{3}}}}}; }
 };
 
-template <> const char* op_name<Accumulate>() { return "engine.accumulate"; }
-template <> const char* op_name<SumTo>() { return "engine.sum_to"; }
-const Op& accumulate_row() { return row<Accumulate>(); }
-const Op& sum_to_row() { return row<SumTo>(); }
+const Op& accumulate_row() { return make_row<Accumulate>("engine.accumulate"); }
+const Op& sum_to_row() { return make_row<SumTo>("engine.sum_to"); }
 
 }  // namespace weft

@@ -22,8 +22,7 @@ struct Error : std::runtime_error {
 };
 
 /// Throws `Error` with the formatted message unless `ok`. Say the rule and the values: "op: rule (values)".
-template <class... Args>
-void check(bool ok, fmt::format_string<Args...> message, Args&&... args) {
+template <class... Args> void check(bool ok, fmt::format_string<Args...> message, Args&&... args) {
   if (!ok) throw Error(fmt::format(message, std::forward<Args>(args)...));
 }
 

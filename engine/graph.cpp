@@ -144,8 +144,9 @@ std::vector<Var> Graph::backward(std::span<const Var> outputs, std::span<const V
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     const Var& y = outputs[i];
     check(&y.graph() == this && &cotangents[i].graph() == this, "backward: a value of another graph");
-    check(same_size(y.dims(), cotangents[i].dims()), "backward: the cotangent {} does not have the shape {} of its output",
-          text(cotangents[i].dims()), text(y.dims()));
+    check(same_size(y.dims(), cotangents[i].dims()),
+          "backward: the cotangent {} does not have the shape {} of its output", text(cotangents[i].dims()),
+          text(y.dims()));
     const i32 made_by = value(y.id()).node;
     if (value(y.id()).derivative) {  // made by a node: a leaf is none
       throw Error("backward: second derivatives are not available (" + describe(node(made_by)) + ")");

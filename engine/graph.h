@@ -59,8 +59,8 @@ struct Value {
   i32 node = -1;  // -1: a leaf
   bool needs_gradient = false;
   bool derivative = false;  // a gradient, or computed from one: backward does not go through it
-  std::string name;      // of an input
-  Tensor constant;       // of a constant
+  std::string name;         // of an input
+  Tensor constant;          // of a constant
 };
 
 enum class Phase { forward, backward };
@@ -76,7 +76,7 @@ struct Node {
   std::vector<i32> outputs;
   i32 forward_node = -1;  // of a backward node
   Place place;
-  i32 origin = -1;        // index into `Graph::origins`: where the user wrote it
+  i32 origin = -1;  // index into `Graph::origins`: where the user wrote it
 };
 
 class Graph {

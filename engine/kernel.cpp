@@ -13,6 +13,41 @@ std::vector<i64> broadcast_strides(const Shape& from, const Shape& to) {
   return strides;
 }
 
+template <class T>
+void expand_block(const Shape& to, const std::vector<i64>& strides, const T* from, i64 begin, i64 count, T* out) {
+  const int rank = static_cast<int>(to.size());
+  if (rank == 0) {
+    std::fill(out, out + count, from[0]);
+    return;
+  }
+  std::vector<i64> index(to.size());
+  i64 rest = begin, offset = 0;
+  for (int d = rank - 1; d >= 0; --d) {
+    index[d] = rest % to[d];
+    rest /= to[d];
+    offset += index[d] * strides[d];
+  }
+  while (count > 0) {  // one run of the innermost dimension at a time
+    const i64 run = std::min(count, to[rank - 1] - index[rank - 1]);
+    if (strides[rank - 1] == 0) {
+      std::fill(out, out + run, from[offset]);
+    } else {
+      std::copy(from + offset, from + offset + run, out);
+    }
+    out += run;
+    count -= run;
+    index[rank - 1] += run;
+    offset += run * strides[rank - 1];
+    for (int d = rank - 1; d > 0 && index[d] == to[d]; --d) {
+      offset += strides[d - 1] - index[d] * strides[d];
+      index[d] = 0;
+      ++index[d - 1];
+    }
+  }
+}
+template void expand_block(const Shape&, const std::vector<i64>&, const float*, i64, i64, float*);
+template void expand_block(const Shape&, const std::vector<i64>&, const double*, i64, i64, double*);
+
 PlaceCounter::PlaceCounter(const Shape& shape, const Place& place, const RunSettings& settings)
     : shape_(shape), place_(place), settings_(settings) {}
 

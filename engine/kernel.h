@@ -133,14 +133,18 @@ template <class T> class Kernel {
   i64 common_offset() const {
     const auto& o = call_.settings.offsets;
     const bool same = std::adjacent_find(o.begin(), o.end(), std::not_equal_to<>()) == o.end();
-    if (!same) throw Error(call_.op.name + ": the rows of this batch stand at different positions, and it has no row of its own for each");
+    if (!same)
+      throw Error(call_.op.name +
+                  ": the rows of this batch stand at different positions, and it has no row of its own for each");
     return offset(0);
   }
 
  private:
   // What a backward does not declare to read is freed before it runs.
   void require_read(const Tensor* tensor, const char* what, std::size_t i) const {
-    if (!tensor) throw Error(fmt::format("{}: its backward reads {} {}, and `reads` does not say so", call_.op.name, what, i), Failure::internal);
+    if (!tensor)
+      throw Error(fmt::format("{}: its backward reads {} {}, and `reads` does not say so", call_.op.name, what, i),
+                  Failure::internal);
   }
   static std::span<const T> view(const std::vector<const Tensor*>& tensors, std::size_t i) {
     if (i >= tensors.size() || !tensors[i]) return {};
@@ -154,36 +158,6 @@ std::vector<i64> broadcast_strides(const Shape& from, const Shape& to);
 
 /// Elements `begin .. begin + count` of `from` broadcast to `to`, copied to `out`.
 template <class T>
-void expand_block(const Shape& to, const std::vector<i64>& strides, const T* from, i64 begin, i64 count, T* out) {
-  const int rank = static_cast<int>(to.size());
-  if (rank == 0) {
-    std::fill(out, out + count, from[0]);
-    return;
-  }
-  std::vector<i64> index(to.size());
-  i64 rest = begin, offset = 0;
-  for (int d = rank - 1; d >= 0; --d) {
-    index[d] = rest % to[d];
-    rest /= to[d];
-    offset += index[d] * strides[d];
-  }
-  while (count > 0) {  // one run of the innermost dimension at a time
-    const i64 run = std::min(count, to[rank - 1] - index[rank - 1]);
-    if (strides[rank - 1] == 0) {
-      std::fill(out, out + run, from[offset]);
-    } else {
-      std::copy(from + offset, from + offset + run, out);
-    }
-    out += run;
-    count -= run;
-    index[rank - 1] += run;
-    offset += run * strides[rank - 1];
-    for (int d = rank - 1; d > 0 && index[d] == to[d]; --d) {
-      offset += strides[d - 1] - index[d] * strides[d];
-      index[d] = 0;
-      ++index[d - 1];
-    }
-  }
-}
+void expand_block(const Shape& to, const std::vector<i64>& strides, const T* from, i64 begin, i64 count, T* out);
 
 }  // namespace weft

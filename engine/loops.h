@@ -20,7 +20,7 @@ template <class F> [[gnu::flatten, gnu::target("avx2,fma")]] void loop_avx2(i64 
 }
 template <class F>
 [[gnu::flatten, gnu::target("avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")]] void loop_avx512(i64 begin, i64 end,
-                                                                                             const F& body) {
+                                                                                              const F& body) {
 #pragma GCC ivdep
   for (i64 i = begin; i < end; ++i) body(i);
 }

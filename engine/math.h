@@ -59,7 +59,9 @@ template <> [[gnu::always_inline]] inline float tanh(float x) {
   const float s = x * x;
   const float small =
       ((((-5.70498872745e-3f * s + 2.06390887954e-2f) * s - 5.37397155531e-2f) * s + 1.33314422036e-1f) * s -
-       3.33332819422e-1f) * s * x + x;
+       3.33332819422e-1f) *
+          s * x +
+      x;
   const float e = exp(-2.f * a);
   const float large = (1.f - e) / (1.f + e);
   return a < 0.625f ? small : (x < 0 ? -large : (x == x ? large : x));

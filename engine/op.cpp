@@ -8,14 +8,22 @@ namespace weft {
 
 std::string_view name(AttributeInfo::Type type) {
   switch (type) {
-    case AttributeInfo::Type::boolean: return "true or false";
-    case AttributeInfo::Type::whole: return "a whole number";
-    case AttributeInfo::Type::real: return "a number";
-    case AttributeInfo::Type::word: return "a word";
-    case AttributeInfo::Type::axis: return "a dimension";
-    case AttributeInfo::Type::size: return "a size";
-    case AttributeInfo::Type::sizes: return "a shape";
-    default: return "a graph";
+    case AttributeInfo::Type::boolean:
+      return "true or false";
+    case AttributeInfo::Type::whole:
+      return "a whole number";
+    case AttributeInfo::Type::real:
+      return "a number";
+    case AttributeInfo::Type::word:
+      return "a word";
+    case AttributeInfo::Type::axis:
+      return "a dimension";
+    case AttributeInfo::Type::size:
+      return "a size";
+    case AttributeInfo::Type::sizes:
+      return "a shape";
+    default:
+      return "a graph";
   }
 }
 
@@ -46,6 +54,50 @@ void InputDims::require(bool ok, const std::string& message) const {
   if (!ok) throw Error(op_.name + ": " + message);
 }
 
+Cost cost_of_moving(const std::vector<Shape>& inputs, const std::vector<Shape>& outputs) {
+  Cost cost;
+  for (const auto* shapes : {&inputs, &outputs}) {
+    for (const Shape& s : *shapes) cost.bytes += 4.0 * static_cast<double>(element_count(s));
+  }
+  return cost;
+}
+
+AttributeInfo::AttributeInfo(std::string called, Type of, AttributeValue normal, std::string for_what,
+                             std::vector<std::string> words, bool must_be_given)
+    : name(std::move(called)),
+      type(of),
+      standard(std::move(normal)),
+      about(std::move(for_what)),
+      choices(std::move(words)),
+      required(must_be_given) {}
+AttributeInfo::AttributeInfo(const AttributeInfo&) = default;
+AttributeInfo::~AttributeInfo() = default;
+
+Op::Op() = default;
+Op::Op(const Op&) = default;
+Op::~Op() = default;
+
+Sample::Shapes::Shapes(std::initializer_list<Sizes> shapes) : std::vector<Shape>(shapes.begin(), shapes.end()) {}
+Sample::Shapes::Shapes(const Shapes&) = default;
+Sample::Shapes& Sample::Shapes::operator=(const Shapes&) = default;
+Sample::Shapes::~Shapes() = default;
+Sample::Attributes::Attributes(std::initializer_list<Given> given) : std::vector<Given>(given) {}
+Sample::Attributes::Attributes(const Attributes&) = default;
+Sample::Attributes& Sample::Attributes::operator=(const Attributes&) = default;
+Sample::Attributes::~Attributes() = default;
+
+Dims broadcast(const Op& op, const InputDims& in) {
+  Dims out = in[0];
+  for (std::size_t i = 1; i < in.size(); ++i) out = broadcast(out, in[i], op.name);
+  return out;
+}
+
+Dims without_axis(const Op& op, const InputDims& in, i64 axis) {
+  Dims out = in[0];
+  out.erase(out.begin() + axis_from_front(axis, out.size(), op.name));
+  return out;
+}
+
 const AttributeInfo* Op::find_attribute(const std::string& attribute) const {
   for (const auto& a : attributes) {
     if (a.name == attribute) return &a;
@@ -53,8 +105,7 @@ const AttributeInfo* Op::find_attribute(const std::string& attribute) const {
   return nullptr;
 }
 
-std::vector<AttributeValue> Op::complete(
-    const std::vector<std::pair<std::string, AttributeValue>>& given) const {
+std::vector<AttributeValue> Op::complete(const std::vector<std::pair<std::string, AttributeValue>>& given) const {
   std::vector<AttributeValue> values;
   for (const auto& a : attributes) values.push_back(a.standard);
   for (const auto& [attribute, value] : given) {

@@ -46,6 +46,8 @@ struct Reads {
 struct Cost {
   double flops = 0, bytes = 0;
 };
+/// All values read and written once in f32, and no operations.
+Cost cost_of_moving(const std::vector<Shape>& inputs, const std::vector<Shape>& outputs);
 
 /// An axis attribute: from the front, or from the back when negative.
 struct Axis {
@@ -60,6 +62,10 @@ struct AttributeInfo {
   std::string about;
   std::vector<std::string> choices;  // of a word; empty: any text
   bool required = false;             // the language asks for it though there is a default: which dimension to sum over
+  AttributeInfo(std::string name, Type type, AttributeValue standard, std::string about,
+                std::vector<std::string> choices, bool required);
+  AttributeInfo(const AttributeInfo&);
+  ~AttributeInfo();
 };
 std::string_view name(AttributeInfo::Type type);
 std::string text(const AttributeValue& value);
@@ -67,7 +73,7 @@ std::string text(const AttributeValue& value);
 /// Binds the name of an attribute to a field of the op's `Attrs`.
 template <class A, class F> struct Attribute {
   const char* name;
-  F A::* field;
+  F A::*field;
   const char* about;
   std::vector<std::string> choices;
   bool must_be_given = false;
@@ -78,7 +84,7 @@ template <class A, class F> struct Attribute {
   }
 };
 template <class A, class F>
-Attribute<A, F> attribute(const char* name, F A::* field, const char* about, std::vector<std::string> choices = {}) {
+Attribute<A, F> attribute(const char* name, F A::*field, const char* about, std::vector<std::string> choices = {}) {
   return {name, field, about, std::move(choices)};
 }
 
@@ -99,18 +105,38 @@ class InputDims {
   std::vector<const Dims*> dims_;
 };
 
+/// The usual shape rules: all inputs broadcast against each other; the first without one of its dimensions.
+Dims broadcast(const Op& op, const InputDims& in);
+Dims without_axis(const Op& op, const InputDims& in, i64 axis);
+
 /// Inputs and attributes with which the suite proves an op. Each attribute needs a sample with another value than its
 /// default. Real inputs are drawn from `low .. high`, indices from 0 .. `classes` - 1.
 struct Sample {
-  std::vector<Shape> shapes;  // {-1} stands for an absent optional input
-  std::vector<std::pair<std::string, AttributeValue>> attributes = {};
+  using Sizes = std::initializer_list<i64>;
+  using Given = std::pair<std::string, AttributeValue>;
+  // Vectors whose members are not inline, as those of AttributeInfo and Op: each op has a few, and they were half of
+  // its time to compile.
+  struct Shapes : std::vector<Shape> {
+    Shapes(std::initializer_list<Sizes> shapes);
+    Shapes(const Shapes&);
+    Shapes& operator=(const Shapes&);
+    ~Shapes();
+  };
+  struct Attributes : std::vector<Given> {
+    Attributes(std::initializer_list<Given> attributes);
+    Attributes(const Attributes&);
+    Attributes& operator=(const Attributes&);
+    ~Attributes();
+  };
+  Shapes shapes;  // {-1} stands for an absent optional input
+  Attributes attributes = {};
   double low = -2, high = 2;
   i32 classes = 3;
 };
 /// A sample that must be refused with an error that contains `message`.
 struct ErrorSample {
   Sample sample;
-  std::string message;
+  const char* message;
 };
 
 /// A state that a streaming op takes as an optional input and returns as an output.
@@ -124,10 +150,10 @@ struct Op {
   Doc doc;
   Family family = Family::general;
   Along along = Along::pointwise;  // with its attributes as they are by default
-  bool causal_axis = false;   // along its axis each element sees those before it alone
-  bool random = false;  // draws numbers: its samples run under a fixed key
+  bool causal_axis = false;        // along its axis each element sees those before it alone
+  bool random = false;             // draws numbers: its samples run under a fixed key
   std::vector<Input> inputs;
-  bool variadic = false;  // the last input may be repeated
+  bool variadic = false;             // the last input may be repeated
   std::vector<std::string> outputs;  // an op with a `graph` attribute may have more: as many as its shape rule says
   std::size_t saved = 0;             // values after the public ones, kept for backward
   std::vector<AttributeInfo> attributes;
@@ -158,12 +184,16 @@ struct Op {
   /// For ops with kinks: the branch that each element takes, so that a difference across a kink is not trusted.
   int (*branch)(const std::vector<AttributeValue>&, std::span<const double> inputs) = nullptr;
 
+  Op();
+  Op(const Op&);
+  ~Op();
   const AttributeInfo* find_attribute(const std::string& attribute) const;
   /// Defaults, replaced by the given ones; an unknown name or a wrong type is an error naming the op.
   std::vector<AttributeValue> complete(const std::vector<std::pair<std::string, AttributeValue>>& given) const;
 };
 
-/// The row of an op's struct. Defined by the op's own generated translation unit.
+/// The row of an op's struct. There is no general definition: the op's own generated unit specialises it, so that no
+/// other unit compiles the op's kernels.
 template <class D> const Op& row();
 
 /// Defaults of the families. An op derives from one and overrides by declaring the same name.

@@ -116,13 +116,6 @@ void pointwise_backward(KernelCall& call, const auto& attrs, std::index_sequence
   });
 }
 
-template <class D>
-std::vector<Dims> pointwise_infer(const Op& op, const std::vector<AttributeValue>&, const InputDims& in) {
-  Dims out = in[0];
-  for (std::size_t i = 1; i < in.size(); ++i) out = broadcast(out, in[i], op.name);
-  return {out};
-}
-
 template <class D, std::size_t... I>
 int branch_of(const std::vector<AttributeValue>& values, std::span<const double> x, std::index_sequence<I...>) {
   return std::visit([&](const auto& attrs) { return D::branch(attrs, x[I]...); }, prepared<D>(values));
@@ -140,13 +133,6 @@ inline Line line_of(const Shape& shape, i64 axis, const std::string& who) {
     (d < a ? line.outer : d == a ? line.length : line.inner) *= shape[d];
   }
   return line;
-}
-
-template <class D>
-std::vector<Dims> reduce_infer(const Op& op, const std::vector<AttributeValue>& values, const InputDims& in) {
-  Dims out = in[0];
-  out.erase(out.begin() + axis_from_front(attrs_of<D>(values).dim.index, out.size(), op.name));
-  return {out};
 }
 
 template <class D, class T> void reduce_forward(KernelCall& call) {
@@ -205,18 +191,14 @@ template <class D, class T> void backward(KernelCall& call) {
 template <class D>
 std::vector<Dims> infer(const Op& op, const std::vector<AttributeValue>& values, const InputDims& in) {
   if constexpr (requires(typename D::Attrs a) { D::infer(a, in); }) return D::infer(attrs_of<D>(values), in);
-  else if constexpr (D::family == Op::Family::pointwise) return pointwise_infer<D>(op, values, in);
-  else if constexpr (D::family == Op::Family::reduce) return reduce_infer<D>(op, values, in);
+  else if constexpr (D::family == Op::Family::pointwise) return {broadcast(op, in)};
+  else if constexpr (D::family == Op::Family::reduce) return {without_axis(op, in, attrs_of<D>(values).dim.index)};
   else return {in[0]};
 }
 
-template <class D>
-Cost cost(const std::vector<AttributeValue>& values, const std::vector<Shape>& inputs,
-          const std::vector<Shape>& outputs) {
-  Cost c;
-  for (const auto& shapes : {inputs, outputs}) {
-    for (const auto& s : shapes) c.bytes += 4.0 * static_cast<double>(element_count(s));
-  }
+template <class D> Cost cost(const std::vector<AttributeValue>& values, const std::vector<Shape>& inputs,
+                             const std::vector<Shape>& outputs) {
+  Cost c = cost_of_moving(inputs, outputs);
   if constexpr (requires(typename D::Attrs a) { D::flops(a, inputs, outputs); }) {
     c.flops = D::flops(attrs_of<D>(values), inputs, outputs);
   } else {
@@ -233,9 +215,9 @@ template <class D> constexpr bool differentiable() {
   };
   if constexpr (D::family == Op::Family::pointwise) {
     using Prepared = std::variant_alternative_t<0, decltype(prepared<D>({}))>;
-    return requires(Prepared a) { D::template slopes<double>(a, 0.0, 0.0); } ||
-           requires(Prepared a) { D::template slopes<double>(a, 0.0, 0.0, 0.0); } ||
-           requires(Prepared a) { D::template slopes<double>(a, 0.0, 0.0, 0.0, 0.0); };
+    return requires(Prepared a) { D::template slopes<double>(a, 0.0, 0.0); }
+    || requires(Prepared a) { D::template slopes<double>(a, 0.0, 0.0, 0.0); }
+    || requires(Prepared a) { D::template slopes<double>(a, 0.0, 0.0, 0.0, 0.0); };
   } else if constexpr (D::family == Op::Family::reduce) {
     return requires(typename D::Attrs a) { D::template slope<double>(a, 0.0, 0.0, i64{1}); };
   } else {
@@ -243,9 +225,8 @@ template <class D> constexpr bool differentiable() {
   }
 }
 
-template <class D>
-Dims state_dims(const Op&, const std::vector<AttributeValue>& values, const InputDims& in, std::size_t state,
-                const Dim& past) {
+template <class D> Dims state_dims(const Op&, const std::vector<AttributeValue>& values, const InputDims& in,
+                                   std::size_t state, const Dim& past) {
   if constexpr (requires(typename D::Attrs a) { D::state_dims(a, in, state, past); }) {
     return D::state_dims(attrs_of<D>(values), in, state, past);
   } else {
@@ -259,7 +240,8 @@ template <class D> Along along_with(const std::vector<AttributeValue>& values) {
 }
 
 template <class D> bool masks_future(const Op&, const std::vector<AttributeValue>& values, const InputDims& in) {
-  if constexpr (requires(typename D::Attrs a) { D::masks_future(a, in); }) return D::masks_future(attrs_of<D>(values), in);
+  if constexpr (requires(typename D::Attrs a) { D::masks_future(a, in); })
+    return D::masks_future(attrs_of<D>(values), in);
   else return false;
 }
 
@@ -270,12 +252,9 @@ std::vector<Var> build(Graph& graph, const std::vector<AttributeValue>& values, 
 
 }  // namespace detail
 
-/// The op's name, which is the name of its file. The generated unit specialises it before it includes the header.
-template <class D> const char* op_name();
-
-template <class D> Op make_op() {
+template <class D> Op make_op(const char* name) {
   Op op;
-  op.name = op_name<D>();
+  op.name = name;
   op.doc = D::doc;
   op.family = D::family;
   op.along = D::along;
@@ -316,8 +295,9 @@ template <class D> Op make_op() {
   }
 }
 
-template <class D> const Op& row() {
-  static const Op op = make_op<D>();
+/// What the specialisation of `row<D>` returns; the name is that of the op's file.
+template <class D> const Op& make_row(const char* name) {
+  static const Op op = make_op<D>(name);
   return op;
 }
 

@@ -68,9 +68,9 @@ std::byte* Pool::cached(std::size_t bytes) {
 std::byte* Pool::take(std::size_t bytes) {
   std::unique_lock lock(mutex_);
   if (limit_ && live_ + bytes > limit_) {
-    throw Error(fmt::format("out of memory: {} bytes are in use, {} more would pass the limit of {}", live_, bytes,
-                            limit_),
-                Failure::size);
+    throw Error(
+        fmt::format("out of memory: {} bytes are in use, {} more would pass the limit of {}", live_, bytes, limit_),
+        Failure::size);
   }
   std::byte* block = cached(bytes);
   const auto fresh = [&] { block = static_cast<std::byte*>(std::aligned_alloc(kAlignment, bytes)); };

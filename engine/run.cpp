@@ -55,8 +55,8 @@ std::vector<Tensor> compute(const Graph& graph, const Node& node, const std::vec
     for (std::size_t i = n_in + n_out; i < node.inputs.size(); ++i) call.cotangents.push_back(tensor(node.inputs[i]));
   }
   make_results(call, graph, shapes, dtype);
-  const auto kernel = dtype == DType::f64 ? (forward ? op.forward_f64 : op.backward_f64)
-                                          : (forward ? op.forward_f32 : op.backward_f32);
+  const auto kernel =
+      dtype == DType::f64 ? (forward ? op.forward_f64 : op.backward_f64) : (forward ? op.forward_f32 : op.backward_f32);
   kernel(call);
   return std::move(call.results);
 }

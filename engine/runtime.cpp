@@ -54,9 +54,8 @@ class Tbb final : public Parallel {
   }
   void ranges(i64 n, i64 grain, const Range& body) const override {
     const i64 pieces = (n + grain - 1) / grain;
-    arena_.execute([&] {
-      tbb::parallel_for(i64{0}, pieces, [&](i64 p) { body(p * grain, std::min(n, (p + 1) * grain)); });
-    });
+    arena_.execute(
+        [&] { tbb::parallel_for(i64{0}, pieces, [&](i64 p) { body(p * grain, std::min(n, (p + 1) * grain)); }); });
   }
   int threads() const override { return arena_.max_concurrency(); }
   std::string name() const override { return "tbb"; }
@@ -86,9 +85,12 @@ Isa best_isa() {
 
 std::string_view name(Isa isa) {
   switch (isa) {
-    case Isa::avx512: return "AVX-512";
-    case Isa::avx2: return "AVX2";
-    default: return "baseline";
+    case Isa::avx512:
+      return "AVX-512";
+    case Isa::avx2:
+      return "AVX2";
+    default:
+      return "baseline";
   }
 }
 

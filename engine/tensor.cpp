@@ -21,9 +21,12 @@ template <class To, class From> To cast(From x) {
 
 template <class F> auto visit(DType dtype, F f) {
   switch (dtype) {
-    case DType::f32: return f(float());
-    case DType::f64: return f(double());
-    default: return f(i32());
+    case DType::f32:
+      return f(float());
+    case DType::f64:
+      return f(double());
+    default:
+      return f(i32());
   }
 }
 
@@ -31,9 +34,12 @@ template <class F> auto visit(DType dtype, F f) {
 
 std::string_view name(DType dtype) {
   switch (dtype) {
-    case DType::f32: return "f32";
-    case DType::f64: return "f64";
-    default: return "i32";
+    case DType::f32:
+      return "f32";
+    case DType::f64:
+      return "f64";
+    default:
+      return "i32";
   }
 }
 
@@ -79,8 +85,7 @@ Tensor Tensor::from(std::span<const double> values, Shape shape, DType dtype) {
   Tensor t = plain(std::move(shape), dtype);
   visit(dtype, [&](auto zero) {
     using T = decltype(zero);
-    std::transform(values.begin(), values.end(), t.mutable_values<T>().begin(),
-                   [](double x) { return cast<T>(x); });
+    std::transform(values.begin(), values.end(), t.mutable_values<T>().begin(), [](double x) { return cast<T>(x); });
   });
   return t;
 }

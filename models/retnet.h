@@ -68,7 +68,8 @@ class RetNet {
     const Var exponents = ops::sub(number(-5), ops::arange(graph_, H));
     const Var gamma = ops::sub(number(1), ops::pow(number(2), exponents));
     const Var steps = ops::neg(ops::arange(graph_, dk / 2));
-    const Var theta = ops::pow(number(10000), ops::div(steps, number(static_cast<double>(std::max<i64>(dk / 2 - 1, 1)))));
+    const Var theta =
+        ops::pow(number(10000), ops::div(steps, number(static_cast<double>(std::max<i64>(dk / 2 - 1, 1)))));
 
     const Var q = ops::rotate(ops::to_heads(project(".Wq", H * dk), H), theta);
     const Var turned = ops::rotate(ops::to_heads(project(".Wk", H * dk), H), theta);
@@ -78,7 +79,8 @@ class RetNet {
 
     const Var gate = ops::swish(project(".Wg", H * dv));
     const Var normed = ops::group_norm(ops::merge_heads(y), H);
-    return ops::contract(ops::mul(gate, normed), weight(path + ".Wo", {H * dv, D}, {Init::Kind::xavier, 0.5}), "btd,dk->btk");
+    return ops::contract(ops::mul(gate, normed), weight(path + ".Wo", {H * dv, D}, {Init::Kind::xavier, 0.5}),
+                         "btd,dk->btk");
   }
 
   Var ffn(const Var& x, const std::string& path) {

@@ -8,7 +8,8 @@ struct AffineScan : General {
                            "h_t = a_t h_t-1 + b_t; gives every h_t (or h_t-1) and the last",
                            "Martin and Cundy 2018, arXiv:1709.04057"};
   static constexpr Along along = Along::streams;
-  static constexpr std::array inputs{Input{"b", Input::plain, 2}, Input{"a", Input::plain, 2}, Input{"initial", Input::optional, 1}};
+  static constexpr std::array inputs{Input{"b", Input::plain, 2}, Input{"a", Input::plain, 2},
+                                     Input{"initial", Input::optional, 1}};
   static constexpr Reads reads{.inputs = 0b110, .outputs = 1};  // a, initial, and h
   static std::vector<std::string> outputs() { return {"h", "final"}; }
   static std::vector<StateInfo> states() { return {{2, 1}}; }
@@ -133,7 +134,10 @@ struct AffineScan : General {
         const i64 row = (n * l.steps + t) * l.width + first;
         if (dy && !before) add(m, dy + row, g);
         std::copy_n(g, m, db + t * l.width);
-        const T* past = before ? y + row : t ? y + row - l.width : start ? start + l.initial.offset(n) + first : nullptr;
+        const T* past = before  ? y + row
+                        : t     ? y + row - l.width
+                        : start ? start + l.initial.offset(n) + first
+                                : nullptr;
         T* slope = da + t * l.a_step;
         if (wants_a) decay_gradient(l.a_width == 1, l.a_step != 0, m, g, past, slope);
         for (i64 j = 0; j < m; ++j) g[j] *= l.decay(decay + t * l.a_step, j);
@@ -159,12 +163,13 @@ struct AffineScan : General {
   // Adds up what every leading index (and block of channels) wrote for a part that they share.
   template <class T> static void gather(std::span<T> sum, const Leads& leads, i64 count, const T* parts, i64 copies) {
     std::ranges::fill(sum, T(0));
-    for (i64 n = 0; n < count * copies; ++n) add(leads.own(), parts + n * leads.own(), sum.data() + leads.offset(n / copies));
+    for (i64 n = 0; n < count * copies; ++n)
+      add(leads.own(), parts + n * leads.own(), sum.data() + leads.offset(n / copies));
   }
 
   static std::vector<Sample> samples() {
     const std::pair<std::string, AttributeValue> before{"read", std::string("before")};
-    const Shape b = {2, 5, 3}, none = {-1};
+    const Sample::Sizes b = {2, 5, 3}, none = {-1};
     return {{{b, b, none}},
             {{b, b, {2, 3}}, {before}},
             {{b, {1, 3}, {3}}},
@@ -180,7 +185,8 @@ struct AffineScan : General {
 };
 
 /// h [.., T, D] and the last of it [.., D]; shapes as in `AffineScan::infer`.
-inline std::vector<Var> affine_scan(const Var& b, const Var& a, const Var& initial = {}, const std::string& read = "after") {
+inline std::vector<Var> affine_scan(const Var& b, const Var& a, const Var& initial = {},
+                                    const std::string& read = "after") {
   return apply_all<AffineScan>({b, a, initial}, {.read = read});
 }
 

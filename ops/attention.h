@@ -2,8 +2,8 @@
 #include <cstring>
 #include <limits>
 
-#include "engine/math.h"
 #include "engine/kernel.h"
+#include "engine/math.h"
 #include "ops/shared/lanes.h"
 
 namespace weft::ops {
@@ -13,8 +13,9 @@ struct Attention : General {
                            "y = softmax(scale q k^T) v, over the keys up to the query's own when causal",
                            "Vaswani et al. 2017, arXiv:1706.03762; Dao et al. 2022, arXiv:2205.14135"};
   static constexpr Along along = Along::streams;
-  static constexpr std::array inputs{Input{"q", Input::plain, 2}, Input{"k", Input::plain, 2}, Input{"v", Input::plain, 2},
-                                     Input{"past_k", Input::optional, 2}, Input{"past_v", Input::optional, 2}};
+  static constexpr std::array inputs{Input{"q", Input::plain, 2}, Input{"k", Input::plain, 2},
+                                     Input{"v", Input::plain, 2}, Input{"past_k", Input::optional, 2},
+                                     Input{"past_v", Input::optional, 2}};
   static std::vector<std::string> outputs() { return {"y", "keys", "values"}; }
   static constexpr std::size_t saved = 1;  // logsumexp of every row of scores
   static std::vector<StateInfo> states() { return {{3, 1}, {4, 2}}; }
@@ -38,7 +39,8 @@ struct Attention : General {
     in.require(same_size(lead(0), lead(1)) && same_size(lead(0), lead(2)),
                fmt::format("q {}, k {} and v {} differ before time", text(in[0]), text(in[1]), text(in[2])));
     in.require(same_size(in.at(1, -1), dk), fmt::format("q {} and k {} differ in width", text(in[0]), text(in[1])));
-    in.require(same_size(in.at(1, -2), in.at(2, -2)), fmt::format("k {} and v {} differ in time", text(in[1]), text(in[2])));
+    in.require(same_size(in.at(1, -2), in.at(2, -2)),
+               fmt::format("k {} and v {} differ in time", text(in[1]), text(in[2])));
     in.require(in.has(3) == in.has(4), "past_k and past_v come together");
     Dim all = in.at(1, -2);
     if (in.has(3)) {
@@ -46,7 +48,8 @@ struct Attention : General {
       for (const std::size_t i : {3, 4}) {
         Dims fits = in[i - 2];  // as k, v are, but for their number of positions
         fits[fits.size() - 2] = past;
-        in.require(same_size(in[i], fits), fmt::format("{} is {}, not {}", i == 3 ? "past_k" : "past_v", text(fits), text(in[i])));
+        in.require(same_size(in[i], fits),
+                   fmt::format("{} is {}, not {}", i == 3 ? "past_k" : "past_v", text(fits), text(in[i])));
       }
       all = past + all;
     }
@@ -102,7 +105,8 @@ struct Attention : General {
     append_past(k, 2, 4, 2);
     const Heads<T> h(attrs, k);
     const auto& results = std::as_const(k.call().results);
-    const T *q = k.input(0).data(), *keys = results[1].template values<T>().data(), *values = results[2].template values<T>().data();
+    const T *q = k.input(0).data(), *keys = results[1].template values<T>().data(),
+            *values = results[2].template values<T>().data();
     T *y = k.result(0).data(), *lse = k.save(0).data();
     k.ranges(h.count * h.blocks(), 1, [&](i64 begin, i64 end) {
       Tensor memory = k.scratch({kBlock * std::max<i64>(1, h.keys)});
@@ -151,7 +155,8 @@ struct Attention : General {
       T* p = memory.template mutable_values<T>().data();
       T* ds = p + kBlock * h.keys;
       for (i64 head = begin; head < end; ++head) {
-        const T *qh = q + head * h.queries * h.dk, *kh = keys + head * h.keys * h.dk, *vh = values + head * h.keys * h.dv;
+        const T *qh = q + head * h.queries * h.dk, *kh = keys + head * h.keys * h.dk,
+                *vh = values + head * h.keys * h.dv;
         T *dqh = dq + head * h.queries * h.dk, *dkh = dk + head * h.keys * h.dk, *dvh = dv + head * h.keys * h.dv;
         copy_or_zero(k, 1, head * h.keys * h.dk, h.keys * h.dk, dkh);
         copy_or_zero(k, 2, head * h.keys * h.dv, h.keys * h.dv, dvh);
@@ -189,7 +194,8 @@ struct Attention : General {
     else std::fill_n(to, n, T(0));
   }
   // The gradient of past and present together, each to its input.
-  template <class T> static void split(Kernel<T>& k, const T* all, std::size_t now, std::size_t past, i64 keys, i64 width) {
+  template <class T>
+  static void split(Kernel<T>& k, const T* all, std::size_t now, std::size_t past, i64 keys, i64 width) {
     const Shape& s = k.shape(now);
     const i64 after = s[s.size() - 2], before = keys - after, lines = element_count(Shape(s.begin(), s.end() - 2));
     for (i64 l = 0; l < lines; ++l) {
@@ -201,7 +207,8 @@ struct Attention : General {
 
   static double flops(const Attrs& attrs, const std::vector<Shape>& inputs, const std::vector<Shape>& outputs) {
     const double keys = static_cast<double>(outputs[1][outputs[1].size() - 2]);
-    const double rows = static_cast<double>(element_count(outputs[3])), width = static_cast<double>(inputs[0].back() + outputs[0].back());
+    const double rows = static_cast<double>(element_count(outputs[3])),
+                 width = static_cast<double>(inputs[0].back() + outputs[0].back());
     return 2 * rows * keys * width * (attrs.causal ? 0.5 : 1);
   }
   static std::vector<Sample> samples() {

@@ -22,7 +22,9 @@ struct CausalMask : General {
       for (i64 m = 0; m < columns; ++m) y[n * columns + m] = m <= n + columns - rows ? T(1) : T(0);
     });
   }
-  static std::vector<Sample> samples() { return {{{}, {{"rows", Dim(3)}, {"columns", Dim(5)}}}, {{}, {{"rows", Dim(4)}, {"columns", Dim(4)}}}}; }
+  static std::vector<Sample> samples() {
+    return {{{}, {{"rows", Dim(3)}, {"columns", Dim(5)}}}, {{}, {{"rows", Dim(4)}, {"columns", Dim(4)}}}};
+  }
 };
 
 inline Var causal_mask(Graph& graph, const Dim& rows, const Dim& columns) {

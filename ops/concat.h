@@ -57,7 +57,9 @@ struct Concat : General {
     });
   }
   static std::vector<Sample> samples() {
-    return {{{{2, 3}, {2, 4}}}, {{{2, 3}, {4, 3}, {1, 3}}, {{"dim", i64{0}}}}, {{{2, 2, 3}, {2, 1, 3}}, {{"dim", i64{-2}}}}};
+    return {{{{2, 3}, {2, 4}}},
+            {{{2, 3}, {4, 3}, {1, 3}}, {{"dim", i64{0}}}},
+            {{{2, 2, 3}, {2, 1, 3}}, {{"dim", i64{-2}}}}};
   }
   static std::vector<ErrorSample> error_samples() {
     return {{{{{2, 3}, {4, 4}}}, "differ elsewhere too"}, {{{{2, 3}, {3}}}, "different ranks"}};

@@ -11,7 +11,8 @@ struct Contract : General {
     std::string pattern;
   };
   static auto attributes() {
-    return std::tuple{attribute("pattern", &Attrs::pattern, "a letter a dimension: those of a, of b, and of the result")};
+    return std::tuple{
+        attribute("pattern", &Attrs::pattern, "a letter a dimension: those of a, of b, and of the result")};
   }
 
   static std::vector<Dims> infer(const Attrs& attrs, const InputDims& in) {
@@ -43,10 +44,12 @@ struct Contract : General {
     const Pattern p = Pattern::parse(attrs.pattern);
     const T* dy = k.cotangent().data();
     if (k.wants(0)) {
-      contraction(k, {p.out, p.b, p.a}, dy, k.output_shape(), k.input(1).data(), k.shape(1), k.gradient(0).data(), k.shape(0));
+      contraction(k, {p.out, p.b, p.a}, dy, k.output_shape(), k.input(1).data(), k.shape(1), k.gradient(0).data(),
+                  k.shape(0));
     }
     if (k.wants(1)) {
-      contraction(k, {p.a, p.out, p.b}, k.input(0).data(), k.shape(0), dy, k.output_shape(), k.gradient(1).data(), k.shape(1));
+      contraction(k, {p.a, p.out, p.b}, k.input(0).data(), k.shape(0), dy, k.output_shape(), k.gradient(1).data(),
+                  k.shape(1));
     }
   }
   static double flops(const Attrs& attrs, const std::vector<Shape>& inputs, const std::vector<Shape>& outputs) {
@@ -58,14 +61,19 @@ struct Contract : General {
     return n;
   }
   static std::vector<Sample> samples() {
-    const auto sample = [](const char* pattern, Shape a, Shape b) {
-      return Sample{{std::move(a), std::move(b)}, {{"pattern", std::string(pattern)}}};
+    const auto sample = [](const char* pattern, Sample::Sizes a, Sample::Sizes b) {
+      return Sample{{a, b}, {{"pattern", std::string(pattern)}}};
     };
-    return {sample("td,dk->tk", {3, 4}, {4, 5}),          sample("ztd,dk->ztk", {2, 3, 4}, {4, 5}),
-            sample("zhtd,zhsd->zhts", {2, 3, 4, 5}, {2, 3, 6, 5}), sample("zthd,zshd->zhts", {2, 4, 3, 5}, {2, 6, 3, 5}),
-            sample("ab,ca->bc", {3, 4}, {5, 3}),          sample("abc,bd->cda", {2, 3, 4}, {3, 5}),
-            sample("a,a->", {5}, {5}),                    sample("a,b->ba", {3}, {4}),
-            sample("zab,zb->za", {2, 3, 4}, {2, 4}),      sample("xyz,zwy->wx", {2, 3, 4}, {4, 5, 3})};
+    return {sample("td,dk->tk", {3, 4}, {4, 5}),
+            sample("ztd,dk->ztk", {2, 3, 4}, {4, 5}),
+            sample("zhtd,zhsd->zhts", {2, 3, 4, 5}, {2, 3, 6, 5}),
+            sample("zthd,zshd->zhts", {2, 4, 3, 5}, {2, 6, 3, 5}),
+            sample("ab,ca->bc", {3, 4}, {5, 3}),
+            sample("abc,bd->cda", {2, 3, 4}, {3, 5}),
+            sample("a,a->", {5}, {5}),
+            sample("a,b->ba", {3}, {4}),
+            sample("zab,zb->za", {2, 3, 4}, {2, 4}),
+            sample("xyz,zwy->wx", {2, 3, 4}, {4, 5, 3})};
   }
   static std::vector<ErrorSample> error_samples() {
     return {{{{{3, 4}, {5, 6}}, {{"pattern", std::string("td,dk->tk")}}}, "sizes of d differ"},

@@ -10,7 +10,9 @@ struct Cumsum : General {
   struct Attrs {
     Axis dim;
   };
-  static auto attributes() { return std::tuple{attribute("dim", &Attrs::dim, "the dimension along which it runs").required()}; }
+  static auto attributes() {
+    return std::tuple{attribute("dim", &Attrs::dim, "the dimension along which it runs").required()};
+  }
   static std::vector<Dims> infer(const Attrs& attrs, const InputDims& in) {
     axis_from_front(attrs.dim.index, in[0].size(), "cumsum");
     return {in[0]};

@@ -4,9 +4,10 @@
 namespace weft::ops {
 
 struct Dct : General {
-  static constexpr Doc doc{"the orthonormal cosine transform (DCT-II) along one dimension, or its inverse (DCT-III)",
-                           "y_k = s_k sum over j of x_j cos(pi (2j + 1) k / 2n), s_0 = sqrt(1 / n), else s_k = sqrt(2 / n)",
-                           "Ahmed, Natarajan and Rao 1974; by one Fourier transform: Makhoul 1980"};
+  static constexpr Doc doc{
+      "the orthonormal cosine transform (DCT-II) along one dimension, or its inverse (DCT-III)",
+      "y_k = s_k sum over j of x_j cos(pi (2j + 1) k / 2n), s_0 = sqrt(1 / n), else s_k = sqrt(2 / n)",
+      "Ahmed, Natarajan and Rao 1974; by one Fourier transform: Makhoul 1980"};
   static constexpr Reads reads{.inputs = 0};
   struct Attrs {
     Axis dim;
@@ -21,8 +22,8 @@ struct Dct : General {
     return {in[0]};
   }
 
-  // With v = x_0 x_2 x_4 ... x_5 x_3 x_1 and V its Fourier transform: y_k = s_k Re(e^(-pi i k / 2n) V_k). The inverse is
-  // the transpose: v = Re(Fourier transform of s_k e^(-pi i k / 2n) y_k).
+  // With v = x_0 x_2 x_4 ... x_5 x_3 x_1 and V its Fourier transform: y_k = s_k Re(e^(-pi i k / 2n) V_k). The inverse
+  // is the transpose: v = Re(Fourier transform of s_k e^(-pi i k / 2n) y_k).
   template <class T> static void run(const Attrs& attrs, Kernel<T>& k, bool inverse, const T* x, T* y) {
     const i64 n = detail::line_of(k.shape(0), attrs.dim.index, "dct").length;
     std::vector<T> cosine(static_cast<std::size_t>(n)), sine(cosine.size());
@@ -37,13 +38,15 @@ struct Dct : General {
     const T *c = cosine.data(), *s = sine.data();
     const i64* p = place.data();
     if (inverse) {
-      fourier_lines(k, attrs.dim.index, x, y,
-                    [=](i64 j, const T* from, i64 step, T& re, T& im) { re = c[j] * from[j * step], im = s[j] * from[j * step]; },
-                    [=](i64 j, T* to, i64 step, T re, T) { to[p[j] * step] = re; });
+      fourier_lines(
+          k, attrs.dim.index, x, y,
+          [=](i64 j, const T* from, i64 step, T& re, T& im) { re = c[j] * from[j * step], im = s[j] * from[j * step]; },
+          [=](i64 j, T* to, i64 step, T re, T) { to[p[j] * step] = re; });
     } else {
-      fourier_lines(k, attrs.dim.index, x, y,
-                    [=](i64 j, const T* from, i64 step, T& re, T& im) { re = from[p[j] * step], im = 0; },
-                    [=](i64 j, T* to, i64 step, T re, T im) { to[j * step] = c[j] * re - s[j] * im; });
+      fourier_lines(
+          k, attrs.dim.index, x, y,
+          [=](i64 j, const T* from, i64 step, T& re, T& im) { re = from[p[j] * step], im = 0; },
+          [=](i64 j, T* to, i64 step, T re, T im) { to[j * step] = c[j] * re - s[j] * im; });
     }
   }
   template <class T> static void forward(const Attrs& attrs, Kernel<T>& k) {
@@ -58,11 +61,17 @@ struct Dct : General {
     return 5 * static_cast<double>(element_count(in[0])) * std::log2(n);
   }
   static std::vector<Sample> samples() {
-    return {{{{2, 6}}}, {{{2, 8, 3}}, {{"dim", i64{1}}, {"inverse", true}}}, {{{3, 15}}}, {{{7, 2}}, {{"dim", i64{0}}, {"inverse", true}}}, {{{2, 1}}}};
+    return {{{{2, 6}}},
+            {{{2, 8, 3}}, {{"dim", i64{1}}, {"inverse", true}}},
+            {{{3, 15}}},
+            {{{7, 2}}, {{"dim", i64{0}}, {"inverse", true}}},
+            {{{2, 1}}}};
   }
   static std::vector<ErrorSample> error_samples() { return {{{{{2, 3}}, {{"dim", i64{2}}}}, "there is no axis 2"}}; }
 };
 
-inline Var dct(const Var& x, i64 dim, bool inverse = false) { return apply<Dct>({x}, {.dim = {dim}, .inverse = inverse}); }
+inline Var dct(const Var& x, i64 dim, bool inverse = false) {
+  return apply<Dct>({x}, {.dim = {dim}, .inverse = inverse});
+}
 
 }  // namespace weft::ops

@@ -1,6 +1,6 @@
 #pragma once
-#include "engine/math.h"
 #include "engine/kernel.h"
+#include "engine/math.h"
 
 namespace weft::ops {
 

@@ -4,9 +4,10 @@
 namespace weft::ops {
 
 struct Dft : General {
-  static constexpr Doc doc{"the real or imaginary part of the discrete Fourier transform along one dimension",
-                           "real: y_k = sum over j of x_j cos(2 pi j k / n); imag: y_k = -sum over j of x_j sin(2 pi j k / n)",
-                           "Cooley and Tukey 1965; FNet: Lee-Thorp et al. 2021, arXiv:2105.03824"};
+  static constexpr Doc doc{
+      "the real or imaginary part of the discrete Fourier transform along one dimension",
+      "real: y_k = sum over j of x_j cos(2 pi j k / n); imag: y_k = -sum over j of x_j sin(2 pi j k / n)",
+      "Cooley and Tukey 1965; FNet: Lee-Thorp et al. 2021, arXiv:2105.03824"};
   static constexpr Reads reads{.inputs = 0};
   struct Attrs {
     Axis dim;
@@ -27,11 +28,13 @@ struct Dft : General {
     const i64 n = detail::line_of(k.shape(0), attrs.dim.index, "dft").length;
     const T scale = attrs.norm == "ortho" ? T(1) / std::sqrt(static_cast<T>(std::max<i64>(1, n))) : T(1);
     const bool real = attrs.part == "real";
-    fourier_lines(k, attrs.dim.index, x, y,
-                  [](i64 j, const T* from, i64 step, T& re, T& im) { re = from[j * step], im = 0; },
-                  [=](i64 j, T* to, i64 step, T re, T im) { to[j * step] = scale * (real ? re : im); });
+    fourier_lines(
+        k, attrs.dim.index, x, y, [](i64 j, const T* from, i64 step, T& re, T& im) { re = from[j * step], im = 0; },
+        [=](i64 j, T* to, i64 step, T re, T im) { to[j * step] = scale * (real ? re : im); });
   }
-  template <class T> static void forward(const Attrs& attrs, Kernel<T>& k) { run(attrs, k, k.input(0).data(), k.result().data()); }
+  template <class T> static void forward(const Attrs& attrs, Kernel<T>& k) {
+    run(attrs, k, k.input(0).data(), k.result().data());
+  }
   // The matrices of cosines and of sines are symmetric: dx is the same transform of dy.
   template <class T> static void backward(const Attrs& attrs, Kernel<T>& k) {
     run(attrs, k, k.cotangent().data(), k.gradient(0).data());

@@ -4,14 +4,17 @@
 namespace weft::ops {
 
 struct Dpfp : General {
-  static constexpr Doc doc{"features that are never negative, three of four being 0: products of neighbours in [relu(x), relu(-x)]",
-                           "r = [relu(x), relu(-x)] of width 2d; y_(i-1, j) = r_j r_(j-i mod 2d) for i = 1 .. nu, of width 2 d nu",
-                           "Schlag, Irie and Schmidhuber 2021, arXiv:2102.11174, rolled as in the authors' code"};
+  static constexpr Doc doc{
+      "features that are never negative, three of four being 0: products of neighbours in [relu(x), relu(-x)]",
+      "r = [relu(x), relu(-x)] of width 2d; y_(i-1, j) = r_j r_(j-i mod 2d) for i = 1 .. nu, of width 2 d nu",
+      "Schlag, Irie and Schmidhuber 2021, arXiv:2102.11174, rolled as in the authors' code"};
   static constexpr std::array inputs{Input{"x", Input::plain, 1}};
   struct Attrs {
     i64 nu = 1;
   };
-  static auto attributes() { return std::tuple{attribute("nu", &Attrs::nu, "how many neighbours, from 1 to below 2d")}; }
+  static auto attributes() {
+    return std::tuple{attribute("nu", &Attrs::nu, "how many neighbours, from 1 to below 2d")};
+  }
 
   static std::vector<Dims> infer(const Attrs& a, const InputDims& in) {
     Dims out = in[0];
@@ -32,42 +35,48 @@ struct Dpfp : General {
     const i64 d = k.shape(0).back(), n = 2 * d, nu = a.nu;
     const T* x = k.input(0).data();
     T* y = k.result().data();
-    k.ranges(std::ssize(k.input(0)) / std::max<i64>(1, d), std::max<i64>(1, kGrain / (n * nu + 1)), [&](i64 begin, i64 end) {
-      std::vector<T> r(static_cast<std::size_t>(n));
-      for (i64 row = begin; row < end; ++row) {
-        halves(x + row * d, d, r.data());
-        for (i64 i = 1; i <= nu; ++i) {
-          T* out = y + (row * nu + i - 1) * n;
-          for (i64 j = 0; j < n; ++j) out[j] = r[j] * r[j < i ? j - i + n : j - i];
-        }
-      }
-    });
+    k.ranges(std::ssize(k.input(0)) / std::max<i64>(1, d), std::max<i64>(1, kGrain / (n * nu + 1)),
+             [&](i64 begin, i64 end) {
+               std::vector<T> r(static_cast<std::size_t>(n));
+               for (i64 row = begin; row < end; ++row) {
+                 halves(x + row * d, d, r.data());
+                 for (i64 i = 1; i <= nu; ++i) {
+                   T* out = y + (row * nu + i - 1) * n;
+                   for (i64 j = 0; j < n; ++j) out[j] = r[j] * r[j < i ? j - i + n : j - i];
+                 }
+               }
+             });
   }
   // dr_j = sum over i of dy_(i, j) r_(j-i) + dy_(i, j+i) r_(j+i);  dx_j = [x_j > 0] dr_j - [x_j < 0] dr_(d+j)
   template <class T> static void backward(const Attrs& a, Kernel<T>& k) {
     const i64 d = k.shape(0).back(), n = 2 * d, nu = a.nu;
     const T *x = k.input(0).data(), *dy = k.cotangent().data();
     T* dx = k.gradient(0).data();
-    k.ranges(std::ssize(k.input(0)) / std::max<i64>(1, d), std::max<i64>(1, kGrain / (n * nu + 1)), [&](i64 begin, i64 end) {
-      std::vector<T> r(static_cast<std::size_t>(n)), dr(r.size());
-      for (i64 row = begin; row < end; ++row) {
-        halves(x + row * d, d, r.data());
-        std::fill(dr.begin(), dr.end(), T(0));
-        for (i64 i = 1; i <= nu; ++i) {
-          const T* g = dy + (row * nu + i - 1) * n;
-          for (i64 j = 0; j < n; ++j) {
-            const i64 before = j < i ? j - i + n : j - i;
-            dr[j] += g[j] * r[before];
-            dr[before] += g[j] * r[j];
-          }
-        }
-        for (i64 j = 0; j < d; ++j) dx[row * d + j] = (x[row * d + j] > 0 ? dr[j] : T(0)) - (x[row * d + j] < 0 ? dr[d + j] : T(0));
-      }
-    });
+    k.ranges(std::ssize(k.input(0)) / std::max<i64>(1, d), std::max<i64>(1, kGrain / (n * nu + 1)),
+             [&](i64 begin, i64 end) {
+               std::vector<T> r(static_cast<std::size_t>(n)), dr(r.size());
+               for (i64 row = begin; row < end; ++row) {
+                 halves(x + row * d, d, r.data());
+                 std::fill(dr.begin(), dr.end(), T(0));
+                 for (i64 i = 1; i <= nu; ++i) {
+                   const T* g = dy + (row * nu + i - 1) * n;
+                   for (i64 j = 0; j < n; ++j) {
+                     const i64 before = j < i ? j - i + n : j - i;
+                     dr[j] += g[j] * r[before];
+                     dr[before] += g[j] * r[j];
+                   }
+                 }
+                 for (i64 j = 0; j < d; ++j)
+                   dx[row * d + j] = (x[row * d + j] > 0 ? dr[j] : T(0)) - (x[row * d + j] < 0 ? dr[d + j] : T(0));
+               }
+             });
   }
-  static std::vector<Sample> samples() { return {{{{3, 4}}}, {{{2, 2, 3}}, {{"nu", i64{3}}}}, {{{2}}, {{"nu", i64{2}}}}}; }
+  static std::vector<Sample> samples() {
+    return {{{{3, 4}}}, {{{2, 2, 3}}, {{"nu", i64{3}}}}, {{{2}}, {{"nu", i64{2}}}}};
+  }
   static std::vector<ErrorSample> error_samples() {
-    return {{{{{3, 2}}, {{"nu", i64{4}}}}, "nu is from 1 to below twice the width 2, not 4"}, {{{{}}}, "needs at least 1 dimension"}};
+    return {{{{{3, 2}}, {{"nu", i64{4}}}}, "nu is from 1 to below twice the width 2, not 4"},
+            {{{{}}}, "needs at least 1 dimension"}};
   }
 };
 

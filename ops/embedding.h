@@ -17,7 +17,8 @@ struct Embedding : General {
   template <class T> static void forward(const Attrs&, Kernel<T>& k) {
     const auto tokens = k.indices(0);
     const i64 V = k.shape(1)[0], D = k.shape(1)[1];
-    for (const i32 token : tokens) check(token >= 0 && token < V, "embedding: the token {} is not in a table of {} rows", token, V);
+    for (const i32 token : tokens)
+      check(token >= 0 && token < V, "embedding: the token {} is not in a table of {} rows", token, V);
     const T* table = k.input(1).data();
     T* y = k.result().data();
     k.rows(std::ssize(tokens), D, [=](i64 t) { std::copy_n(table + tokens[t] * D, D, y + t * D); });

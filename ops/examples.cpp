@@ -28,7 +28,8 @@ std::string type_name(const Op& op) {
 
 // The length of `position()`: in an equation it is T, and nothing else.
 bool is_time(const Op& op, const AttributeInfo& a) {
-  return op.along == Along::streams && op.inputs.empty() && a.type == AttributeInfo::Type::size && !std::get<Dim>(a.standard).known();
+  return op.along == Along::streams && op.inputs.empty() && a.type == AttributeInfo::Type::size &&
+         !std::get<Dim>(a.standard).known();
 }
 
 bool writable(const AttributeInfo& a) {
@@ -45,11 +46,16 @@ std::string in_cpp(const AttributeInfo& a, const AttributeValue& value) {
   using Type = AttributeInfo::Type;
   std::string s = text(value);
   switch (a.type) {
-    case Type::word: return fmt::format("\"{}\"", s);
-    case Type::axis: return fmt::format("{{{}}}", s);
-    case Type::sizes: return fmt::format("{{{}}}", s.substr(1, s.size() - 2));
-    case Type::graph: return "step";
-    default: return s;
+    case Type::word:
+      return fmt::format("\"{}\"", s);
+    case Type::axis:
+      return fmt::format("{{{}}}", s);
+    case Type::sizes:
+      return fmt::format("{{{}}}", s.substr(1, s.size() - 2));
+    case Type::graph:
+      return "step";
+    default:
+      return s;
   }
 }
 
@@ -75,8 +81,10 @@ Example example(const Op& op, const Sample& sample) {
   }
   if (callable) e.equation = fmt::format("{}({})", op.name, joined(call));
   const std::string type = "ops::" + type_name(op), attrs = fields.empty() ? "" : fmt::format("{{{}}}", joined(fields));
-  e.cpp = op.inputs.empty() ? fmt::format("graph.append(row<{}>(), to_values<{}>({}), {{}})[0]", type, type, attrs.empty() ? "{}" : attrs)
-                            : fmt::format("apply<{}>({{{}}}{})", type, joined(inputs), attrs.empty() ? "" : ", " + attrs);
+  e.cpp =
+      op.inputs.empty()
+          ? fmt::format("graph.append(row<{}>(), to_values<{}>({}), {{}})[0]", type, type, attrs.empty() ? "{}" : attrs)
+          : fmt::format("apply<{}>({{{}}}{})", type, joined(inputs), attrs.empty() ? "" : ", " + attrs);
   return e;
 }
 

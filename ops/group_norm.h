@@ -7,7 +7,8 @@ struct GroupNorm : General {
   static constexpr Doc doc{"layer_norm in each of several groups of the last dimension",
                            "y = (x - mean) / sqrt(variance + eps) * gain + bias, a group at a time",
                            "Wu and He 2018, arXiv:1803.08494"};
-  static constexpr std::array inputs{Input{"x", Input::plain, 1}, Input{"gain", Input::optional, 1}, Input{"bias", Input::optional, 1}};
+  static constexpr std::array inputs{Input{"x", Input::plain, 1}, Input{"gain", Input::optional, 1},
+                                     Input{"bias", Input::optional, 1}};
   static constexpr std::size_t saved = 2;  // mean and 1 / deviation of every row
   struct Attrs {
     Dim groups = 1;
@@ -26,7 +27,8 @@ struct GroupNorm : General {
     }
     Dims rows(in[0].begin(), in[0].end() - 1);
     in.require(Dim::quotient(D, attrs.groups).has_value(),
-               fmt::format("{} = {} does not divide into {} groups", D.text(), D.unnamed().text(), attrs.groups.unnamed().text()));
+               fmt::format("{} = {} does not divide into {} groups", D.text(), D.unnamed().text(),
+                           attrs.groups.unnamed().text()));
     rows.push_back(attrs.groups);
     return {in[0], rows, rows};
   }
@@ -34,7 +36,14 @@ struct GroupNorm : General {
   template <class T> static RowNorm<T> rows_of(const Attrs& attrs, const Kernel<T>& k) {
     const i64 width = k.shape(0).back(), groups = attrs.groups.value();
     const i64 lines = element_count(Shape(k.shape(0).begin(), k.shape(0).end() - 1));
-    return {lines * groups, width / std::max<i64>(1, groups), groups, attrs.eps, true, k.input(0).data(), k.input(1).data(), k.input(2).data()};
+    return {lines * groups,
+            width / std::max<i64>(1, groups),
+            groups,
+            attrs.eps,
+            true,
+            k.input(0).data(),
+            k.input(1).data(),
+            k.input(2).data()};
   }
   template <class T> static void forward(const Attrs& attrs, Kernel<T>& k) {
     rows_of(attrs, k).forward(k, k.result().data(), k.save(0).data(), k.save(1).data());

@@ -1,14 +1,15 @@
 #pragma once
 #include <limits>
 
-#include "engine/math.h"
 #include "engine/kernel.h"
+#include "engine/math.h"
 
 namespace weft::ops {
 
 struct GumbelSoftmax : General {
-  static constexpr Doc doc{"a soft choice along the last dimension: in training with Gumbel noise, in evaluation as `eval` says",
-                           "y = softmax((x + g) / tau), g = -ln(-ln u)", "Jang, Gu and Poole 2016, arXiv:1611.01144"};
+  static constexpr Doc doc{
+      "a soft choice along the last dimension: in training with Gumbel noise, in evaluation as `eval` says",
+      "y = softmax((x + g) / tau), g = -ln(-ln u)", "Jang, Gu and Poole 2016, arXiv:1611.01144"};
   static constexpr bool random = true;
   static constexpr std::array inputs{Input{"x", Input::plain, 1}, Input{"noise", Input::optional | Input::fixed, 1}};
   static constexpr Reads reads{.inputs = 0};
@@ -19,15 +20,17 @@ struct GumbelSoftmax : General {
     std::string eval = "argmax";
   };
   static auto attributes() {
-    return std::tuple{attribute("tau", &Attrs::tau, "temperature: small ones make the choice sharp"),
-                      attribute("hard", &Attrs::hard, "in training, a choice of one; its gradient is that of the soft choice"),
-                      attribute("eval", &Attrs::eval, "in evaluation: the likeliest, the softmax without noise, or a draw",
-                                {"argmax", "soft", "sample"})};
+    return std::tuple{
+        attribute("tau", &Attrs::tau, "temperature: small ones make the choice sharp"),
+        attribute("hard", &Attrs::hard, "in training, a choice of one; its gradient is that of the soft choice"),
+        attribute("eval", &Attrs::eval, "in evaluation: the likeliest, the softmax without noise, or a draw",
+                  {"argmax", "soft", "sample"})};
   }
   static std::vector<Dims> infer(const Attrs& attrs, const InputDims& in) {
     in.at(0, -1);
     in.require(attrs.tau > 0, fmt::format("tau is above 0, not {}", attrs.tau));
-    in.require(!in.has(1) || same_size(in[0], in[1]), in.has(1) ? fmt::format("the noise is {}, not {}", text(in[0]), text(in[1])) : "");
+    in.require(!in.has(1) || same_size(in[0], in[1]),
+               in.has(1) ? fmt::format("the noise is {}, not {}", text(in[0]), text(in[1])) : "");
     return {in[0], in[0]};
   }
 
@@ -47,7 +50,9 @@ struct GumbelSoftmax : General {
         T *s = soft + r * n, *out = y + r * n;
         for (i64 i = 0; i < n; ++i) {
           const i64 at = r * n + i;
-          const double g = given ? static_cast<double>(given[at]) : noisy ? -std::log(-std::log(uniform(key, counter(at)))) : 0;
+          const double g = given   ? static_cast<double>(given[at])
+                           : noisy ? -std::log(-std::log(uniform(key, counter(at))))
+                                   : 0;
           s[i] = (x[at] + static_cast<T>(g)) / static_cast<T>(attrs.tau);
           if (s[i] > top) top = s[i], best = i;
         }

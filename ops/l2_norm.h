@@ -21,7 +21,8 @@ struct L2Norm : General {
   template <class T> static RowNorm<T> rows_of(const Attrs& attrs, const Kernel<T>& k) {
     const i64 n = k.shape(0).back();
     const i64 lines = element_count(Shape(k.shape(0).begin(), k.shape(0).end() - 1));
-    return {lines, n, 1, attrs.eps / static_cast<double>(std::max<i64>(1, n)), false, k.input(0).data(), nullptr, nullptr};
+    return {lines,   n,      1, attrs.eps / static_cast<double>(std::max<i64>(1, n)), false, k.input(0).data(),
+            nullptr, nullptr};
   }
   template <class T> static void scale(Kernel<T>& k, std::span<T> y) {
     const T factor = T(1) / std::sqrt(static_cast<T>(std::max<i64>(1, k.shape(0).back())));

@@ -7,14 +7,13 @@ struct LayerNorm : General {
   static constexpr Doc doc{"rows of the last dimension with mean 0 and variance 1",
                            "y = (x - mean) / sqrt(variance + eps) * gain + bias",
                            "Ba, Kiros and Hinton 2016, arXiv:1607.06450"};
-  static constexpr std::array inputs{Input{"x", Input::plain, 1}, Input{"gain", Input::optional, 1}, Input{"bias", Input::optional, 1}};
+  static constexpr std::array inputs{Input{"x", Input::plain, 1}, Input{"gain", Input::optional, 1},
+                                     Input{"bias", Input::optional, 1}};
   static constexpr std::size_t saved = 2;  // mean and 1 / deviation of every row
   struct Attrs {
     double eps = 1e-5;
   };
-  static auto attributes() {
-    return std::tuple{attribute("eps", &Attrs::eps, "added to the mean square")};
-  }
+  static auto attributes() { return std::tuple{attribute("eps", &Attrs::eps, "added to the mean square")}; }
 
   static std::vector<Dims> infer(const Attrs& attrs, const InputDims& in) {
     const Dim& D = in.at(0, -1);
@@ -29,7 +28,14 @@ struct LayerNorm : General {
   template <class T> static RowNorm<T> rows_of(const Attrs& attrs, const Kernel<T>& k) {
     const i64 width = k.shape(0).back(), groups = 1;
     const i64 lines = element_count(Shape(k.shape(0).begin(), k.shape(0).end() - 1));
-    return {lines * groups, width / std::max<i64>(1, groups), groups, attrs.eps, true, k.input(0).data(), k.input(1).data(), k.input(2).data()};
+    return {lines * groups,
+            width / std::max<i64>(1, groups),
+            groups,
+            attrs.eps,
+            true,
+            k.input(0).data(),
+            k.input(1).data(),
+            k.input(2).data()};
   }
   template <class T> static void forward(const Attrs& attrs, Kernel<T>& k) {
     rows_of(attrs, k).forward(k, k.result().data(), k.save(0).data(), k.save(1).data());

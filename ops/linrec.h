@@ -5,9 +5,11 @@ namespace weft::ops {
 
 struct Linrec : General {
   static constexpr Doc doc{
-      "linear recurrence whose state is a matrix of keys and values: sums, decays, and the delta rule (with beta or erase)",
+      "linear recurrence whose state is a matrix of keys and values: sums, decays, and the delta rule (with beta or "
+      "erase)",
       "S_t = a_t S_t-1 + k_t^T u_t, y_t = q_t S_t; u_t = v_t, or beta_t (v_t - k_t a_t S_t-1) with beta",
-      "Katharopoulos et al. 2020, arXiv:2006.16236; Schlag et al. 2021, arXiv:2102.11174; Yang et al. 2024, arXiv:2412.06464"};
+      "Katharopoulos et al. 2020, arXiv:2006.16236; Schlag et al. 2021, arXiv:2102.11174; Yang et al. 2024, "
+      "arXiv:2412.06464"};
   static constexpr Along along = Along::streams;
   using In = LinrecInput;
   static constexpr std::array inputs{Input{"q", Input::plain, 2},       Input{"k", Input::plain, 2},
@@ -22,11 +24,13 @@ struct Linrec : General {
     std::string read = "after", error = "decayed";
   };
   static auto attributes() {
-    return std::tuple{attribute("form", &Attrs::form, "how it is computed; the result is the same",
-                                {"auto", "recurrent", "chunkwise", "parallel"}),
-                      attribute("chunk", &Attrs::chunk, "positions of a chunk; 0: chosen by cost"),
-                      attribute("read", &Attrs::read, "whether q reads the state after its step or before", {"after", "before"}),
-                      attribute("error", &Attrs::error, "whether the error is taken of a_t S_t-1 or of S_t-1", {"decayed", "before"})};
+    return std::tuple{
+        attribute("form", &Attrs::form, "how it is computed; the result is the same",
+                  {"auto", "recurrent", "chunkwise", "parallel"}),
+        attribute("chunk", &Attrs::chunk, "positions of a chunk; 0: chosen by cost"),
+        attribute("read", &Attrs::read, "whether q reads the state after its step or before", {"after", "before"}),
+        attribute("error", &Attrs::error, "whether the error is taken of a_t S_t-1 or of S_t-1",
+                  {"decayed", "before"})};
   }
 
   // q, k, erase [.., T, K], v [.., T, V], decay [.., T or 1, K or 1], beta [.., T or 1], initial [.., K, V]
@@ -94,7 +98,8 @@ struct Linrec : General {
     return std::make_unique<Chunks<T>>(k, like, c.chunk);
   }
   template <class T> static HeadLayout<T> layout(const Attrs& a, const Kernel<T>& k) {
-    return {k, a.read == "before" ? Reading::before : Reading::after, a.error == "before" ? Reading::before : Reading::decayed};
+    return {k, a.read == "before" ? Reading::before : Reading::after,
+            a.error == "before" ? Reading::before : Reading::decayed};
   }
 
   // ---- forward and backward: a head after the other, chunk by chunk ---------------------------------------------
@@ -122,7 +127,8 @@ struct Linrec : General {
     HeadLayout<T> layout = Linrec::layout(attrs, k);
     const Choice choice = choose(attrs, layout.like());
     layout.open_gradients(k);
-    Tensor none = k.has_cotangent(0) ? Tensor() : Tensor::zeros({layout.like().length * layout.like().stride}, dtype_of<T>());
+    Tensor none =
+        k.has_cotangent(0) ? Tensor() : Tensor::zeros({layout.like().length * layout.like().stride}, dtype_of<T>());
     const T* no_dy = none ? std::as_const(none).template values<T>().data() : nullptr;
     k.ranges(layout.count(), grain(layout.like()), [&](i64 begin, i64 end) {
       for (i64 n = begin; n < end; ++n) {
@@ -133,9 +139,8 @@ struct Linrec : General {
     });
     layout.close_gradients(k);
   }
-  template <class T>
-  static void backward_head(const Choice& choice, const Kernel<T>& k, const Head<T>& h, const T* dy, const T* dfinal,
-                            const HeadGradients<T>& g, T* dstart) {
+  template <class T> static void backward_head(const Choice& choice, const Kernel<T>& k, const Head<T>& h, const T* dy,
+                                               const T* dfinal, const HeadGradients<T>& g, T* dstart) {
     const auto way = form(choice, k, h);
     const i64 size = h.K * h.V, c = choice.chunk, chunks = (h.length + c - 1) / c;
     Tensor memory = k.scratch({(chunks + 1) * size});
@@ -167,7 +172,8 @@ struct Linrec : General {
   static double flops(const Attrs& attrs, const std::vector<Shape>& inputs, const std::vector<Shape>& outputs) {
     const Shape& y = outputs[0];
     const auto given = [&](std::size_t i) { return i < inputs.size() && inputs[i] != Shape{0}; };
-    const bool delta = given(In::beta) || given(In::erase), by_channel = given(In::decay) && inputs[In::decay].back() > 1;
+    const bool delta = given(In::beta) || given(In::erase),
+               by_channel = given(In::decay) && inputs[In::decay].back() > 1;
     const Choice c = choose(attrs, y[y.size() - 2], by_channel, delta);
     const double k = static_cast<double>(inputs[In::k].back()), v = static_cast<double>(y.back());
     const double C = c.recurrent ? 0 : static_cast<double>(c.chunk);
@@ -176,25 +182,28 @@ struct Linrec : General {
   }
 
   static std::vector<Sample> samples() {
-    const auto word = [](const char* a, const char* w) { return std::pair<std::string, AttributeValue>(a, std::string(w)); };
+    const auto word = [](const char* a, const char* w) {
+      return std::pair<std::string, AttributeValue>(a, std::string(w));
+    };
     const std::pair<std::string, AttributeValue> chunk{"chunk", i64{3}};
-    const Shape q = {2, 7, 3}, v = {2, 7, 2}, none = {-1}, state = {2, 3, 2};
-    return {{{q, q, v, none, none, none, none}},
-            {{q, q, v, {2, 7, 1}, none, state, none}, {word("form", "recurrent"), chunk}, -1, 1},
-            {{q, q, v, {2, 1, 1}, none, none, none}, {word("form", "chunkwise"), chunk}, -1, 1},
-            {{{2, 2, 5, 3}, {5, 3}, {2, 5, 2}, {5, 1}, none, {3, 2}, none}, {word("form", "parallel")}, -1, 1},
-            {{q, q, v, {7, 3}, none, state, none}, {chunk, word("read", "before")}, -1, 1},
-            {{q, q, v, {1, 3}, none, none, none}, {word("form", "recurrent"), word("read", "before")}, -1, 1},
-            {{q, q, v, none, {2, 7}, state, none}, {chunk}, -1, 1},
-            {{q, q, v, {2, 7, 1}, {1}, state, none}, {word("form", "recurrent")}, -1, 1},
-            {{q, q, v, {2, 7, 1}, {7}, none, q}, {chunk, word("error", "before")}, -1, 1},
-            {{q, q, v, {2, 7, 3}, none, state, {7, 3}}, {chunk, word("read", "before"), word("error", "before")}, -1, 1},
-            {{q, q, v, {2, 7, 3}, {2, 7}, state, none}, {chunk}, -1, 1},
-            {{q, q, v, {2, 7, 3}, {2, 7}, state, {7, 3}}, {word("form", "recurrent"), word("error", "before")}, -1, 1},
-            {{{1, 5, 2}, {1, 5, 2}, {1, 5, 70}, {1, 5, 1}, {1, 5}, {1, 2, 70}, none}, {chunk}, -1, 1}};
+    const Sample::Sizes q = {2, 7, 3}, v = {2, 7, 2}, none = {-1}, state = {2, 3, 2};
+    return {
+        {{q, q, v, none, none, none, none}},
+        {{q, q, v, {2, 7, 1}, none, state, none}, {word("form", "recurrent"), chunk}, -1, 1},
+        {{q, q, v, {2, 1, 1}, none, none, none}, {word("form", "chunkwise"), chunk}, -1, 1},
+        {{{2, 2, 5, 3}, {5, 3}, {2, 5, 2}, {5, 1}, none, {3, 2}, none}, {word("form", "parallel")}, -1, 1},
+        {{q, q, v, {7, 3}, none, state, none}, {chunk, word("read", "before")}, -1, 1},
+        {{q, q, v, {1, 3}, none, none, none}, {word("form", "recurrent"), word("read", "before")}, -1, 1},
+        {{q, q, v, none, {2, 7}, state, none}, {chunk}, -1, 1},
+        {{q, q, v, {2, 7, 1}, {1}, state, none}, {word("form", "recurrent")}, -1, 1},
+        {{q, q, v, {2, 7, 1}, {7}, none, q}, {chunk, word("error", "before")}, -1, 1},
+        {{q, q, v, {2, 7, 3}, none, state, {7, 3}}, {chunk, word("read", "before"), word("error", "before")}, -1, 1},
+        {{q, q, v, {2, 7, 3}, {2, 7}, state, none}, {chunk}, -1, 1},
+        {{q, q, v, {2, 7, 3}, {2, 7}, state, {7, 3}}, {word("form", "recurrent"), word("error", "before")}, -1, 1},
+        {{{1, 5, 2}, {1, 5, 2}, {1, 5, 70}, {1, 5, 1}, {1, 5}, {1, 2, 70}, none}, {chunk}, -1, 1}};
   }
   static std::vector<ErrorSample> error_samples() {
-    const Shape q = {5, 3}, v = {5, 2}, none = {-1};
+    const Sample::Sizes q = {5, 3}, v = {5, 2}, none = {-1};
     return {{{{q, {5, 4}, v, none, none, none, none}}, "q is [5, 3], and ends with [5, 4]"},
             {{{q, q, {4, 2}, none, none, none, none}}, "k is [5, 3], and ends with [4, 3]"},
             {{{q, q, v, {4, 1}, none, none, none}}, "decay is [4, 1], and ends with [5, 3], each of which may be 1"},

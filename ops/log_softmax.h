@@ -16,7 +16,8 @@ struct LogSoftmax : MaskedLines {
       const T top = largest(x + at, keep, n, step);
       const auto kept = [=](i64 i) { return !keep || keep[i * step] != 0; };
       double total = 0;  // in double, as in logsumexp
-      for (i64 i = 0; i < n; ++i) total += kept(i) && !none(top) ? static_cast<double>(weft::exp(x[at + i * step] - top)) : 0;
+      for (i64 i = 0; i < n; ++i)
+        total += kept(i) && !none(top) ? static_cast<double>(weft::exp(x[at + i * step] - top)) : 0;
       const T log_sum = static_cast<T>(std::log(total));
       for (i64 i = 0; i < n; ++i) y[at + i * step] = kept(i) && !none(top) ? x[at + i * step] - top - log_sum : T(0);
     });
@@ -36,6 +37,8 @@ struct LogSoftmax : MaskedLines {
   }
 };
 
-inline Var log_softmax(const Var& x, i64 dim = -1, const Var& mask = {}) { return apply<LogSoftmax>({x, mask}, {.dim = {dim}}); }
+inline Var log_softmax(const Var& x, i64 dim = -1, const Var& mask = {}) {
+  return apply<LogSoftmax>({x, mask}, {.dim = {dim}});
+}
 
 }  // namespace weft::ops

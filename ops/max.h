@@ -4,7 +4,8 @@
 namespace weft::ops {
 
 struct Max : Extreme<std::greater<>> {
-  static constexpr Doc doc{"the largest element along one dimension; the first of equals has the gradient", "y = max over i of x_i"};
+  static constexpr Doc doc{"the largest element along one dimension; the first of equals has the gradient",
+                           "y = max over i of x_i"};
 };
 
 inline Var max(const Var& x, i64 dim) { return apply<Max>({x}, {{dim}}); }

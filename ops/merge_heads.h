@@ -18,7 +18,8 @@ struct MergeHeads : General {
   template <class T> static void swap(Kernel<T>& k, const T* from, T* to, bool forth) {
     const Shape& s = k.shape(0);
     const i64 H = s[s.size() - 3], steps = s[s.size() - 2], d = s.back();
-    const i64 batch = element_count(Shape(s.begin(), s.end() - 3)), first = forth ? H : steps, second = forth ? steps : H;
+    const i64 batch = element_count(Shape(s.begin(), s.end() - 3)), first = forth ? H : steps,
+              second = forth ? steps : H;
     permute(k, from, {batch, second, first, d}, {H * steps * d, d, second * d, 1}, to);
   }
   template <class T> static void forward(const Attrs&, Kernel<T>& k) {

@@ -4,7 +4,8 @@
 namespace weft::ops {
 
 struct Min : Extreme<std::less<>> {
-  static constexpr Doc doc{"the smallest element along one dimension; the first of equals has the gradient", "y = min over i of x_i"};
+  static constexpr Doc doc{"the smallest element along one dimension; the first of equals has the gradient",
+                           "y = min over i of x_i"};
 };
 
 inline Var min(const Var& x, i64 dim) { return apply<Min>({x}, {{dim}}); }

@@ -12,9 +12,7 @@ struct Minimum : PointwiseBinary {
     return {a < b ? T(1) : T(0), a < b ? T(0) : T(1)};
   }
   static int branch(const Attrs&, double a, double b) { return a < b; }
-  static std::vector<Sample> samples() {
-    return {{{{2, 3}, {2, 3}}}, {{{2, 3}, {3}}}, {{{2, 1, 3}, {4, 1}}}};
-  }
+  static std::vector<Sample> samples() { return {{{{2, 3}, {2, 3}}}, {{{2, 3}, {3}}}, {{{2, 1, 3}, {4, 1}}}}; }
   static std::vector<ErrorSample> error_samples() {
     return {{{{{2, 3}, {2, 4}}}, "shapes do not broadcast ([2, 3] and [2, 4])"}};
   }

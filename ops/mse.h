@@ -14,7 +14,8 @@ struct Mse : Composite {
     std::string reduction = "mean";
   };
   static auto attributes() {
-    return std::tuple{attribute("reduction", &Attrs::reduction, "mean, none (the errors themselves), or sum", {"mean", "none", "sum"})};
+    return std::tuple{attribute("reduction", &Attrs::reduction, "mean, none (the errors themselves), or sum",
+                                {"mean", "none", "sum"})};
   }
   static Along along_with(const Attrs& attrs) { return attrs.reduction == "none" ? Along::pointwise : Along::whole; }
   static Var build(Graph&, const Attrs& attrs, std::span<const Var> x) {
@@ -23,7 +24,9 @@ struct Mse : Composite {
     return y;
   }
   static std::vector<Sample> samples() {
-    return {{{{2, 3}, {2, 3}}}, {{{2, 3}, {1, 3}}, {{"reduction", std::string("sum")}}}, {{{4}, {4}}, {{"reduction", std::string("none")}}}};
+    return {{{{2, 3}, {2, 3}}},
+            {{{2, 3}, {1, 3}}, {{"reduction", std::string("sum")}}},
+            {{{4}, {4}}, {{"reduction", std::string("none")}}}};
   }
   static std::vector<ErrorSample> error_samples() { return {{{{{2, 3}, {2, 4}}}, "shapes do not broadcast"}}; }
 };

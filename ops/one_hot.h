@@ -19,7 +19,8 @@ struct OneHot : General {
   template <class T> static void forward(const Attrs& a, Kernel<T>& k) {
     const auto tokens = k.indices(0);
     const i64 classes = a.classes.value();
-    for (const i32 c : tokens) check(c >= 0 && c < classes, "one_hot: the token {} is none of the {} classes", c, classes);
+    for (const i32 c : tokens)
+      check(c >= 0 && c < classes, "one_hot: the token {} is none of the {} classes", c, classes);
     T* y = k.result().data();
     k.rows(std::ssize(tokens), classes, [=](i64 t) {
       std::fill_n(y + t * classes, classes, T(0));

@@ -13,7 +13,8 @@ struct Pad : General {
     double value = 0;
   };
   static auto attributes() {
-    return std::tuple{attribute("before", &Attrs::before, "how many in front"), attribute("after", &Attrs::after, "how many behind"),
+    return std::tuple{attribute("before", &Attrs::before, "how many in front"),
+                      attribute("after", &Attrs::after, "how many behind"),
                       attribute("dim", &Attrs::dim, "the dimension that grows").required(),
                       attribute("value", &Attrs::value, "what is put there")};
   }
@@ -28,13 +29,14 @@ struct Pad : General {
   }
   template <class T> static void forward(const Attrs& a, Kernel<T>& k) {
     const i64 n = detail::line_of(k.shape(0), a.dim.index, "pad").length;
-    copy_along(k, a.dim.index, {n, 0, 1, a.before, 1}, k.input(0).data(), k.shape(0), k.result().data(), k.output_shape(),
-               static_cast<T>(a.value));
+    copy_along(k, a.dim.index, {n, 0, 1, a.before, 1}, k.input(0).data(), k.shape(0), k.result().data(),
+               k.output_shape(), static_cast<T>(a.value));
   }
   // dx is dy between the two.
   template <class T> static void backward(const Attrs& a, Kernel<T>& k) {
     const i64 n = detail::line_of(k.shape(0), a.dim.index, "pad").length;
-    copy_along(k, a.dim.index, {n, a.before, 1, 0, 1}, k.cotangent().data(), k.output_shape(), k.gradient(0).data(), k.shape(0));
+    copy_along(k, a.dim.index, {n, a.before, 1, 0, 1}, k.cotangent().data(), k.output_shape(), k.gradient(0).data(),
+               k.shape(0));
   }
   static std::vector<Sample> samples() {
     return {{{{2, 3}}, {{"before", i64{1}}, {"after", i64{2}}}},
@@ -42,7 +44,8 @@ struct Pad : General {
             {{{3}}}};
   }
   static std::vector<ErrorSample> error_samples() {
-    return {{{{{2, 3}}, {{"before", i64{-1}}}}, "`slice` takes away"}, {{{{2, 3}}, {{"dim", i64{2}}}}, "there is no axis 2"}};
+    return {{{{{2, 3}}, {{"before", i64{-1}}}}, "`slice` takes away"},
+            {{{{2, 3}}, {{"dim", i64{2}}}}, "there is no axis 2"}};
   }
 };
 

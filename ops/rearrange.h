@@ -13,9 +13,10 @@ struct Rearrange : General {
     std::string pattern;
   };
   static auto attributes() {
-    return std::tuple{attribute("pattern", &Attrs::pattern,
-                                "dimensions before and after; (H k) is one made of two, 1 has no name, ... stands for those in "
-                                "front; in an equation names of sizes are known")};
+    return std::tuple{
+        attribute("pattern", &Attrs::pattern,
+                  "dimensions before and after; (H k) is one made of two, 1 has no name, ... stands for those in "
+                  "front; in an equation names of sizes are known")};
   }
 
   static std::vector<Dims> infer(const Attrs& attrs, const InputDims& in) {
@@ -52,18 +53,25 @@ struct Rearrange : General {
     for (const std::size_t p : order) to.push_back(sizes[p]), strides.push_back(steps[p]);
     permute(k, from.values<T>().data(), to, strides, k.result(0).data());
   }
-  template <class T> static void forward(const Attrs& attrs, Kernel<T>& k) { move(attrs, k, *k.call().inputs[0], false); }
+  template <class T> static void forward(const Attrs& attrs, Kernel<T>& k) {
+    move(attrs, k, *k.call().inputs[0], false);
+  }
   // dx is dy rearranged the other way.
-  template <class T> static void backward(const Attrs& attrs, Kernel<T>& k) { move(attrs, k, *k.call().cotangents[0], true); }
+  template <class T> static void backward(const Attrs& attrs, Kernel<T>& k) {
+    move(attrs, k, *k.call().cotangents[0], true);
+  }
 
   static std::vector<Sample> samples() {
-    const auto sample = [](const char* pattern, Shape x) { return Sample{{std::move(x)}, {{"pattern", std::string(pattern)}}}; };
-    return {sample("T (H=2 k) -> H T k", {3, 4}), sample("... H T k -> ... T (H k)", {2, 2, 3, 4}), sample("a b -> (b a) 1", {2, 3}),
-            sample("a 1 (b=3 c d=2) -> c (d a) b", {2, 1, 12}), sample("a b -> (a b)", {2, 3}), sample("a b c -> c a b", {2, 3, 4})};
+    const auto sample = [](const char* pattern, Sample::Sizes x) {
+      return Sample{{x}, {{"pattern", std::string(pattern)}}};
+    };
+    return {sample("T (H=2 k) -> H T k", {3, 4}), sample("... H T k -> ... T (H k)", {2, 2, 3, 4}),
+            sample("a b -> (b a) 1", {2, 3}),     sample("a 1 (b=3 c d=2) -> c (d a) b", {2, 1, 12}),
+            sample("a b -> (a b)", {2, 3}),       sample("a b c -> c a b", {2, 3, 4})};
   }
   static std::vector<ErrorSample> error_samples() {
-    const auto wrong = [](const char* pattern, Shape x, const char* message) {
-      return ErrorSample{{{std::move(x)}, {{"pattern", std::string(pattern)}}}, message};
+    const auto wrong = [](const char* pattern, Sample::Sizes x, const char* message) {
+      return ErrorSample{{{x}, {{"pattern", std::string(pattern)}}}, message};
     };
     return {wrong("a b", {2, 3}, "a pattern is like"),
             wrong("a b -> a", {2, 3}, "b stands on one side alone"),

@@ -11,9 +11,12 @@ namespace {
 
 std::string_view along_text(Along along) {
   switch (along) {
-    case Along::pointwise: return "pointwise";
-    case Along::streams: return "streams";
-    default: return "whole";
+    case Along::pointwise:
+      return "pointwise";
+    case Along::streams:
+      return "streams";
+    default:
+      return "whole";
   }
 }
 
@@ -63,7 +66,8 @@ Applied applied(const Op& op, const Example& e) {
   }
   const auto outputs = graph.append(op, op.complete(e.sample.attributes), inputs);
   for (std::size_t i = 0; i < outputs.size(); ++i) {
-    given.push_back(fmt::format("{} {}", i < op.outputs.size() ? op.outputs[i] : fmt::format("y{}", i + 1), text(outputs[i].dims())));
+    given.push_back(fmt::format("{} {}", i < op.outputs.size() ? op.outputs[i] : fmt::format("y{}", i + 1),
+                                text(outputs[i].dims())));
   }
   Applied a{(taken.empty() ? "" : joined(taken) + " ") + "-> " + joined(given), {}};
   for (const Node& node : graph.nodes()) {
@@ -88,14 +92,16 @@ std::string time_text(const Op& op) {
   if (op.along == Along::pointwise) {
     s = "each position by itself";
     for (const AttributeInfo& a : op.attributes) {
-      if (a.type == AttributeInfo::Type::axis) s += fmt::format("; with `{}` T, {}", a.name, op.causal_axis ? "those before it" : "the whole sequence");
+      if (a.type == AttributeInfo::Type::axis)
+        s += fmt::format("; with `{}` T, {}", a.name, op.causal_axis ? "those before it" : "the whole sequence");
     }
   }
   for (const Sample& sample : op.samples()) {
     const Along other = op.along_with(op.complete(sample.attributes));
     if (other == op.along) continue;
     std::vector<std::string> given;
-    for (const auto& [attribute, value] : sample.attributes) given.push_back(fmt::format("{}={}", attribute, text(value)));
+    for (const auto& [attribute, value] : sample.attributes)
+      given.push_back(fmt::format("{}={}", attribute, text(value)));
     return s + fmt::format("; with {}: {}", joined(given), along_text(other));
   }
   return s;
@@ -178,7 +184,8 @@ const std::vector<KindOfOp>& kinds() {
       {"With tokens or an index", takes_index},
       {"Along time", [](const Op& op) { return op.along == Along::streams; }},
       {"Along one dimension", has_axis},
-      {"Shapes", [](const Op& op) { return op.family == Op::Family::general && op.reads.inputs == 0 && op.saved == 0; }},
+      {"Shapes",
+       [](const Op& op) { return op.family == Op::Family::general && op.reads.inputs == 0 && op.saved == 0; }},
       {"Products, norms, features and losses", [](const Op&) { return true; }}};
   return all;
 }
@@ -191,16 +198,19 @@ std::size_t kind_of(const Op& op) {
 std::string section(const Op& op) {
   const auto all = examples(op);
   const Example& e = telling(all);
-  std::string s = fmt::format("\n## {}\n\n`{}`\n\n{}:\n\n    {}\n\n", op.name, signature(op), op.doc.about, op.doc.equation);
+  std::string s =
+      fmt::format("\n## {}\n\n`{}`\n\n{}:\n\n    {}\n\n", op.name, signature(op), op.doc.about, op.doc.equation);
   if (*op.doc.source) s += fmt::format("{}.\n\n", op.doc.source);
   for (const AttributeInfo& a : op.attributes) s += "- " + attribute_text(a) + "\n";
   std::string before;
   for (const auto& [title, fact] : facts(op)) {
-    s += title.empty() ? fmt::format(", and `{}`", fact) : before + fmt::format("- {}: {}", title, title == "shapes" ? "`" + fact + "`" : fact);
+    s += title.empty() ? fmt::format(", and `{}`", fact)
+                       : before + fmt::format("- {}: {}", title, title == "shapes" ? "`" + fact + "`" : fact);
     before = "\n";
   }
   s += "\n";
-  s += e.equation.empty() ? "- not in equations: it has an attribute that they cannot say\n" : fmt::format("- in an equation: `{}`\n", e.equation);
+  s += e.equation.empty() ? "- not in equations: it has an attribute that they cannot say\n"
+                          : fmt::format("- in an equation: `{}`\n", e.equation);
   return s + fmt::format("- in C++: `{}`\n", e.cpp);
 }
 
@@ -233,7 +243,8 @@ std::string json() {
   for (const Op* op : table()) {
     nlohmann::ordered_json inputs = nlohmann::ordered_json::array(), attributes = nlohmann::ordered_json::array();
     for (const Input& i : op->inputs) {
-      inputs.push_back({{"name", i.name}, {"optional", i.is(Input::optional)}, {"kind", i.is(Input::index) ? "index" : "real"}});
+      inputs.push_back(
+          {{"name", i.name}, {"optional", i.is(Input::optional)}, {"kind", i.is(Input::index) ? "index" : "real"}});
     }
     for (const AttributeInfo& a : op->attributes) {
       nlohmann::ordered_json one = {{"name", a.name}, {"type", name(a.type)}, {"about", a.about}};
@@ -246,16 +257,24 @@ std::string json() {
     for (const Example& e : examples(*op)) {
       if (!e.equation.empty()) equations.push_back(e.equation);
     }
-    all.push_back({{"name", op->name}, {"about", op->doc.about}, {"equation", op->doc.equation}, {"inputs", inputs},
-                   {"attributes", attributes}, {"outputs", op->outputs}, {"along_time", along_text(op->along)}, {"examples", equations}});
+    all.push_back({{"name", op->name},
+                   {"about", op->doc.about},
+                   {"equation", op->doc.equation},
+                   {"inputs", inputs},
+                   {"attributes", attributes},
+                   {"outputs", op->outputs},
+                   {"along_time", along_text(op->along)},
+                   {"examples", equations}});
   }
   return nlohmann::ordered_json{{"ops", all}}.dump(2) + "\n";
 }
 
 std::string markdown() {
-  std::string s = "# Ops\n\nWhat equations and C++ may call. Inputs in brackets are optional and given by name; attributes follow the\n"
-                  "inputs, in this order or by name. `weft ops NAME` says the same of one. This page is made by\n"
-                  "`./weft ops --markdown > docs/ops.md`; a test fails when it is stale.\n";
+  std::string s =
+      "# Ops\n\nWhat equations and C++ may call. Inputs in brackets are optional and given by name; attributes follow "
+      "the\n"
+      "inputs, in this order or by name. `weft ops NAME` says the same of one. This page is made by\n"
+      "`./weft ops --markdown > docs/ops.md`; a test fails when it is stale.\n";
   for (std::size_t kind = 0; kind < kinds().size(); ++kind) {
     s += fmt::format("\n**{}**\n\n", kinds()[kind].title);
     for (const Op* op : table()) {

@@ -21,7 +21,8 @@ struct RepeatAlong : General {
   static std::vector<Dims> infer(const Attrs& a, const InputDims& in) {
     Dims out = in[0];
     Dim& d = out[axis_from_front(a.dim.index, out.size(), "repeat_along")];
-    in.require(a.times.known() && a.times.value() > 0, fmt::format("it repeats 1 time or more, not {}", a.times.text()));
+    in.require(a.times.known() && a.times.value() > 0,
+               fmt::format("it repeats 1 time or more, not {}", a.times.text()));
     d = a.times * d;
     return {out};
   }

@@ -4,17 +4,14 @@
 namespace weft::ops {
 
 struct RmsNorm : General {
-  static constexpr Doc doc{"rows of the last dimension with mean square 1",
-                           "y = x / sqrt(mean(x^2) + eps) * gain",
+  static constexpr Doc doc{"rows of the last dimension with mean square 1", "y = x / sqrt(mean(x^2) + eps) * gain",
                            "Zhang and Sennrich 2019, arXiv:1910.07467"};
   static constexpr std::array inputs{Input{"x", Input::plain, 1}, Input{"gain", Input::optional, 1}};
   static constexpr std::size_t saved = 2;  // mean and 1 / deviation of every row
   struct Attrs {
     double eps = 1e-6;
   };
-  static auto attributes() {
-    return std::tuple{attribute("eps", &Attrs::eps, "added to the mean square")};
-  }
+  static auto attributes() { return std::tuple{attribute("eps", &Attrs::eps, "added to the mean square")}; }
 
   static std::vector<Dims> infer(const Attrs& attrs, const InputDims& in) {
     const Dim& D = in.at(0, -1);
@@ -27,7 +24,14 @@ struct RmsNorm : General {
   template <class T> static RowNorm<T> rows_of(const Attrs& attrs, const Kernel<T>& k) {
     const i64 width = k.shape(0).back(), groups = 1;
     const i64 lines = element_count(Shape(k.shape(0).begin(), k.shape(0).end() - 1));
-    return {lines * groups, width / std::max<i64>(1, groups), groups, attrs.eps, false, k.input(0).data(), k.input(1).data(), nullptr};
+    return {lines * groups,
+            width / std::max<i64>(1, groups),
+            groups,
+            attrs.eps,
+            false,
+            k.input(0).data(),
+            k.input(1).data(),
+            nullptr};
   }
   template <class T> static void forward(const Attrs& attrs, Kernel<T>& k) {
     rows_of(attrs, k).forward(k, k.result().data(), k.save(0).data(), k.save(1).data());
@@ -45,6 +49,8 @@ struct RmsNorm : General {
   static std::vector<ErrorSample> error_samples() { return {{{{{2, 6}, {5}}}, "the gain is [6]"}}; }
 };
 
-inline Var rms_norm(const Var& x, const Var& gain = {}, double eps = 1e-6) { return apply<RmsNorm>({x, gain}, {.eps = eps}); }
+inline Var rms_norm(const Var& x, const Var& gain = {}, double eps = 1e-6) {
+  return apply<RmsNorm>({x, gain}, {.eps = eps});
+}
 
 }  // namespace weft::ops

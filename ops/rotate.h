@@ -4,16 +4,20 @@
 namespace weft::ops {
 
 struct Rotate : General {
-  static constexpr Doc doc{"turns pairs of elements by an angle that grows with the position; products of two rotated "
-                           "vectors see their distance alone",
-                           "y[t, 2i] + j y[t, 2i+1] = scale_i^t e^(j t theta_i) (x[t, 2i] + j x[t, 2i+1])",
-                           "Su et al. 2021, arXiv:2104.09864; scale: xPos, Sun et al. 2022, arXiv:2212.10554, with 1 / scale for the keys"};
+  static constexpr Doc doc{
+      "turns pairs of elements by an angle that grows with the position; products of two rotated "
+      "vectors see their distance alone",
+      "y[t, 2i] + j y[t, 2i+1] = scale_i^t e^(j t theta_i) (x[t, 2i] + j x[t, 2i+1])",
+      "Su et al. 2021, arXiv:2104.09864; scale: xPos, Sun et al. 2022, arXiv:2212.10554, with 1 / scale for the keys"};
   static constexpr Along along = Along::streams;
-  static constexpr std::array inputs{Input{"x", Input::plain, 2}, Input{"theta", Input::plain, 1}, Input{"scale", Input::optional, 1}};
+  static constexpr std::array inputs{Input{"x", Input::plain, 2}, Input{"theta", Input::plain, 1},
+                                     Input{"scale", Input::optional, 1}};
   struct Attrs {
     bool inverse = false;
   };
-  static auto attributes() { return std::tuple{attribute("inverse", &Attrs::inverse, "undoes it: turns the other way, by 1 / scale")}; }
+  static auto attributes() {
+    return std::tuple{attribute("inverse", &Attrs::inverse, "undoes it: turns the other way, by 1 / scale")};
+  }
 
   // x [.., T, D], theta and scale [.., D / 2]; their leading dimensions broadcast to those of x.
   static std::vector<Dims> infer(const Attrs&, const InputDims& in) {
@@ -39,7 +43,11 @@ struct Rotate : General {
     T *cosine, *sine;  // [rows, own, T, D / 2]
 
     Factors(const Attrs& attrs, const Kernel<T>& kernel)
-        : k(kernel), sign(attrs.inverse ? -1 : 1), lead(k.shape(0).begin(), k.shape(0).end() - 2), own(own_of(k)), own_line(own, 0, lead) {
+        : k(kernel),
+          sign(attrs.inverse ? -1 : 1),
+          lead(k.shape(0).begin(), k.shape(0).end() - 2),
+          own(own_of(k)),
+          own_line(own, 0, lead) {
       const Shape& x = k.shape(0);
       steps = x[x.size() - 2], half = x.back() / 2;
       const int axis = k.place().row_axis;
@@ -75,7 +83,8 @@ struct Rotate : General {
         const i64 line = r / steps % lines, n = power(r / steps / lines, r % steps);
         for (i64 i = 0; i < half; ++i) {
           const double angle = static_cast<double>(n) * static_cast<double>(theta[at_theta.offset(line) + i]);
-          const double size = scale ? std::pow(static_cast<double>(scale[at_scale.offset(line) + i]), static_cast<double>(n)) : 1;
+          const double size =
+              scale ? std::pow(static_cast<double>(scale[at_scale.offset(line) + i]), static_cast<double>(n)) : 1;
           cosine[r * half + i] = static_cast<T>(size * std::cos(angle));
           sine[r * half + i] = static_cast<T>(size * std::sin(angle));
         }
@@ -87,7 +96,8 @@ struct Rotate : General {
         for (const i64 n : {power(r, 0), power(r, steps - 1)}) {
           for (const T s : scale) {
             const T size = static_cast<T>(std::pow(static_cast<double>(s), static_cast<double>(n)));
-            check(!std::isinf(size) || std::isinf(s) || s == 0, "rotate: {}^{} is too large: a scale above 1 has a last position", s, n);
+            check(!std::isinf(size) || std::isinf(s) || s == 0,
+                  "rotate: {}^{} is too large: a scale above 1 has a last position", s, n);
           }
         }
       }
@@ -111,7 +121,8 @@ struct Rotate : General {
   template <class T> static void forward(const Attrs& attrs, Kernel<T>& k) {
     turn(Factors<T>(attrs, k), k.input(0).data(), k.result().data(), T(1));
   }
-  // A scale of 0 has no gradient here. dx = conj(f) dy; from y = scale^n e^(j n theta) x: dtheta = sum of n Im(conj(y) dy), dscale = sum of n / scale Re(conj(y) dy)
+  // A scale of 0 has no gradient here. dx = conj(f) dy; from y = scale^n e^(j n theta) x: dtheta = sum of n Im(conj(y)
+  // dy), dscale = sum of n / scale Re(conj(y) dy)
   template <class T> static void backward(const Attrs& attrs, Kernel<T>& k) {
     const Factors<T> f(attrs, k);
     const T* dy = k.cotangent().data();
@@ -121,11 +132,13 @@ struct Rotate : General {
     T* y = turned.template mutable_values<T>().data();
     turn(f, k.input(0).data(), y, T(1));
     if (k.wants(1)) {
-      sums(f, 1, [=](i64 at) { return y[at] * dy[at + 1] - y[at + 1] * dy[at]; }, k.gradient(1).data());
+      sums(
+          f, 1, [=](i64 at) { return y[at] * dy[at + 1] - y[at + 1] * dy[at]; }, k.gradient(1).data());
     }
     if (k.wants(2)) {
       T* dscale = k.gradient(2).data();
-      sums(f, 2, [=](i64 at) { return y[at] * dy[at] + y[at + 1] * dy[at + 1]; }, dscale);
+      sums(
+          f, 2, [=](i64 at) { return y[at] * dy[at] + y[at + 1] * dy[at + 1]; }, dscale);
       for (std::size_t i = 0; i < k.input(2).size(); ++i) dscale[i] /= k.input(2)[i];
     }
   }
@@ -139,7 +152,8 @@ struct Rotate : General {
       for (i64 l = 0; l < lines; ++l) {
         double sum = 0;
         for (i64 t = 0; t < f.steps; ++t) {
-          sum += static_cast<double>(f.power(f.row(l), t)) * static_cast<double>(term(((l * f.steps + t) * f.half + i) * 2));
+          sum += static_cast<double>(f.power(f.row(l), t)) *
+                 static_cast<double>(term(((l * f.steps + t) * f.half + i) * 2));
         }
         total[static_cast<std::size_t>(to.offset(l) / f.half)] += sum;
       }
@@ -147,8 +161,11 @@ struct Rotate : General {
     });
   }
   static std::vector<Sample> samples() {
-    return {{{{5, 4}, {2}, {-1}}}, {{{2, 3, 4, 6}, {3}, {-1}}, {{"inverse", true}}}, {{{2, 3, 5, 4}, {3, 2}, {-1}}},
-            {{{3, 5, 4}, {2}, {3, 2}}, {}, 0.7, 1.3}, {{{2, 3, 4}, {2, 2}, {2}}, {{"inverse", true}}, 0.7, 1.3}};
+    return {{{{5, 4}, {2}, {-1}}},
+            {{{2, 3, 4, 6}, {3}, {-1}}, {{"inverse", true}}},
+            {{{2, 3, 5, 4}, {3, 2}, {-1}}},
+            {{{3, 5, 4}, {2}, {3, 2}}, {}, 0.7, 1.3},
+            {{{2, 3, 4}, {2, 2}, {2}}, {{"inverse", true}}, 0.7, 1.3}};
   }
   static std::vector<ErrorSample> error_samples() {
     return {{{{{5, 4}, {4}, {-1}}}, "needs angles for half"},

@@ -14,7 +14,7 @@ struct Scan : General {
       "runs the graph of one step for each position in turn: the meaning of every recurrence",
       "(s_t, r_t) = step(s_t-1, x_t, c) for t = 1 .. T; gives s_T and all r_t",
       "states kept per chunk, computed again in backward: Griewank 1992, Chen et al. 2016, arXiv:1604.06174"};
-  static constexpr Along along = Along::streams;  // its states are its first inputs and its first outputs
+  static constexpr Along along = Along::streams;   // its states are its first inputs and its first outputs
   static constexpr std::array inputs{Input{"x"}};  // initial states, then sequences [T, ...], then constants
   static constexpr bool variadic = true;
   static constexpr std::size_t saved = 1;  // the states before each chunk, side by side: [chunks, all their elements]
@@ -39,10 +39,10 @@ struct Scan : General {
     for (std::size_t i = 0; i < in.size(); ++i) {
       const bool sequence = is_sequence(a, i);
       const Dims given(in[i].begin() + sequence, in[i].end()), &own = step.inputs[i].dims();
-      in.require(sizes.match(own, given) && (!sequence || same_size(in[i][0], length)),
-                 fmt::format("the input {} must be [{}{} (it is {})", step.value(step.inputs[i].id()).name,
-                             sequence ? length.text() + (own.empty() ? "" : ", ") : "", text(own).substr(1),
-                             text(in[i])));
+      in.require(
+          sizes.match(own, given) && (!sequence || same_size(in[i][0], length)),
+          fmt::format("the input {} must be [{}{} (it is {})", step.value(step.inputs[i].id()).name,
+                      sequence ? length.text() + (own.empty() ? "" : ", ") : "", text(own).substr(1), text(in[i])));
     }
     std::vector<Dims> out;
     Dim kept = 0;
@@ -234,8 +234,9 @@ struct Scan : General {
       Run::Feeds feeds;
       for (std::size_t i = 0; i < step.inputs.size(); ++i) {
         const bool sequence = is_sequence(a, i);
-        feeds.emplace_back(step.inputs[i], i < state.size() ? state[i] : sequence ? call.inputs[i]->entry(t)
-                                                                                  : *call.inputs[i]);
+        feeds.emplace_back(step.inputs[i], i < state.size() ? state[i]
+                                           : sequence       ? call.inputs[i]->entry(t)
+                                                            : *call.inputs[i]);
       }
       for (std::size_t r = 0; cotangents && r < step.cotangents.size(); ++r) {
         const bool read = r >= first(a);
@@ -280,8 +281,7 @@ inline std::vector<Var> scan(const std::vector<Var>& states, const std::vector<V
   std::vector<Var> inputs = states;
   inputs.insert(inputs.end(), sequences.begin(), sequences.end());
   inputs.insert(inputs.end(), constants.begin(), constants.end());
-  return apply_all<Scan>(std::move(inputs),
-                         {std::move(step), std::ssize(states), std::ssize(sequences), chunk});
+  return apply_all<Scan>(std::move(inputs), {std::move(step), std::ssize(states), std::ssize(sequences), chunk});
 }
 
 }  // namespace weft::ops

@@ -19,7 +19,8 @@ struct Shift : General {
     in.at(0, -2);
     in.require(attrs.n >= 0, fmt::format("n is 0 or more, not {}: the future cannot be read", attrs.n));
     const Dims last = state_dims(attrs, in, 0, 0);
-    in.require(!in.has(1) || same_size(in[1], last), in.has(1) ? fmt::format("the past is {}, not {}", text(last), text(in[1])) : "");
+    in.require(!in.has(1) || same_size(in[1], last),
+               in.has(1) ? fmt::format("the past is {}, not {}", text(last), text(in[1])) : "");
     return {in[0], last};
   }
   static Dims state_dims(const Attrs& attrs, const InputDims& in, std::size_t, const Dim&) {
@@ -56,10 +57,14 @@ struct Shift : General {
     }
   }
   static std::vector<Sample> samples() {
-    return {{{{5, 3}, {-1}}}, {{{2, 4, 3}, {2, 2, 3}}, {{"n", i64{2}}}}, {{{2, 2, 3}, {2, 5, 3}}, {{"n", i64{5}}}}, {{{3, 2}, {-1}}, {{"n", i64{0}}}}};
+    return {{{{5, 3}, {-1}}},
+            {{{2, 4, 3}, {2, 2, 3}}, {{"n", i64{2}}}},
+            {{{2, 2, 3}, {2, 5, 3}}, {{"n", i64{5}}}},
+            {{{3, 2}, {-1}}, {{"n", i64{0}}}}};
   }
   static std::vector<ErrorSample> error_samples() {
-    return {{{{{5, 3}, {-1}}, {{"n", i64{-1}}}}, "the future cannot be read"}, {{{{5, 3}, {2, 3}}}, "the past is [1, 3]"}};
+    return {{{{{5, 3}, {-1}}, {{"n", i64{-1}}}}, "the future cannot be read"},
+            {{{{5, 3}, {2, 3}}}, "the past is [1, 3]"}};
   }
 };
 

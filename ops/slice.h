@@ -29,8 +29,9 @@ struct Slice : General {
                fmt::format("{} of {}: what is not known before a run cannot be cut", a.length.text(), d.text()));
     const i64 n = d.value(), first = a.start < 0 ? a.start + n : a.start, rest = (n - first + a.step - 1) / a.step;
     const Dim length = all ? Dim(rest) : a.length;
-    in.require(first >= 0 && first < n && length.value() <= rest,
-               fmt::format("{} elements from {} on, {} apart, are not among {}", length.unnamed().text(), a.start, a.step, n));
+    in.require(
+        first >= 0 && first < n && length.value() <= rest,
+        fmt::format("{} elements from {} on, {} apart, are not among {}", length.unnamed().text(), a.start, a.step, n));
     d = length;
     return {out};
   }

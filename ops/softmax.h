@@ -44,6 +44,8 @@ struct Softmax : MaskedLines {
   }
 };
 
-inline Var softmax(const Var& x, i64 dim = -1, const Var& mask = {}) { return apply<Softmax>({x, mask}, {.dim = {dim}}); }
+inline Var softmax(const Var& x, i64 dim = -1, const Var& mask = {}) {
+  return apply<Softmax>({x, mask}, {.dim = {dim}});
+}
 
 }  // namespace weft::ops

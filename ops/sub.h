@@ -9,9 +9,7 @@ struct Sub : PointwiseBinary {
 
   template <class T> static T value(const Attrs&, T a, T b) { return a - b; }
   template <class T> static std::array<T, 2> slopes(const Attrs&, T, T, T) { return {T(1), T(-1)}; }
-  static std::vector<Sample> samples() {
-    return {{{{2, 3}, {2, 3}}}, {{{2, 3}, {3}}}, {{{2, 1, 3}, {4, 1}}}};
-  }
+  static std::vector<Sample> samples() { return {{{{2, 3}, {2, 3}}}, {{{2, 3}, {3}}}, {{{2, 1, 3}, {4, 1}}}}; }
   static std::vector<ErrorSample> error_samples() {
     return {{{{{2, 3}, {2, 4}}}, "shapes do not broadcast ([2, 3] and [2, 4])"}};
   }

@@ -23,16 +23,16 @@ const std::vector<Template>& templates();
 struct Example {
   Sample sample;
   std::vector<std::string> inputs;  // their names, absent ones too
-  std::string equation;  // "softmax(x, dim=1)"; empty when it has an attribute that equations cannot say
-  std::string cpp;       // "apply<ops::Softmax>({x, {}}, {.dim = {1}})"
+  std::string equation;             // "softmax(x, dim=1)"; empty when it has an attribute that equations cannot say
+  std::string cpp;                  // "apply<ops::Softmax>({x, {}}, {.dim = {1}})"
 };
 /// At least one; no two alike.
 std::vector<Example> examples(const Op& op);
 
 // The reference, made from the rows.
-std::string list();                   // a line an op: `weft ops`
-std::string describe(const Op& op);   // one in full: `weft ops NAME`
-std::string json();                   // `weft ops --json`
-std::string markdown();               // docs/ops.md
+std::string list();                  // a line an op: `weft ops`
+std::string describe(const Op& op);  // one in full: `weft ops NAME`
+std::string json();                  // `weft ops --json`
+std::string markdown();              // docs/ops.md
 
 }  // namespace weft::ops

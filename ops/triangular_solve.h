@@ -4,8 +4,9 @@
 namespace weft::ops {
 
 struct TriangularSolve : General {
-  static constexpr Doc doc{"the solution of a linear system with a triangular matrix, by substitution; the other triangle is not read",
-                           "y = a^-1 b, for a [.., n, n] and b [.., n, m]"};
+  static constexpr Doc doc{
+      "the solution of a linear system with a triangular matrix, by substitution; the other triangle is not read",
+      "y = a^-1 b, for a [.., n, n] and b [.., n, m]"};
   static constexpr std::array inputs{Input{"a", Input::plain, 2}, Input{"b", Input::plain, 2}};
   static constexpr Reads reads{.inputs = 0b01, .outputs = 1};
   struct Attrs {
@@ -92,7 +93,8 @@ struct TriangularSolve : General {
             {{{2, 1, 2, 2}, {3, 2, 1}}, {{"upper", true}, {"unit", true}}}};
   }
   static std::vector<ErrorSample> error_samples() {
-    return {{{{{3, 2}, {3, 2}}}, "a [.., n, n] needs b [.., n, m]"}, {{{{3, 3}, {2, 2}}}, "a [.., n, n] needs b [.., n, m]"}};
+    return {{{{{3, 2}, {3, 2}}}, "a [.., n, n] needs b [.., n, m]"},
+            {{{{3, 3}, {2, 2}}}, "a [.., n, n] needs b [.., n, m]"}};
   }
 };
 

@@ -41,11 +41,11 @@ namespace weft::ops {
 struct @type@;
 const Op& row_@name@();
 }  // namespace weft::ops
-template <> const char* weft::op_name<weft::ops::@type@>() { return "@name@"; }
+template <> const weft::Op& weft::row<weft::ops::@type@>();
 
 #include "@header@"
 
-template const weft::Op& weft::row<weft::ops::@type@>();
+template <> const weft::Op& weft::row<weft::ops::@type@>() { return make_row<ops::@type@>("@name@"); }
 const weft::Op& weft::ops::row_@name@() { return row<@type@>(); }
 ]])
     list(APPEND units ${unit})

@@ -27,8 +27,7 @@ Metadata metadata_of(const Progress& p) {
           {"description", p.description}};
 }
 
-template <class T>
-T number(const Metadata& metadata, const std::string& key, const fs::path& file) {
+template <class T> T number(const Metadata& metadata, const std::string& key, const fs::path& file) {
   const auto found = metadata.find(key);
   if (found == metadata.end())
     fail_data("{}: is not a checkpoint of ours (no `{}` in its metadata)", file.string(), key);
@@ -75,16 +74,15 @@ std::vector<Tensor> taken(std::vector<NamedTensor>& tensors, const std::vector<d
     } else if (found->second->tensor.dtype() == DType::i32) {
       faults += fmt::format("\n  {} holds whole numbers, the model wants real ones", full);
     } else if (found->second->tensor.shape() != weight.shape) {
-      faults += fmt::format("\n  {} has the shape {}, the model wants {}", full,
-                            text(found->second->tensor.shape()), text(weight.shape));
+      faults += fmt::format("\n  {} has the shape {}, the model wants {}", full, text(found->second->tensor.shape()),
+                            text(weight.shape));
     } else {
       result.push_back(std::move(found->second->tensor));
     }
     by_name.erase(full);
   }
   for (const auto& [name, tensor] : by_name) {
-    if (prefix.empty() && !name.starts_with("adamw."))
-      faults += fmt::format("\n  not in the model: {}", shown(name));
+    if (prefix.empty() && !name.starts_with("adamw.")) faults += fmt::format("\n  not in the model: {}", shown(name));
   }
   if (!faults.empty()) fail_data("{}: does not fit the model{}", file.string(), faults);
   return result;
@@ -123,8 +121,7 @@ u64 checkpoint_bytes(const std::vector<Tensor>& weights) {
   return bytes;
 }
 
-void save_checkpoint(const fs::path& checkpoints, const std::vector<dsl::Weight>& names,
-                     const Checkpoint& checkpoint) {
+void save_checkpoint(const fs::path& checkpoints, const std::vector<dsl::Weight>& names, const Checkpoint& checkpoint) {
   const fs::path file = checkpoint_file(checkpoints, checkpoint.progress.step);
   make_folders(file.parent_path());
   std::vector<NamedTensor> tensors;
@@ -139,8 +136,8 @@ void save_checkpoint(const fs::path& checkpoints, const std::vector<dsl::Weight>
   remove_old(checkpoints);
 }
 
-void save_weights(const fs::path& file, const std::vector<dsl::Weight>& names,
-                  const std::vector<Tensor>& weights, const Progress& progress) {
+void save_weights(const fs::path& file, const std::vector<dsl::Weight>& names, const std::vector<Tensor>& weights,
+                  const Progress& progress) {
   std::vector<NamedTensor> tensors;
   for (std::size_t i = 0; i < names.size(); ++i) tensors.push_back({names[i].name, weights[i]});
   write_safetensors(file, tensors, metadata_of(progress));
@@ -153,8 +150,7 @@ std::vector<i64> list_checkpoints(const fs::path& checkpoints) {
     const std::string folder = entry.path().filename().string();
     if (!folder.starts_with(kStepFolder)) continue;
     i64 step = -1;
-    const auto parsed =
-        std::from_chars(folder.data() + kStepFolder.size(), folder.data() + folder.size(), step);
+    const auto parsed = std::from_chars(folder.data() + kStepFolder.size(), folder.data() + folder.size(), step);
     if (parsed.ec != std::errc() || parsed.ptr != folder.data() + folder.size()) continue;
     // A folder without the file is one whose writer was killed: the rename never came.
     std::error_code missing;
@@ -179,9 +175,8 @@ Checkpoint load_newest(const fs::path& run, const std::vector<dsl::Weight>& name
     }
     if (last_good) continue;
     if (i + 1 == steps.size()) break;
-    fail_data(
-        "{}\nthe checkpoint before it is {}; `weft resume {} --last-good` continues from there",
-        damage, checkpoint_file(checkpoints, steps[i + 1]).string(), run.string());
+    fail_data("{}\nthe checkpoint before it is {}; `weft resume {} --last-good` continues from there", damage,
+              checkpoint_file(checkpoints, steps[i + 1]).string(), run.string());
   }
   fail_data("{}\nno other checkpoint is left in {}", damage, run.string());
 }
@@ -191,8 +186,7 @@ fs::path weight_file(const fs::path& run_or_file) {
   const fs::path checkpoints = run_or_file / "checkpoints";
   if (fs::exists(best_file(checkpoints))) return best_file(checkpoints);
   const std::vector<i64> steps = list_checkpoints(checkpoints);
-  if (steps.empty())
-    fail_data("{}: has no weights (is it the folder of a run?)", run_or_file.string());
+  if (steps.empty()) fail_data("{}: has no weights (is it the folder of a run?)", run_or_file.string());
   return checkpoint_file(checkpoints, steps.front());
 }
 

@@ -43,8 +43,8 @@ std::filesystem::path best_file(const std::filesystem::path& checkpoints);
 u64 checkpoint_bytes(const std::vector<Tensor>& weights);
 
 /// Writes, reads back and checks; then removes all but the newest two.
-void save_checkpoint(const std::filesystem::path& checkpoints,
-                     const std::vector<dsl::Weight>& names, const Checkpoint& checkpoint);
+void save_checkpoint(const std::filesystem::path& checkpoints, const std::vector<dsl::Weight>& names,
+                     const Checkpoint& checkpoint);
 void save_weights(const std::filesystem::path& file, const std::vector<dsl::Weight>& names,
                   const std::vector<Tensor>& weights, const Progress& progress);
 
@@ -53,8 +53,7 @@ std::vector<i64> list_checkpoints(const std::filesystem::path& checkpoints);
 
 /// The newest checkpoint. When it is damaged: an error (exit 4) that names the one before it and
 /// `--last-good`; with `last_good` the newest that is whole.
-Checkpoint load_newest(const std::filesystem::path& run, const std::vector<dsl::Weight>& names,
-                       bool last_good);
+Checkpoint load_newest(const std::filesystem::path& run, const std::vector<dsl::Weight>& names, bool last_good);
 
 /// Weights, also of another program; the moments of a checkpoint are left out.
 struct WeightFile {

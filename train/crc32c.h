@@ -34,8 +34,7 @@ inline constexpr Tables kTables = make();
 
 }  // namespace crc_tables
 
-static_assert(std::endian::native == std::endian::little,
-              "our files and checksums are little-endian");
+static_assert(std::endian::native == std::endian::little, "our files and checksums are little-endian");
 
 /// The checksum of `bytes`, going on from that of what stood before them.
 inline std::uint32_t crc32c(std::string_view bytes, std::uint32_t before = 0) {
@@ -45,9 +44,8 @@ inline std::uint32_t crc32c(std::string_view bytes, std::uint32_t before = 0) {
     std::uint64_t word = 0;
     std::memcpy(&word, bytes.data(), 8);
     word ^= crc;
-    crc = t[7][word & 255] ^ t[6][word >> 8 & 255] ^ t[5][word >> 16 & 255] ^
-          t[4][word >> 24 & 255] ^ t[3][word >> 32 & 255] ^ t[2][word >> 40 & 255] ^
-          t[1][word >> 48 & 255] ^ t[0][word >> 56];
+    crc = t[7][word & 255] ^ t[6][word >> 8 & 255] ^ t[5][word >> 16 & 255] ^ t[4][word >> 24 & 255] ^
+          t[3][word >> 32 & 255] ^ t[2][word >> 40 & 255] ^ t[1][word >> 48 & 255] ^ t[0][word >> 56];
     bytes.remove_prefix(8);
   }
   for (const char c : bytes) crc = (crc >> 8) ^ t[0][(crc ^ static_cast<unsigned char>(c)) & 255];

@@ -14,20 +14,15 @@
 namespace weft::train {
 namespace {
 
-fs::path folder_of(const fs::path& path) {
-  return path.has_parent_path() ? path.parent_path() : fs::path(".");
-}
+fs::path folder_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
 
-fs::path temporary_name(const fs::path& path) {
-  return path.string() + fmt::format(".tmp.{}", ::getpid());
-}
+fs::path temporary_name(const fs::path& path) { return path.string() + fmt::format(".tmp.{}", ::getpid()); }
 
 void write_all(int fd, std::string_view bytes, const fs::path& path) {
   while (!bytes.empty()) {
     // Linux writes at most 2^31 - 4096 bytes a call; less than asked for is normal near a size
     // limit.
-    const ssize_t n =
-        ::write(fd, bytes.data(), std::min<std::size_t>(bytes.size(), std::size_t{1} << 30));
+    const ssize_t n = ::write(fd, bytes.data(), std::min<std::size_t>(bytes.size(), std::size_t{1} << 30));
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) fail_call(path, "write", errno);
     bytes.remove_prefix(static_cast<std::size_t>(n));
@@ -92,21 +87,17 @@ InputFile::InputFile(fs::path path) : path_(std::move(path)) {
   struct stat status {};
   if (::fstat(file_.get(), &status) != 0) fail_call(path_, "fstat", errno);
   if (S_ISDIR(status.st_mode)) fail_data("{}: is a folder, not a file", path_.string());
-  if (!S_ISREG(status.st_mode))
-    fail_data("{}: is a pipe or a device, not a regular file", path_.string());
+  if (!S_ISREG(status.st_mode)) fail_data("{}: is a pipe or a device, not a regular file", path_.string());
   size_ = static_cast<u64>(status.st_size);
 }
 
 void InputFile::read_at(u64 offset, std::span<std::byte> to) const {
   while (!to.empty()) {
-    const ssize_t n =
-        ::pread(file_.get(), to.data(), std::min<std::size_t>(to.size(), std::size_t{1} << 30),
-                static_cast<off_t>(offset));
+    const ssize_t n = ::pread(file_.get(), to.data(), std::min<std::size_t>(to.size(), std::size_t{1} << 30),
+                              static_cast<off_t>(offset));
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) fail_call(path_, "read", errno);
-    if (n == 0)
-      fail_data("{}: ends at byte {}, {} bytes more were expected", path_.string(), offset,
-                to.size());
+    if (n == 0) fail_data("{}: ends at byte {}, {} bytes more were expected", path_.string(), offset, to.size());
     offset += static_cast<u64>(n);
     to = to.subspan(static_cast<std::size_t>(n));
   }

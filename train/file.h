@@ -14,8 +14,7 @@ namespace weft::train {
 namespace fs = std::filesystem;
 
 /// Throws an `Error` of kind `data` (exit 4).
-template <class... Args>
-[[noreturn]] void fail_data(fmt::format_string<Args...> message, Args&&... args) {
+template <class... Args> [[noreturn]] void fail_data(fmt::format_string<Args...> message, Args&&... args) {
   throw Error(fmt::format(message, std::forward<Args>(args)...), Failure::data);
 }
 /// "<path>: <call> failed: <what the system says>", of kind `data`.

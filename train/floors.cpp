@@ -10,21 +10,16 @@
 namespace weft::train {
 namespace {
 
-constexpr double kSmoothing =
-    0.05;  // added to every count, so that what was never seen has a probability
+constexpr double kSmoothing = 0.05;  // added to every count, so that what was never seen has a probability
 
 }  // namespace
 
 Floors measure_floors(std::span<const i32> train, std::span<const i32> valid, i64 vocab) {
-  check(train.size() > 1 && valid.size() > 1, "floors: two tokens at least ({} and {})",
-        train.size(), valid.size());
-  std::vector<double> count(static_cast<std::size_t>(vocab));  // of every token
-  std::vector<double> before(
-      static_cast<std::size_t>(vocab));  // of every token that another follows
+  check(train.size() > 1 && valid.size() > 1, "floors: two tokens at least ({} and {})", train.size(), valid.size());
+  std::vector<double> count(static_cast<std::size_t>(vocab));   // of every token
+  std::vector<double> before(static_cast<std::size_t>(vocab));  // of every token that another follows
   std::unordered_map<u64, double> pairs;
-  const auto pair = [&](i32 a, i32 b) {
-    return static_cast<u64>(a) * static_cast<u64>(vocab) + static_cast<u64>(b);
-  };
+  const auto pair = [&](i32 a, i32 b) { return static_cast<u64>(a) * static_cast<u64>(vocab) + static_cast<u64>(b); };
   const auto at = [](std::vector<double>& counts, i32 token) -> double& {
     return counts[static_cast<std::size_t>(token)];
   };
@@ -57,8 +52,8 @@ std::string meaning(double loss, i64 tokens, const Floors& floors, const std::st
       "guessing without a network: {:.3f} uniform, {:.3f} by frequency (1-gram), {:.3f} by the {} "
       "before (2-gram); "
       "the model is {}\n",
-      loss, unit, loss / std::numbers::ln2, grouped(tokens), unit, floors.uniform, floors.unigram,
-      floors.bigram, unit, verdict);
+      loss, unit, loss / std::numbers::ln2, grouped(tokens), unit, floors.uniform, floors.unigram, floors.bigram, unit,
+      verdict);
 }
 
 }  // namespace weft::train

@@ -25,8 +25,7 @@ Interrupt::Interrupt() {
   pending = 0;
   for (std::size_t i = 0; i < kSignals.size(); ++i) {
     ::sigaction(kSignals[i], nullptr, &before_[i]);
-    if (before_[i].sa_handler == SIG_IGN)
-      continue;  // nohup, or a shell's background job: they are right
+    if (before_[i].sa_handler == SIG_IGN) continue;  // nohup, or a shell's background job: they are right
     struct sigaction action {};
     action.sa_handler = note;
     action.sa_flags = SA_RESTART;

@@ -10,10 +10,9 @@ namespace weft::train {
 
 struct TrainOptions {
   i64 steps = 1000;
-  i64 batch = 16;  // windows per update
-  i64 accumulate =
-      1;              // parts in which a step computes `batch` windows each; their gradients add up
-  i64 context = 128;  // tokens of a window
+  i64 batch = 16;             // windows per update
+  i64 accumulate = 1;         // parts in which a step computes `batch` windows each; their gradients add up
+  i64 context = 128;          // tokens of a window
   std::string form = "auto";  // of all recurrences: auto | recurrent | chunkwise | parallel
   u64 seed = 1;
   AdamWOptions optimizer;

@@ -14,8 +14,7 @@ class JsonReader {
  public:
   /// `first` is the byte of the file at which `text` starts; `file` begins messages and must
   /// outlive the reader.
-  JsonReader(std::string_view text, u64 first, const std::string& file)
-      : text_(text), first_(first), file_(file) {
+  JsonReader(std::string_view text, u64 first, const std::string& file) : text_(text), first_(first), file_(file) {
     for (std::size_t i = 0; i < text_.size();) {
       const int n = dsl::utf8_length(text_, i);
       if (n == 0) fail(i, "the text is not UTF-8");
@@ -43,8 +42,7 @@ class JsonReader {
       if (at_ >= text_.size()) fail(begin, "a quote is not closed");
       const char c = text_[at_++];
       if (c == '"') return value;
-      if (static_cast<unsigned char>(c) < 0x20)
-        fail(at_ - 1, "a control character in quotes must be escaped");
+      if (static_cast<unsigned char>(c) < 0x20) fail(at_ - 1, "a control character in quotes must be escaped");
       if (c != '\\') {
         value += c;
         continue;
@@ -60,15 +58,12 @@ class JsonReader {
     u64 value = 0;
     for (; peek() >= '0' && peek() <= '9'; ++at_) {
       const u64 digit = static_cast<u64>(peek() - '0');
-      if (value > (~u64{0} - digit) / 10)
-        fail(begin, fmt::format("{} is larger than 64 bits", what));
+      if (value > (~u64{0} - digit) / 10) fail(begin, fmt::format("{} is larger than 64 bits", what));
       value = value * 10 + digit;
     }
     const bool fraction = peek() == '.' || peek() == 'e' || peek() == 'E';
-    if (at_ == begin || fraction)
-      fail(begin, fmt::format("{} must be a whole number from 0 up", what));
-    if (text_[begin] == '0' && at_ - begin > 1)
-      fail(begin, fmt::format("{} has a leading zero", what));
+    if (at_ == begin || fraction) fail(begin, fmt::format("{} must be a whole number from 0 up", what));
+    if (text_[begin] == '0' && at_ - begin > 1) fail(begin, fmt::format("{} has a leading zero", what));
     return value;
   }
 

@@ -17,14 +17,11 @@ class Learner {
   /// Called before every step: draws anew what the model wants drawn anew (see `Model::redraw`).
   virtual void redraw(u64, i64, std::vector<Tensor>&) const {}
   /// Evaluation mode.
-  virtual dsl::LossSum loss(Runtime& runtime, const std::vector<Tensor>& weights,
-                            const dsl::Batch& batch) const = 0;
+  virtual dsl::LossSum loss(Runtime& runtime, const std::vector<Tensor>& weights, const dsl::Batch& batch) const = 0;
   /// Training mode; gradients of the mean loss, one per weight.
-  virtual dsl::LossSum gradients(Runtime& runtime, const std::vector<Tensor>& weights,
-                                 const dsl::Batch& batch, Key key,
+  virtual dsl::LossSum gradients(Runtime& runtime, const std::vector<Tensor>& weights, const dsl::Batch& batch, Key key,
                                  std::vector<Tensor>& gradients) const = 0;
-  virtual std::unique_ptr<dsl::Stream> stream(Runtime& runtime,
-                                              std::vector<Tensor> weights) const = 0;
+  virtual std::unique_ptr<dsl::Stream> stream(Runtime& runtime, std::vector<Tensor> weights) const = 0;
 };
 
 /// A model of the language as a learner; `model` must outlive it.
@@ -36,20 +33,15 @@ class ModelLearner final : public Learner {
   std::vector<Tensor> initial_weights(u64 seed, DType dtype) const override {
     return model_.initial_weights(seed, dtype);
   }
-  void redraw(u64 seed, i64 step, std::vector<Tensor>& weights) const override {
-    model_.redraw(seed, step, weights);
-  }
-  dsl::LossSum loss(Runtime& runtime, const std::vector<Tensor>& weights,
-                    const dsl::Batch& batch) const override {
+  void redraw(u64 seed, i64 step, std::vector<Tensor>& weights) const override { model_.redraw(seed, step, weights); }
+  dsl::LossSum loss(Runtime& runtime, const std::vector<Tensor>& weights, const dsl::Batch& batch) const override {
     return model_.loss(runtime, weights, batch);
   }
-  dsl::LossSum gradients(Runtime& runtime, const std::vector<Tensor>& weights,
-                         const dsl::Batch& batch, Key key,
+  dsl::LossSum gradients(Runtime& runtime, const std::vector<Tensor>& weights, const dsl::Batch& batch, Key key,
                          std::vector<Tensor>& gradients) const override {
     return model_.gradients(runtime, weights, batch, key, gradients);
   }
-  std::unique_ptr<dsl::Stream> stream(Runtime& runtime,
-                                      std::vector<Tensor> weights) const override {
+  std::unique_ptr<dsl::Stream> stream(Runtime& runtime, std::vector<Tensor> weights) const override {
     return model_.stream(runtime, std::move(weights));
   }
 

@@ -52,8 +52,8 @@ struct Update {
   double keep;    // 1 - lr * weight_decay, or 1
 };
 
-// A number of a wild recipe beyond the range of f32 is infinite there, and the run is stopped for it; a plain cast would
-// leave it undefined.
+// A number of a wild recipe beyond the range of f32 is infinite there, and the run is stopped for it; a plain cast
+// would leave it undefined.
 template <class T> T narrowed(double x) {
   constexpr T infinity = std::numeric_limits<T>::infinity();
   if (std::abs(x) > static_cast<double>(std::numeric_limits<T>::max())) return x > 0 ? infinity : -infinity;
@@ -62,12 +62,10 @@ template <class T> T narrowed(double x) {
 
 // m = b1 m + (1 - b1) g,  v = b2 v + (1 - b2) g^2,  w' = w (1 - lr wd) - lr m^ / (sqrt(v^) + eps)
 // with m^ = m / (1 - b1^t) and v^ = v / (1 - b2^t).
-template <class T> void update(Isa isa, const Update& u, i64 begin, i64 end, const T* gradient,
-                               const T* weight, T* m, T* v, T* to) {
-  const T scale = narrowed<T>(u.scale), b1 = static_cast<T>(u.beta1),
-          b2 = static_cast<T>(u.beta2);
-  const T c1 = static_cast<T>(1 - u.beta1), c2 = static_cast<T>(1 - u.beta2),
-          eps = static_cast<T>(u.eps);
+template <class T>
+void update(Isa isa, const Update& u, i64 begin, i64 end, const T* gradient, const T* weight, T* m, T* v, T* to) {
+  const T scale = narrowed<T>(u.scale), b1 = static_cast<T>(u.beta1), b2 = static_cast<T>(u.beta2);
+  const T c1 = static_cast<T>(1 - u.beta1), c2 = static_cast<T>(1 - u.beta2), eps = static_cast<T>(u.eps);
   const T rate = narrowed<T>(u.rate), second = narrowed<T>(u.second), keep = narrowed<T>(u.keep);
   loop(isa, begin, end, [=](i64 i) {
     const T g = gradient[i] * scale;
@@ -81,8 +79,8 @@ void check_alike(const std::vector<Tensor>& a, const std::vector<Tensor>& b, con
   check(a.size() == b.size(), "optimizer: {} {} for {} weights", b.size(), what, a.size());
   for (std::size_t i = 0; i < a.size(); ++i) {
     check(a[i].shape() == b[i].shape() && a[i].dtype() == b[i].dtype(),
-          "optimizer: {} {} are {} {}, the weight is {} {}", what, i, name(b[i].dtype()),
-          text(b[i].shape()), name(a[i].dtype()), text(a[i].shape()));
+          "optimizer: {} {} are {} {}, the weight is {} {}", what, i, name(b[i].dtype()), text(b[i].shape()),
+          name(a[i].dtype()), text(a[i].shape()));
   }
 }
 
@@ -97,9 +95,8 @@ Norm global_norm(const Parallel& parallel, const std::vector<Tensor>& tensors) {
       const Tensor& tensor = tensors[piece.tensor];
       with_type(tensor.dtype(), [&](auto zero) {
         const auto values = tensor.values<decltype(zero)>();
-        sums[static_cast<std::size_t>(p)] =
-            sum_of_squares(values.subspan(static_cast<std::size_t>(piece.begin),
-                                          static_cast<std::size_t>(piece.end - piece.begin)));
+        sums[static_cast<std::size_t>(p)] = sum_of_squares(
+            values.subspan(static_cast<std::size_t>(piece.begin), static_cast<std::size_t>(piece.end - piece.begin)));
       });
     }
   });
@@ -107,15 +104,13 @@ Norm global_norm(const Parallel& parallel, const std::vector<Tensor>& tensors) {
   double sum = 0;
   for (std::size_t p = 0; p < pieces.size(); ++p) {
     sum += sums[p];
-    if (result.not_finite < 0 && !std::isfinite(sums[p]))
-      result.not_finite = static_cast<i64>(pieces[p].tensor);
+    if (result.not_finite < 0 && !std::isfinite(sums[p])) result.not_finite = static_cast<i64>(pieces[p].tensor);
   }
   result.norm = std::sqrt(sum);
   return result;
 }
 
-void add_scaled(const Parallel& parallel, std::vector<Tensor>& into,
-                const std::vector<Tensor>& from, double factor) {
+void add_scaled(const Parallel& parallel, std::vector<Tensor>& into, const std::vector<Tensor>& from, double factor) {
   check_alike(into, from, "gradients");
   for (std::size_t t = 0; t < into.size(); ++t) {
     with_type(into[t].dtype(), [&](auto zero) {
@@ -129,19 +124,17 @@ void add_scaled(const Parallel& parallel, std::vector<Tensor>& into,
   }
 }
 
-AdamW::AdamW(const AdamWOptions& options, const std::vector<Tensor>& weights,
-             std::vector<bool> decays)
+AdamW::AdamW(const AdamWOptions& options, const std::vector<Tensor>& weights, std::vector<bool> decays)
     : options_(options), decays_(std::move(decays)) {
-  check(decays_.size() == weights.size(), "AdamW: {} answers on decay for {} weights",
-        decays_.size(), weights.size());
+  check(decays_.size() == weights.size(), "AdamW: {} answers on decay for {} weights", decays_.size(), weights.size());
   for (const Tensor& weight : weights) {
     first_.push_back(Tensor::zeros(weight.shape(), weight.dtype()));
     second_.push_back(Tensor::zeros(weight.shape(), weight.dtype()));
   }
 }
 
-void AdamW::step(const Runtime& runtime, std::vector<Tensor>& weights,
-                 const std::vector<Tensor>& gradients, double scale, double factor) {
+void AdamW::step(const Runtime& runtime, std::vector<Tensor>& weights, const std::vector<Tensor>& gradients,
+                 double scale, double factor) {
   check_alike(first_, weights, "weights");
   check_alike(first_, gradients, "gradients");
   ++steps_;
@@ -166,9 +159,9 @@ void AdamW::step(const Runtime& runtime, std::vector<Tensor>& weights,
       if (!decays_[i]) u.keep = 1;
       with_type(weights[i].dtype(), [&](auto zero) {
         using T = decltype(zero);
-        update(runtime.isa(), u, piece.begin, piece.end, gradients[i].values<T>().data(),
-               weights[i].values<T>().data(), first_[i].mutable_values<T>().data(),
-               second_[i].mutable_values<T>().data(), next[i].mutable_values<T>().data());
+        update(runtime.isa(), u, piece.begin, piece.end, gradients[i].values<T>().data(), weights[i].values<T>().data(),
+               first_[i].mutable_values<T>().data(), second_[i].mutable_values<T>().data(),
+               next[i].mutable_values<T>().data());
       });
     }
   });

@@ -27,8 +27,7 @@ struct Norm {
 Norm global_norm(const Parallel& parallel, const std::vector<Tensor>& tensors);
 
 /// into += factor * from, tensor by tensor; `into` must not be shared.
-void add_scaled(const Parallel& parallel, std::vector<Tensor>& into,
-                const std::vector<Tensor>& from, double factor);
+void add_scaled(const Parallel& parallel, std::vector<Tensor>& into, const std::vector<Tensor>& from, double factor);
 
 /// Loshchilov and Hutter, "Decoupled Weight Decay Regularization", ICLR 2019, with bias correction.
 class AdamW {
@@ -39,8 +38,8 @@ class AdamW {
   /// One update with the gradients times `scale` (clipping) and the learning rate options.lr times
   /// `factor` (schedule). Weights are replaced, not overwritten: a tensor that someone else holds
   /// keeps its values.
-  void step(const Runtime& runtime, std::vector<Tensor>& weights,
-            const std::vector<Tensor>& gradients, double scale, double factor);
+  void step(const Runtime& runtime, std::vector<Tensor>& weights, const std::vector<Tensor>& gradients, double scale,
+            double factor);
 
   i64 steps() const { return steps_; }
   const std::vector<Tensor>& first_moments() const { return first_; }

@@ -11,36 +11,22 @@ using dsl::OptionKind;
 using dsl::Settings;
 
 Option whole(const char* name, const char* fallback, double min, const char* about) {
-  return {
-      .name = name, .kind = OptionKind::whole, .fallback = fallback, .min = min, .about = about};
+  return {.name = name, .kind = OptionKind::whole, .fallback = fallback, .min = min, .about = about};
 }
 
-Option real(const char* name, const char* fallback, double min, std::optional<double> max,
-            const char* about) {
-  return {.name = name,
-          .kind = OptionKind::real,
-          .fallback = fallback,
-          .min = min,
-          .max = max,
-          .about = about};
+Option real(const char* name, const char* fallback, double min, std::optional<double> max, const char* about) {
+  return {.name = name, .kind = OptionKind::real, .fallback = fallback, .min = min, .max = max, .about = about};
 }
 
-Option word(const char* name, const char* fallback, std::vector<std::string> choices,
-            const char* about) {
-  return {.name = name,
-          .kind = OptionKind::word,
-          .fallback = fallback,
-          .choices = std::move(choices),
-          .about = about};
+Option word(const char* name, const char* fallback, std::vector<std::string> choices, const char* about) {
+  return {.name = name, .kind = OptionKind::word, .fallback = fallback, .choices = std::move(choices), .about = about};
 }
 
 Option section(const char* name, const char* about, std::vector<Option> children) {
-  return {
-      .name = name, .kind = OptionKind::section, .about = about, .children = std::move(children)};
+  return {.name = name, .kind = OptionKind::section, .about = about, .children = std::move(children)};
 }
 
-Option one_of(const char* name, std::optional<std::string> fallback, const char* about,
-              std::vector<Option> children) {
+Option one_of(const char* name, std::optional<std::string> fallback, const char* about, std::vector<Option> children) {
   return {.name = name,
           .kind = OptionKind::one_of,
           .fallback = std::move(fallback),
@@ -49,20 +35,17 @@ Option one_of(const char* name, std::optional<std::string> fallback, const char*
 }
 
 Option data_table() {
-  Option builtin = word("builtin", "weft", {"weft"},
-                        "A text inside the program: `weft`, its own sources and documents.");
+  Option builtin =
+      word("builtin", "weft", {"weft"}, "A text inside the program: `weft`, its own sources and documents.");
   builtin.fallback = {};
   return one_of(
       "data", {}, "What to learn from.",
       {section("text", "A text; the model learns to predict the next token.",
-               {{.name = "path",
-                 .kind = OptionKind::path,
-                 .about = "The file, relative to the description's folder."},
+               {{.name = "path", .kind = OptionKind::path, .about = "The file, relative to the description's folder."},
                 builtin,
                 word("tokenizer", "char", {"char", "byte"},
                      "char: Unicode characters of the text, sorted; byte: 256 of them, any file."),
-                real("val_fraction", "0.1", 0, 0.9,
-                     "The last part of the text, kept for validation.")})});
+                real("val_fraction", "0.1", 0, 0.9, "The last part of the text, kept for validation.")})});
 }
 
 Option optimizer_table() {
@@ -84,8 +67,7 @@ Option optimizer_table() {
 
 Option schedule_table() {
   const Option warmup = whole("warmup", "100", 0, "Steps from 0 up to the peak.");
-  const Option floor =
-      real("floor", "0.1", 0, 1, "Fraction of the peak that is left at the last step.");
+  const Option floor = real("floor", "0.1", 0, 1, "Fraction of the peak that is left at the last step.");
   return one_of("schedule", "cosine", "The learning rate over the steps.",
                 {section("cosine", "Half a cosine wave down to the floor.", {warmup, floor}),
                  section("linear", "A straight line down to the floor.", {warmup, floor}),
@@ -95,17 +77,14 @@ Option schedule_table() {
 Option train_table() {
   return section(
       "train", "Training.",
-      {whole("steps", "1000", 1, "Updates of the weights."),
-       whole("batch", "16", 1, "Windows per update."),
+      {whole("steps", "1000", 1, "Updates of the weights."), whole("batch", "16", 1, "Windows per update."),
        whole("accumulate", "1", 1,
              "Parts in which an update computes `batch` windows each; for large batches in little "
              "memory."),
        whole("context", "128", 1, "Tokens of a window."),
-       word("form", "auto", {"auto", "recurrent", "chunkwise", "parallel"},
-            "The form of all recurrences."),
-       whole("seed", "1", 0, "Of the first weights, the order of the data and everything random."),
-       optimizer_table(), schedule_table(),
-       real("clip", "1", 0, {}, "Largest norm of all gradients together; 0: no limit."),
+       word("form", "auto", {"auto", "recurrent", "chunkwise", "parallel"}, "The form of all recurrences."),
+       whole("seed", "1", 0, "Of the first weights, the order of the data and everything random."), optimizer_table(),
+       schedule_table(), real("clip", "1", 0, {}, "Largest norm of all gradients together; 0: no limit."),
        whole("log_every", "10", 1, "Steps between two lines of output when it is no terminal."),
        whole("save_every", "500", 0, "Steps between two checkpoints; 0: at the end alone."),
        word("dtype", "f32", {"f32", "f64"}, "Precision of weights and computation.")});
@@ -117,25 +96,22 @@ Option eval_table() {
 }
 
 Option generate_table() {
-  Option prompt{.name = "prompt",
-                .kind = OptionKind::text,
-                .about = "What the text starts with; a line feed unless given."};
+  Option prompt{
+      .name = "prompt", .kind = OptionKind::text, .about = "What the text starts with; a line feed unless given."};
   Option seed = whole("seed", "1", 0, "Of the draws; that of the run unless given.");
   seed.fallback = {};
-  return section(
-      "generate", "Text from the model; during training, too.",
-      {whole("tokens", "400", 0, "Tokens to generate, the prompt not counted."),
-       real("temperature", "0.8", 0, {}, "Divides the logits; 0: always the likeliest token."),
-       whole("top_k", "0", 0, "Only the k likeliest tokens; 0: all."),
-       real("top_p", "1", 0, 1, "Only the likeliest tokens that together reach p."),
-       std::move(prompt), std::move(seed)});
+  return section("generate", "Text from the model; during training, too.",
+                 {whole("tokens", "400", 0, "Tokens to generate, the prompt not counted."),
+                  real("temperature", "0.8", 0, {}, "Divides the logits; 0: always the likeliest token."),
+                  whole("top_k", "0", 0, "Only the k likeliest tokens; 0: all."),
+                  real("top_p", "1", 0, 1, "Only the likeliest tokens that together reach p."), std::move(prompt),
+                  std::move(seed)});
 }
 
 }  // namespace
 
 const std::vector<Option>& option_tables() {
-  static const std::vector<Option> tables = {data_table(), train_table(), eval_table(),
-                                             generate_table()};
+  static const std::vector<Option> tables = {data_table(), train_table(), eval_table(), generate_table()};
   return tables;
 }
 
@@ -176,8 +152,8 @@ TrainOptions train_options(const Settings& train) {
   o.form = train.word("form");
   o.seed = static_cast<u64>(train.whole("seed"));
   const std::vector<double> betas = train.reals("optimizer.adamw.betas");
-  o.optimizer = {train.real("optimizer.adamw.lr"), betas.at(0), betas.at(1),
-                 train.real("optimizer.adamw.eps"), train.real("optimizer.adamw.weight_decay")};
+  o.optimizer = {train.real("optimizer.adamw.lr"), betas.at(0), betas.at(1), train.real("optimizer.adamw.eps"),
+                 train.real("optimizer.adamw.weight_decay")};
   const std::string shape = train.chosen("schedule");
   o.schedule.shape = shape == "cosine"   ? Schedule::Shape::cosine
                      : shape == "linear" ? Schedule::Shape::linear

@@ -23,8 +23,7 @@ std::string today() {
 std::string file_name(const std::string& name) {
   std::string safe;
   for (const char c : name.substr(0, 80)) {
-    const bool plain =
-        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
     safe += plain || ((c == '.' || c == '-') && !safe.empty()) ? c : '-';
   }
   return safe.empty() ? "model" : safe;
@@ -40,8 +39,7 @@ bool make_new_folder(const fs::path& path) {
 fs::path make_numbered(const fs::path& first) {
   constexpr int kMost = 10'000;
   for (int number = 1; number < kMost; ++number) {
-    const fs::path path =
-        number == 1 ? first : fs::path(fmt::format("{}-{}", first.string(), number));
+    const fs::path path = number == 1 ? first : fs::path(fmt::format("{}-{}", first.string(), number));
     if (make_new_folder(path)) return path;
   }
   fail_data("{}: there are {} runs of that name already", first.string(), kMost);
@@ -55,11 +53,9 @@ void make_given(const fs::path& path) {
   const bool empty = fs::is_empty(path, error);
   if (error) fail_data("{}: cannot be read: {}", path.string(), error.message());
   if (empty) return;
-  const std::string help =
-      is_run(path) ? fmt::format("`weft resume {}` continues the run in it", path.string())
-                   : "give a folder that is new or empty";
-  throw Error(fmt::format("{}: is not empty, and a run never overwrites; {}", path.string(), help),
-              Failure::usage);
+  const std::string help = is_run(path) ? fmt::format("`weft resume {}` continues the run in it", path.string())
+                                        : "give a folder that is new or empty";
+  throw Error(fmt::format("{}: is not empty, and a run never overwrites; {}", path.string(), help), Failure::usage);
 }
 
 }  // namespace
@@ -83,8 +79,7 @@ RunDir RunDir::create(const RunPlace& place, const std::string& name, u64 seed) 
 
 RunDir RunDir::open(const fs::path& path) {
   if (!fs::is_directory(path)) fail_data("{}: there is no such run", path.string());
-  if (!is_run(path))
-    fail_data("{}: is not the folder of a run (it has no description.yaml)", path.string());
+  if (!is_run(path)) fail_data("{}: is not the folder of a run (it has no description.yaml)", path.string());
   RunDir run(path);
   run.lock();
   probe_writable(run.path_);
@@ -115,9 +110,8 @@ void RunDir::check_space(u64 bytes) const {
   const u64 free = static_cast<u64>(disk.f_bavail) * disk.f_frsize;
   if (free >= bytes) return;
   constexpr double kMega = 1e6;
-  throw Error(fmt::format("{}: checkpoints need up to {:.1f} MB and the disk has {:.1f} MB left",
-                          path_.string(), static_cast<double>(bytes) / kMega,
-                          static_cast<double>(free) / kMega),
+  throw Error(fmt::format("{}: checkpoints need up to {:.1f} MB and the disk has {:.1f} MB left", path_.string(),
+                          static_cast<double>(bytes) / kMega, static_cast<double>(free) / kMega),
               Failure::size);
 }
 

@@ -17,8 +17,7 @@ std::string quoted(std::string_view text) {
 
 bool keep_event(std::string_view line, i64 step, i64 evaluated) {
   const nlohmann::json event = nlohmann::json::parse(line, nullptr, false);
-  if (!event.is_object() || !event.contains("step") || !event["step"].is_number_integer())
-    return false;
+  if (!event.is_object() || !event.contains("step") || !event["step"].is_number_integer()) return false;
   return event["step"].get<i64>() <= (event.value("event", "") == "eval" ? evaluated : step);
 }
 
@@ -36,8 +35,7 @@ template <class Keep> AppendLog trimmed(const fs::path& path, std::string_view h
     const std::string text = read_file(path);
     const std::string_view all = text;
     std::size_t begin = 0;
-    for (std::size_t end = all.find('\n'); end != std::string_view::npos;
-         end = all.find('\n', begin)) {
+    for (std::size_t end = all.find('\n'); end != std::string_view::npos; end = all.find('\n', begin)) {
       const std::string_view line = all.substr(begin, end - begin);
       if (keep(line)) kept.append(line).append("\n");
       begin = end + 1;
@@ -63,21 +61,19 @@ AppendLog trimmed_samples(const fs::path& path, i64 evaluated) {
 }  // namespace
 
 RunLog::RunLog(const RunDir& run, i64 step, i64 evaluated)
-    : log_(trimmed(run.log(), "",
-                   [&](std::string_view line) { return keep_event(line, step, evaluated); })),
-      metrics_(trimmed(run.metrics(), kColumns,
-                       [&](std::string_view line) { return keep_row(line, step, evaluated); })),
+    : log_(trimmed(run.log(), "", [&](std::string_view line) { return keep_event(line, step, evaluated); })),
+      metrics_(
+          trimmed(run.metrics(), kColumns, [&](std::string_view line) { return keep_row(line, step, evaluated); })),
       samples_(trimmed_samples(run.samples(), evaluated)) {}
 
 void RunLog::step(const Step& s) {
-  log_.append(fmt::format(
-      R"({{"event":"train","step":{},"loss":{},"tokens_per_second":{},"learning_rate":{},)"
-      R"("gradient_norm":{}}})"
-      "\n",
-      s.step, number(s.loss), number(s.tokens_per_second), number(s.learning_rate),
-      number(s.gradient_norm)));
-  metrics_.append(fmt::format("{},{},train,{},{},{}\n", s.step, s.tokens, number(s.loss),
-                              number(s.learning_rate), number(s.gradient_norm)));
+  log_.append(fmt::format(R"({{"event":"train","step":{},"loss":{},"tokens_per_second":{},"learning_rate":{},)"
+                          R"("gradient_norm":{}}})"
+                          "\n",
+                          s.step, number(s.loss), number(s.tokens_per_second), number(s.learning_rate),
+                          number(s.gradient_norm)));
+  metrics_.append(fmt::format("{},{},train,{},{},{}\n", s.step, s.tokens, number(s.loss), number(s.learning_rate),
+                              number(s.gradient_norm)));
 }
 
 void RunLog::validation(i64 step, i64 tokens, double loss) {

@@ -34,8 +34,7 @@ std::string_view dtype_name(DType dtype) {
 
 // Dtype and shape are part of it: a flipped bit may turn F32 into another dtype of the same size.
 std::string checksum(std::string_view dtype, const Shape& shape, std::span<const std::byte> bytes) {
-  return fmt::format("{:08x}",
-                     crc32c(as_text(bytes), crc32c(fmt::format("{}{}", dtype, text(shape)))));
+  return fmt::format("{:08x}", crc32c(as_text(bytes), crc32c(fmt::format("{}{}", dtype, text(shape)))));
 }
 
 std::string metadata_checksum(const Metadata& metadata) {
@@ -61,9 +60,8 @@ std::vector<const NamedTensor*> writing_order(const std::vector<NamedTensor>& te
   std::vector<const NamedTensor*> order;
   std::set<std::string_view> names;
   for (const NamedTensor& t : tensors) {
-    check(t.name != "__metadata__" && names.insert(t.name).second,
-          "safetensors: {} cannot be written {}", shown(t.name),
-          t.name == "__metadata__" ? "as a tensor: the format keeps that name" : "twice");
+    check(t.name != "__metadata__" && names.insert(t.name).second, "safetensors: {} cannot be written {}",
+          shown(t.name), t.name == "__metadata__" ? "as a tensor: the format keeps that name" : "twice");
     order.push_back(&t);
   }
   std::sort(order.begin(), order.end(), [](const NamedTensor* a, const NamedTensor* b) {
@@ -85,8 +83,8 @@ std::string header_bytes(const std::vector<const NamedTensor*>& order, Metadata 
     const std::string_view dtype = dtype_name(t->tensor.dtype());
     const Shape& shape = t->tensor.shape();
     const u64 end = offset + t->tensor.bytes();
-    entries += fmt::format(R"(,{}:{{"dtype":"{}","shape":[{}],"data_offsets":[{},{}]}})",
-                           quoted(t->name), dtype, fmt::join(shape, ","), offset, end);
+    entries += fmt::format(R"(,{}:{{"dtype":"{}","shape":[{}],"data_offsets":[{},{}]}})", quoted(t->name), dtype,
+                           fmt::join(shape, ","), offset, end);
     tensors[t->name] = checksum(dtype, shape, bytes_of(t->tensor));
     offset = end;
   }
@@ -97,11 +95,10 @@ std::string header_bytes(const std::vector<const NamedTensor*>& order, Metadata 
     pairs += fmt::format("{}{}:{}", pairs.empty() ? "" : ",", quoted(key), quoted(value));
   std::string json = fmt::format(R"({{"__metadata__":{{{}}}{}}})", pairs, entries);
   json.resize((json.size() + 7) / 8 * 8, ' ');
-  check(json.size() <= kMaxHeaderBytes, "safetensors: a header of {} bytes, at most {} are allowed",
-        json.size(), kMaxHeaderBytes);
+  check(json.size() <= kMaxHeaderBytes, "safetensors: a header of {} bytes, at most {} are allowed", json.size(),
+        kMaxHeaderBytes);
   std::string bytes(kPrefix, '\0');
-  for (std::size_t i = 0; i < kPrefix; ++i)
-    bytes[i] = static_cast<char>(json.size() >> (8 * i) & 255);
+  for (std::size_t i = 0; i < kPrefix; ++i) bytes[i] = static_cast<char>(json.size() >> (8 * i) & 255);
   return bytes + json;
 }
 
@@ -110,16 +107,13 @@ float from_half(unsigned bits) {
   const int exponent = static_cast<int>(bits >> 10 & 31), fraction = static_cast<int>(bits & 1023);
   const float sign = bits >> 15 ? -1.0f : 1.0f;
   if (exponent == 31) {
-    return sign * (fraction ? std::numeric_limits<float>::quiet_NaN()
-                            : std::numeric_limits<float>::infinity());
+    return sign * (fraction ? std::numeric_limits<float>::quiet_NaN() : std::numeric_limits<float>::infinity());
   }
   return exponent == 0 ? sign * std::ldexp(static_cast<float>(fraction), -24)
                        : sign * std::ldexp(static_cast<float>(fraction + 1024), exponent - 25);
 }
 
-bool is_narrow(std::string_view dtype) {
-  return dtype == "F16" || dtype == "BF16" || dtype == "U8" || dtype == "BOOL";
-}
+bool is_narrow(std::string_view dtype) { return dtype == "F16" || dtype == "BF16" || dtype == "U8" || dtype == "BOOL"; }
 
 Tensor widened(std::span<const std::byte> bytes, const TensorEntry& entry) {
   const auto byte = [&](std::size_t i) { return std::to_integer<unsigned>(bytes[i]); };
@@ -140,10 +134,9 @@ Tensor widened(std::span<const std::byte> bytes, const TensorEntry& entry) {
 
 void check_i32(std::span<const i64> values, const std::string& file, const TensorEntry& entry) {
   for (std::size_t i = 0; i < values.size(); ++i) {
-    if (values[i] < std::numeric_limits<i32>::min() ||
-        values[i] > std::numeric_limits<i32>::max()) {
-      fail_data("{}: {} holds {} at element {}, which is out of the range of i32", file,
-                shown(entry.name), values[i], i);
+    if (values[i] < std::numeric_limits<i32>::min() || values[i] > std::numeric_limits<i32>::max()) {
+      fail_data("{}: {} holds {} at element {}, which is out of the range of i32", file, shown(entry.name), values[i],
+                i);
     }
   }
 }
@@ -166,20 +159,17 @@ Safetensors::Safetensors(std::string_view bytes, std::string name) : name_(std::
 }
 
 void Safetensors::open(u64 size) {
-  if (size < kPrefix)
-    fail_data("{}: byte 0: the file has {} bytes, a header needs at least {}", name_, size,
-              kPrefix);
+  if (size < kPrefix) fail_data("{}: byte 0: the file has {} bytes, a header needs at least {}", name_, size, kPrefix);
   std::array<std::byte, kPrefix> prefix;
   read_(0, prefix);
   u64 length = 0;
   for (std::size_t i = 0; i < kPrefix; ++i) length |= std::to_integer<u64>(prefix[i]) << (8 * i);
   if (length > kMaxHeaderBytes) {
-    fail_data("{}: byte 0: a header of {} bytes, at most {} are allowed", name_, length,
-              kMaxHeaderBytes);
+    fail_data("{}: byte 0: a header of {} bytes, at most {} are allowed", name_, length, kMaxHeaderBytes);
   }
   if (length > size - kPrefix) {
-    fail_data("{}: byte {}: a header of {} bytes is announced, the file has {} more", name_,
-              kPrefix, length, size - kPrefix);
+    fail_data("{}: byte {}: a header of {} bytes is announced, the file has {} more", name_, kPrefix, length,
+              size - kPrefix);
   }
   std::string json(length, '\0');
   read_(kPrefix, std::as_writable_bytes(std::span(json)));
@@ -193,8 +183,7 @@ void Safetensors::read_checksums() {
   const auto found = header_.metadata.find(std::string(kChecksumKey));
   const bool ours = format != header_.metadata.end() && format->second == "weft";
   if (!ours && found == header_.metadata.end()) return;
-  if (found == header_.metadata.end())
-    fail_data("{}: the checksums are missing from its metadata", name_);
+  if (found == header_.metadata.end()) fail_data("{}: the checksums are missing from its metadata", name_);
   if (!header_.warnings.empty()) fail_data("{}: {}", name_, header_.warnings.front());
   std::string metadata_sum;
   try {
@@ -204,16 +193,14 @@ void Safetensors::read_checksums() {
   } catch (const nlohmann::json::exception&) {
     fail_data("{}: the checksums in its metadata are damaged", name_);
   }
-  if (metadata_sum != metadata_checksum(header_.metadata))
-    fail_data("{}: its metadata are damaged (checksum)", name_);
+  if (metadata_sum != metadata_checksum(header_.metadata)) fail_data("{}: its metadata are damaged (checksum)", name_);
   for (const TensorEntry& entry : header_.entries) {
     if (!checksums_.contains(entry.name)) {
       fail_data("{}: byte {}: {} has no checksum", name_, entry.position, shown(entry.name));
     }
   }
   if (checksums_.size() != header_.entries.size()) {
-    fail_data("{}: {} tensors have a checksum and {} are there", name_, checksums_.size(),
-              header_.entries.size());
+    fail_data("{}: {} tensors have a checksum and {} are there", name_, checksums_.size(), header_.entries.size());
   }
 }
 
@@ -226,10 +213,9 @@ const TensorEntry* Safetensors::find(std::string_view tensor) const {
 
 void Safetensors::check_bytes(const TensorEntry& entry, std::span<const std::byte> bytes) const {
   const auto expected = checksums_.find(entry.name);
-  if (expected != checksums_.end() &&
-      train::checksum(entry.dtype, entry.shape, bytes) != expected->second) {
-    fail_data("{}: {} is damaged (bytes {} to {}, checksum)", name_, shown(entry.name),
-              data_ + entry.begin, data_ + entry.end);
+  if (expected != checksums_.end() && train::checksum(entry.dtype, entry.shape, bytes) != expected->second) {
+    fail_data("{}: {} is damaged (bytes {} to {}, checksum)", name_, shown(entry.name), data_ + entry.begin,
+              data_ + entry.end);
   }
 }
 
@@ -255,8 +241,8 @@ Tensor Safetensors::load(const TensorEntry& entry, Accept accept) const {
     fill({tensor.mutable_raw(), tensor.bytes()});
     return tensor;
   }
-  fail_data("{}: byte {}: {} has the dtype {}, which is not supported (F32, F64, I32 and I64 are{})",
-            name_, entry.position, shown(entry.name), entry.dtype,
+  fail_data("{}: byte {}: {} has the dtype {}, which is not supported (F32, F64, I32 and I64 are{})", name_,
+            entry.position, shown(entry.name), entry.dtype,
             accept == Accept::convertible ? ", F16, BF16, U8 and BOOL are converted" : "");
 }
 
@@ -284,8 +270,7 @@ std::string safetensors_bytes(const std::vector<NamedTensor>& tensors, Metadata 
   return bytes;
 }
 
-void write_safetensors(const fs::path& path, const std::vector<NamedTensor>& tensors,
-                       Metadata metadata) {
+void write_safetensors(const fs::path& path, const std::vector<NamedTensor>& tensors, Metadata metadata) {
   const auto order = writing_order(tensors);
   const std::string header = header_bytes(order, std::move(metadata));
   std::vector<std::string_view> parts{header};

@@ -61,7 +61,6 @@ class Safetensors {
 /// metadata.
 std::string safetensors_bytes(const std::vector<NamedTensor>& tensors, Metadata metadata);
 /// Writes it atomically (train/file.h).
-void write_safetensors(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors,
-                       Metadata metadata);
+void write_safetensors(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors, Metadata metadata);
 
 }  // namespace weft::train

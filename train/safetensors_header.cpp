@@ -23,11 +23,10 @@ struct Kind {
   int bits;
 };
 constexpr std::array<Kind, 22> kKinds{{
-    {"BOOL", 8},        {"F4", 4},      {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"U8", 8},
-    {"I8", 8},          {"F8_E5M2", 8}, {"F8_E4M3", 8}, {"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8},
-    {"F8_E5M2FNUZ", 8}, {"I16", 16},    {"U16", 16},    {"F16", 16},    {"BF16", 16},
-    {"I32", 32},        {"U32", 32},    {"F32", 32},    {"C64", 64},    {"F64", 64},
-    {"I64", 64},        {"U64", 64},
+    {"BOOL", 8},    {"F4", 4},      {"F6_E2M3", 6}, {"F6_E3M2", 6},     {"U8", 8},          {"I8", 8},
+    {"F8_E5M2", 8}, {"F8_E4M3", 8}, {"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8}, {"F8_E5M2FNUZ", 8}, {"I16", 16},
+    {"U16", 16},    {"F16", 16},    {"BF16", 16},   {"I32", 32},        {"U32", 32},        {"F32", 32},
+    {"C64", 64},    {"F64", 64},    {"I64", 64},    {"U64", 64},
 }};
 
 /// The members of the header object, as the format names them.
@@ -44,13 +43,10 @@ class Parser {
         return metadata();
       }
       if (name.size() > kMaxName) {
-        json_.fail(at,
-                   fmt::format("a tensor name of {} bytes, more than {}", name.size(), kMaxName));
+        json_.fail(at, fmt::format("a tensor name of {} bytes, more than {}", name.size(), kMaxName));
       }
-      if (!names.insert(name).second)
-        json_.fail(at, fmt::format("duplicate tensor name {}", shown(name)));
-      if (names.size() > kMaxEntries)
-        json_.fail(at, fmt::format("more than {} tensors", kMaxEntries));
+      if (!names.insert(name).second) json_.fail(at, fmt::format("duplicate tensor name {}", shown(name)));
+      if (names.size() > kMaxEntries) json_.fail(at, fmt::format("more than {} tensors", kMaxEntries));
       entry(std::move(name), at);
     });
     json_.finish();
@@ -60,8 +56,7 @@ class Parser {
  private:
   void metadata() {
     json_.object([&](std::string key, std::size_t at) {
-      if (header_.metadata.contains(key))
-        json_.fail(at, fmt::format("duplicate {} in \"__metadata__\"", shown(key)));
+      if (header_.metadata.contains(key)) json_.fail(at, fmt::format("duplicate {} in \"__metadata__\"", shown(key)));
       header_.metadata[std::move(key)] = json_.string("a text as value of \"__metadata__\"");
     });
   }
@@ -70,10 +65,8 @@ class Parser {
     json_.list("the shape", [&] {
       const std::size_t at = json_.at();
       const u64 size = json_.whole("a dimension");
-      if (size > kMaxDimension)
-        json_.fail(at, fmt::format("a dimension of {} is larger than 2^48", size));
-      if (e.shape.size() == kMaxRank)
-        json_.fail(at, fmt::format("more than {} dimensions", kMaxRank));
+      if (size > kMaxDimension) json_.fail(at, fmt::format("a dimension of {} is larger than 2^48", size));
+      if (e.shape.size() == kMaxRank) json_.fail(at, fmt::format("more than {} dimensions", kMaxRank));
       e.shape.push_back(static_cast<i64>(size));
     });
   }
@@ -103,8 +96,7 @@ class Parser {
       if (!seen.contains(key)) json_.fail(at, fmt::format("{} has no {}", shown(e.name), key));
     }
     if (offsets.size() != 2)
-      json_.fail(at,
-                 fmt::format("{} has {} offsets instead of two", shown(e.name), offsets.size()));
+      json_.fail(at, fmt::format("{} has {} offsets instead of two", shown(e.name), offsets.size()));
     e.begin = offsets[0];
     e.end = offsets[1];
     header_.entries.push_back(std::move(e));
@@ -113,8 +105,8 @@ class Parser {
   void unknown(const std::string& key, std::size_t at, const TensorEntry& e) {
     constexpr std::size_t kEnough = 20;
     if (header_.warnings.size() < kEnough) {
-      header_.warnings.push_back(fmt::format("byte {}: unknown field {} in {}", json_.position(at),
-                                             shown(key), shown(e.name)));
+      header_.warnings.push_back(
+          fmt::format("byte {}: unknown field {} in {}", json_.position(at), shown(key), shown(e.name)));
     }
     json_.skip(kMaxDepth - 2);
   }
@@ -123,8 +115,7 @@ class Parser {
   Header header_;
 };
 
-[[noreturn]] void fail_entry(const std::string& file, const TensorEntry& e,
-                             const std::string& what) {
+[[noreturn]] void fail_entry(const std::string& file, const TensorEntry& e, const std::string& what) {
   fail_data("{}: byte {}: {} {}", file, e.position, shown(e.name), what);
 }
 
@@ -134,8 +125,7 @@ u64 bytes_needed(const TensorEntry& e, const std::string& file) {
   const u64 bits = static_cast<u64>(dtype_bits(e.dtype));
   if (bits == 0) {
     fail_entry(file, e,
-               fmt::format("has the dtype {}, which is not supported (F32, F64, I32 and I64 are)",
-                           shown(e.dtype)));
+               fmt::format("has the dtype {}, which is not supported (F32, F64, I32 and I64 are)", shown(e.dtype)));
   }
   u64 elements = 1;
   bool zero = false;
@@ -147,8 +137,7 @@ u64 bytes_needed(const TensorEntry& e, const std::string& file) {
     }
   }
   const u64 total = zero ? 0 : elements * bits;
-  if (total % 8 != 0)
-    fail_entry(file, e, fmt::format("ends inside a byte ({} of {})", text(e.shape), e.dtype));
+  if (total % 8 != 0) fail_entry(file, e, fmt::format("ends inside a byte ({} of {})", text(e.shape), e.dtype));
   return total / 8;
 }
 
@@ -156,19 +145,17 @@ u64 bytes_needed(const TensorEntry& e, const std::string& file) {
 void check_layout(Header& header, u64 data_start, u64 data_bytes, const std::string& file) {
   for (const TensorEntry& e : header.entries) {
     if (e.end < e.begin)
-      fail_entry(file, e,
-                 fmt::format("has the data_offsets [{}, {}], end before begin", e.begin, e.end));
+      fail_entry(file, e, fmt::format("has the data_offsets [{}, {}], end before begin", e.begin, e.end));
     const u64 needed = bytes_needed(e, file);
     if (e.end - e.begin != needed) {
       fail_entry(file, e,
-                 fmt::format("needs {} bytes ({} of {}) and its data_offsets hold {}", needed,
-                             text(e.shape), e.dtype, e.end - e.begin));
+                 fmt::format("needs {} bytes ({} of {}) and its data_offsets hold {}", needed, text(e.shape), e.dtype,
+                             e.end - e.begin));
     }
   }
-  std::stable_sort(header.entries.begin(), header.entries.end(),
-                   [](const TensorEntry& a, const TensorEntry& b) {
-                     return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
-                   });
+  std::stable_sort(header.entries.begin(), header.entries.end(), [](const TensorEntry& a, const TensorEntry& b) {
+    return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
+  });
   u64 end = 0;
   std::string before = "the start of the data";
   for (const TensorEntry& e : header.entries) {

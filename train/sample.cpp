@@ -22,14 +22,12 @@ std::vector<Candidate> candidates(std::span<const double> logits, double tempera
   for (std::size_t i = 0; i < logits.size(); ++i) {
     all.push_back({static_cast<i32>(i), std::exp((logits[i] - top) / temperature)});
   }
-  std::stable_sort(all.begin(), all.end(),
-                   [](const Candidate& a, const Candidate& b) { return a.weight > b.weight; });
+  std::stable_sort(all.begin(), all.end(), [](const Candidate& a, const Candidate& b) { return a.weight > b.weight; });
   return all;
 }
 
 double total(const std::vector<Candidate>& all) {
-  return std::accumulate(all.begin(), all.end(), 0.0,
-                         [](double sum, const Candidate& c) { return sum + c.weight; });
+  return std::accumulate(all.begin(), all.end(), 0.0, [](double sum, const Candidate& c) { return sum + c.weight; });
 }
 
 void keep_top_p(std::vector<Candidate>& all, double p) {
@@ -45,8 +43,7 @@ void check_logits(std::span<const double> logits) {
     // Minus infinity is a legal way to forbid a token; a row of nothing else has no largest element
     // to begin with.
     if (std::isnan(logits[i]) || logits[i] == INFINITY) {
-      throw Error(fmt::format("generate: the logit of token {} is {}", i, logits[i]),
-                  Failure::diverged);
+      throw Error(fmt::format("generate: the logit of token {} is {}", i, logits[i]), Failure::diverged);
     }
   }
 }
@@ -55,13 +52,10 @@ void check_logits(std::span<const double> logits) {
 
 void check_options(const GenerateOptions& options) {
   check(options.tokens >= 0, "generate.tokens must be 0 or more ({})", options.tokens);
-  check(options.temperature >= 0, "generate.temperature must be 0 or more ({})",
-        options.temperature);
+  check(options.temperature >= 0, "generate.temperature must be 0 or more ({})", options.temperature);
   check(options.top_k >= 0, "generate.top_k must be 0 or more ({})", options.top_k);
-  check(options.top_p > 0 && options.top_p <= 1,
-        "generate.top_p must be above 0 and at most 1 ({})", options.top_p);
-  check(!options.prompt || !options.prompt->empty(),
-        "generate.prompt must hold at least one character");
+  check(options.top_p > 0 && options.top_p <= 1, "generate.top_p must be above 0 and at most 1 ({})", options.top_p);
+  check(!options.prompt || !options.prompt->empty(), "generate.prompt must hold at least one character");
 }
 
 i32 sample(std::span<const double> logits, const GenerateOptions& options, i64 index) {
@@ -89,16 +83,14 @@ std::vector<i32> prompt_tokens(const GenerateOptions& options, const Tokenizer& 
   return {0};
 }
 
-i64 generate(dsl::Stream& stream, const Tokenizer& tokenizer, const GenerateOptions& options,
-             const TextSink& sink) {
+i64 generate(dsl::Stream& stream, const Tokenizer& tokenizer, const GenerateOptions& options, const TextSink& sink) {
   check_options(options);
   std::vector<i32> tokens = prompt_tokens(options, tokenizer);
   std::vector<double> row;
   for (i64 index = 0; index < options.tokens; ++index) {
-    const Tensor logits =
-        stream.feed(Tensor::of_indices(tokens, {1, static_cast<i64>(tokens.size())}));
-    check(logits.size() == tokenizer.vocab(), "generate: {} logits for a vocabulary of {}",
-          logits.size(), tokenizer.vocab());
+    const Tensor logits = stream.feed(Tensor::of_indices(tokens, {1, static_cast<i64>(tokens.size())}));
+    check(logits.size() == tokenizer.vocab(), "generate: {} logits for a vocabulary of {}", logits.size(),
+          tokenizer.vocab());
     const Tensor wide = logits.converted(DType::f64);
     const auto values = wide.values<double>();
     row.assign(values.begin(), values.end());

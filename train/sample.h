@@ -34,7 +34,6 @@ std::vector<i32> prompt_tokens(const GenerateOptions& options, const Tokenizer& 
 /// Gives every generated piece of text to `sink`, which answers whether to go on. The prompt is not
 /// repeated. Returns the number of tokens generated.
 using TextSink = std::function<bool(std::string_view piece)>;
-i64 generate(dsl::Stream& stream, const Tokenizer& tokenizer, const GenerateOptions& options,
-             const TextSink& sink);
+i64 generate(dsl::Stream& stream, const Tokenizer& tokenizer, const GenerateOptions& options, const TextSink& sink);
 
 }  // namespace weft::train

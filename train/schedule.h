@@ -19,14 +19,11 @@ struct Schedule {
 /// The factor of step `step` (1 .. steps): step / warmup first, then from 1 down to the floor at
 /// `steps`.
 inline double schedule_factor(const Schedule& schedule, i64 step, i64 steps) {
-  if (step < schedule.warmup)
-    return static_cast<double>(step) / static_cast<double>(schedule.warmup);
+  if (step < schedule.warmup) return static_cast<double>(step) / static_cast<double>(schedule.warmup);
   if (schedule.shape == Schedule::Shape::constant || steps <= schedule.warmup) return 1;
-  const double way = std::min(1.0, static_cast<double>(step - schedule.warmup) /
-                                       static_cast<double>(steps - schedule.warmup));
-  const double left = schedule.shape == Schedule::Shape::linear
-                          ? 1 - way
-                          : (1 + std::cos(std::numbers::pi * way)) / 2;
+  const double way =
+      std::min(1.0, static_cast<double>(step - schedule.warmup) / static_cast<double>(steps - schedule.warmup));
+  const double left = schedule.shape == Schedule::Shape::linear ? 1 - way : (1 + std::cos(std::numbers::pi * way)) / 2;
   return schedule.floor + (1 - schedule.floor) * left;
 }
 

@@ -18,8 +18,7 @@ std::vector<bool> decays(const std::vector<dsl::Weight>& weights) {
 }
 
 std::string shell_word(const std::string& word) {
-  constexpr std::string_view kPlain =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=+,:";
+  constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=+,:";
   if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
   std::string quoted = "'";
   for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
@@ -45,8 +44,8 @@ std::string example_prompt(const TextData& text) {
 
 }  // namespace
 
-Session::Session(Runtime& runtime, const Learner& learner, const TextData& text, const Job& job,
-                 const RunDir& run, Checkpoint state, Terminal& terminal)
+Session::Session(Runtime& runtime, const Learner& learner, const TextData& text, const Job& job, const RunDir& run,
+                 Checkpoint state, Terminal& terminal)
     : runtime_(runtime),
       learner_(learner),
       text_(text),
@@ -56,10 +55,9 @@ Session::Session(Runtime& runtime, const Learner& learner, const TextData& text,
       weights_(std::move(state.weights)),
       optimizer_(job.train.optimizer, weights_, decays(learner.weights())),
       log_(run, progress_.step, progress_.evaluated),
-      line_(terminal, progress_.step, job.train.steps,
-            job.train.batch * job.train.accumulate * job.train.context, job.train.log_every) {
-  if (!state.first.empty())
-    optimizer_.restore(progress_.step, std::move(state.first), std::move(state.second));
+      line_(terminal, progress_.step, job.train.steps, job.train.batch * job.train.accumulate * job.train.context,
+            job.train.log_every) {
+  if (!state.first.empty()) optimizer_.restore(progress_.step, std::move(state.first), std::move(state.second));
   log_.event(progress_.step == 0 ? "start" : "resume", progress_.step, runtime.describe());
   line_.print(banner());
 }
@@ -76,8 +74,7 @@ std::string Session::banner() const {
       "machine: {}\n"
       "run: {}\n",
       job_.name, grouped(numbers), weights_.size(), name(o.dtype), grouped(std::ssize(text_.train)),
-      text_.tokenizer.unit(), text_.source, grouped(std::ssize(text_.valid)),
-      text_.tokenizer.vocab(),
+      text_.tokenizer.unit(), text_.source, grouped(std::ssize(text_.valid)), text_.tokenizer.vocab(),
       progress_.step == 0 ? "" : fmt::format("on from step {}, in all ", progress_.step), o.steps,
       o.batch * o.accumulate, o.context, o.seed, runtime_.describe(), run_.path().string());
 }
@@ -103,14 +100,12 @@ dsl::LossSum Session::gradients(i64 step, std::vector<Tensor>& total) {
   const TrainOptions& o = job_.train;
   const Key key = Key{o.seed}.fold("model").fold(static_cast<u64>(step));
   const auto part = [&](i64 i, std::vector<Tensor>& to) {
-    const dsl::Batch batch =
-        training_batch(text_.train, o.seed, step, i * o.batch, o.batch, o.context);
+    const dsl::Batch batch = training_batch(text_.train, o.seed, step, i * o.batch, o.batch, o.context);
     return learner_.gradients(runtime_, weights_, batch, key.fold(static_cast<u64>(i)), to);
   };
   if (o.accumulate == 1) return part(0, total);
   dsl::LossSum sum;
-  for (const Tensor& weight : weights_)
-    total.push_back(Tensor::zeros(weight.shape(), weight.dtype()));
+  for (const Tensor& weight : weights_) total.push_back(Tensor::zeros(weight.shape(), weight.dtype()));
   const double all = static_cast<double>(o.accumulate * o.batch * o.context);
   for (i64 i = 0; i < o.accumulate; ++i) {
     std::vector<Tensor> one;
@@ -136,8 +131,7 @@ void Session::take_step() {
   optimizer_.step(runtime_, weights_, gradient, scale, factor);
   progress_.step = step;
   line_.step(step, loss);
-  log_.step({step, step * o.batch * o.accumulate * o.context, loss, o.optimizer.lr * factor,
-             norm.norm, line_.speed()});
+  log_.step({step, step * o.batch * o.accumulate * o.context, loss, o.optimizer.lr * factor, norm.norm, line_.speed()});
 }
 
 // Before the update: comparisons with NaN are false, so a clip alone would let it through.
@@ -156,12 +150,10 @@ void Session::diverged(i64 step, const std::string& what) {
   log_.event("diverged", progress_.step, what);
   line_.print("");
   throw Error(
-      fmt::format(
-          "training diverged at step {}: {}\nthe last good checkpoint is {}\na lower learning rate "
-          "(train.optimizer.adamw.lr, now {}) or a longer warm-up often helps",
-          step, what,
-          steps.empty() ? "none" : checkpoint_file(run_.checkpoints(), steps.front()).string(),
-          job_.train.optimizer.lr),
+      fmt::format("training diverged at step {}: {}\nthe last good checkpoint is {}\na lower learning rate "
+                  "(train.optimizer.adamw.lr, now {}) or a longer warm-up often helps",
+                  step, what, steps.empty() ? "none" : checkpoint_file(run_.checkpoints(), steps.front()).string(),
+                  job_.train.optimizer.lr),
       Failure::diverged);
 }
 
@@ -170,9 +162,8 @@ void Session::diverged(i64 step, const std::string& what) {
 void Session::require_finite_weights() {
   const Norm norm = global_norm(runtime_.parallel(), weights_);
   if (norm.not_finite >= 0) {
-    diverged(progress_.step,
-             fmt::format("the weight `{}` is not finite; it was not saved",
-                         learner_.weights()[static_cast<std::size_t>(norm.not_finite)].name));
+    diverged(progress_.step, fmt::format("the weight `{}` is not finite; it was not saved",
+                                         learner_.weights()[static_cast<std::size_t>(norm.not_finite)].name));
   }
 }
 
@@ -198,12 +189,11 @@ void Session::evaluate_and_sample() {
 
 bool Session::validate() {
   if (text_.valid.empty()) return true;
-  const auto loss = evaluate(runtime_, learner_, weights_, text_.valid, job_.train.batch,
-                             job_.train.context, [&] { return interrupt_.signal() != 0; });
+  const auto loss = evaluate(runtime_, learner_, weights_, text_.valid, job_.train.batch, job_.train.context,
+                             [&] { return interrupt_.signal() != 0; });
   if (!loss) return false;
   validation_ = loss->nats / static_cast<double>(loss->count);
-  if (!std::isfinite(*validation_))
-    diverged(progress_.step, fmt::format("the validation loss is {}", *validation_));
+  if (!std::isfinite(*validation_)) diverged(progress_.step, fmt::format("the validation loss is {}", *validation_));
   line_.validation(*validation_);
   const i64 tokens = progress_.step * job_.train.batch * job_.train.accumulate * job_.train.context;
   log_.validation(progress_.step, tokens, *validation_);
@@ -223,16 +213,15 @@ bool Session::write_sample() {
   if (interrupt_.signal() != 0) return false;
   log_.sample(progress_.step, text);
   line_.print(fmt::format("--- sample at step {}{}\n{}\n---\n", progress_.step,
-                          validation_ ? fmt::format(", validation loss {:.4f}", *validation_) : "",
-                          safe_lines(text)));
+                          validation_ ? fmt::format(", validation loss {:.4f}", *validation_) : "", safe_lines(text)));
   return true;
 }
 
 Outcome Session::interrupted() {
   save();
   log_.event("interrupted", progress_.step, "");
-  line_.print(fmt::format("stopped after step {} of {} and saved; to go on:\n  ./weft resume {}\n",
-                          progress_.step, job_.train.steps, shell_word(run_.path().string())));
+  line_.print(fmt::format("stopped after step {} of {} and saved; to go on:\n  ./weft resume {}\n", progress_.step,
+                          job_.train.steps, shell_word(run_.path().string())));
   return {128 + interrupt_.signal(), run_.path(), progress_.step};
 }
 
@@ -243,8 +232,7 @@ Outcome Session::finished() {
     if (progress_.best_step != progress_.step) {
       line_.print(fmt::format("the best weights are those of step {}:\n", progress_.best_step));
     }
-    line_.print(meaning(progress_.best_loss, static_cast<i64>(text_.valid.size()) - 1, floors,
-                        text_.tokenizer.unit()));
+    line_.print(meaning(progress_.best_loss, static_cast<i64>(text_.valid.size()) - 1, floors, text_.tokenizer.unit()));
   }
   line_.print(next_commands(run_.path(), text_, job_));
   return {0, run_.path(), progress_.step};
@@ -255,8 +243,7 @@ std::string next_commands(const fs::path& run, const TextData& text, const Job& 
   return fmt::format(
       "run: {}\nnext:\n  ./weft generate {}{} --tokens 400\n  ./weft resume {} --set "
       "train.steps={}\n",
-      run.string(), path, prompt.empty() ? "" : fmt::format(" --prompt \"{}\"", prompt), path,
-      2 * job.train.steps);
+      run.string(), path, prompt.empty() ? "" : fmt::format(" --prompt \"{}\"", prompt), path, 2 * job.train.steps);
 }
 
 }  // namespace weft::train

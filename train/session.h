@@ -10,8 +10,8 @@ namespace weft::train {
 class Session {
  public:
   /// `state` is consumed: the weights and moments to go on from.
-  Session(Runtime& runtime, const Learner& learner, const TextData& text, const Job& job,
-          const RunDir& run, Checkpoint state, Terminal& terminal);
+  Session(Runtime& runtime, const Learner& learner, const TextData& text, const Job& job, const RunDir& run,
+          Checkpoint state, Terminal& terminal);
   /// Writes the checkpoint of the current step.
   void save();
   Outcome run();

@@ -17,9 +17,7 @@ namespace {
 using std::chrono::duration_cast;
 constexpr std::size_t kAveraged = 20;  // steps behind the loss that is shown
 
-double seconds(std::chrono::steady_clock::duration time) {
-  return std::chrono::duration<double>(time).count();
-}
+double seconds(std::chrono::steady_clock::duration time) { return std::chrono::duration<double>(time).count(); }
 
 }  // namespace
 
@@ -27,8 +25,7 @@ Terminal Terminal::standard_error() {
   const char* term = std::getenv("TERM");
   Terminal terminal{std::cerr, ::isatty(2) == 1 && term && std::string_view(term) != "dumb"};
   winsize size{};
-  if (terminal.redraws && ::ioctl(2, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
-    terminal.columns = size.ws_col;
+  if (terminal.redraws && ::ioctl(2, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) terminal.columns = size.ws_col;
   return terminal;
 }
 
@@ -62,9 +59,8 @@ void StepLine::step(i64 step, double loss) {
     drawn_ = now;
     line_shown_ = true;
     const std::string line = text(step);
-    terminal_.out << '\r'
-                  << line.substr(0, static_cast<std::size_t>(std::max(1, terminal_.columns - 1)))
-                  << "\x1b[K" << std::flush;
+    terminal_.out << '\r' << line.substr(0, static_cast<std::size_t>(std::max(1, terminal_.columns - 1))) << "\x1b[K"
+                  << std::flush;
     return;
   }
   if (step % log_every_ != 0 && step != steps_ && waited < 30) return;
@@ -73,13 +69,11 @@ void StepLine::step(i64 step, double loss) {
 }
 
 std::string StepLine::text(i64 step) const {
-  const double mean =
-      std::accumulate(losses_.begin(), losses_.end(), 0.0) / static_cast<double>(losses_.size());
+  const double mean = std::accumulate(losses_.begin(), losses_.end(), 0.0) / static_cast<double>(losses_.size());
   // From the start of this process, so that validation and saving count as they will count.
-  const double each =
-      seconds(Clock::now() - start_) / static_cast<double>(std::max<i64>(1, step - first_));
-  return fmt::format("step {}/{} | loss {:.4f} | val {} | {:.0f} tok/s | left {}", step, steps_,
-                     mean, validation_ ? fmt::format("{:.4f}", *validation_) : "-", speed_,
+  const double each = seconds(Clock::now() - start_) / static_cast<double>(std::max<i64>(1, step - first_));
+  return fmt::format("step {}/{} | loss {:.4f} | val {} | {:.0f} tok/s | left {}", step, steps_, mean,
+                     validation_ ? fmt::format("{:.4f}", *validation_) : "-", speed_,
                      duration(each * static_cast<double>(steps_ - step)));
 }
 

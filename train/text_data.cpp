@@ -17,10 +17,9 @@ std::string hash_text(std::string_view text) {
 }  // namespace
 
 TextData load_text(const TextOptions& options, std::string_view built_in, const Tokenizer* known) {
-  check(options.path.empty() != options.builtin.empty(),
-        "data.text: give either `path` or `builtin`");
-  check(options.val_fraction >= 0 && options.val_fraction < 1,
-        "data.text: val_fraction must be from 0 to below 1 ({})", options.val_fraction);
+  check(options.path.empty() != options.builtin.empty(), "data.text: give either `path` or `builtin`");
+  check(options.val_fraction >= 0 && options.val_fraction < 1, "data.text: val_fraction must be from 0 to below 1 ({})",
+        options.val_fraction);
   TextData data;
   std::string text;
   if (options.builtin.empty()) {
@@ -37,8 +36,7 @@ TextData load_text(const TextOptions& options, std::string_view built_in, const 
                    : options.tokenizer == "byte" ? Tokenizer::bytes()
                                                  : Tokenizer::characters(text, data.source);
   std::vector<i32> tokens = data.tokenizer.encode(text, data.source);
-  const auto cut = tokens.begin() + static_cast<i64>((1 - options.val_fraction) *
-                                                     static_cast<double>(tokens.size()));
+  const auto cut = tokens.begin() + static_cast<i64>((1 - options.val_fraction) * static_cast<double>(tokens.size()));
   data.valid.assign(cut, tokens.end());
   tokens.erase(cut, tokens.end());
   data.train = std::move(tokens);
@@ -59,24 +57,19 @@ void check_length(const TextData& text, i64 context) {
   }
 }
 
-dsl::Batch training_batch(std::span<const i32> tokens, u64 seed, i64 step, i64 first_row, i64 rows,
-                          i64 context) {
-  const i64 starts =
-      static_cast<i64>(tokens.size()) - context;  // a window needs one token more than the context
-  check(starts > 0, "training_batch: {} tokens do not hold a window of {}", tokens.size(),
-        context + 1);
+dsl::Batch training_batch(std::span<const i32> tokens, u64 seed, i64 step, i64 first_row, i64 rows, i64 context) {
+  const i64 starts = static_cast<i64>(tokens.size()) - context;  // a window needs one token more than the context
+  check(starts > 0, "training_batch: {} tokens do not hold a window of {}", tokens.size(), context + 1);
   const Key key = Key{seed}.fold("data").fold(static_cast<u64>(step));
   std::vector<i32> inputs, targets;
   inputs.reserve(static_cast<std::size_t>(rows * context));
   targets.reserve(static_cast<std::size_t>(rows * context));
   for (i64 row = first_row; row < first_row + rows; ++row) {
-    const auto start = tokens.begin() + static_cast<i64>(bits(key, static_cast<u64>(row)) %
-                                                         static_cast<u64>(starts));
+    const auto start = tokens.begin() + static_cast<i64>(bits(key, static_cast<u64>(row)) % static_cast<u64>(starts));
     inputs.insert(inputs.end(), start, start + context);
     targets.insert(targets.end(), start + 1, start + context + 1);
   }
-  return {Tensor::of_indices(inputs, {rows, context}),
-          Tensor::of_indices(targets, {rows, context})};
+  return {Tensor::of_indices(inputs, {rows, context}), Tensor::of_indices(targets, {rows, context})};
 }
 
 ValidationBatches::ValidationBatches(std::span<const i32> tokens, i64 rows, i64 context)
@@ -96,8 +89,7 @@ dsl::Batch ValidationBatches::at(i64 i) const {
   const i64 n = std::min<i64>(rows * context_, static_cast<i64>(tokens_.size()) - 1 - first);
   std::copy_n(tokens_.begin() + first, n, inputs.begin());
   std::copy_n(tokens_.begin() + first + 1, n, targets.begin());
-  return {Tensor::of_indices(inputs, {rows, context_}),
-          Tensor::of_indices(targets, {rows, context_})};
+  return {Tensor::of_indices(inputs, {rows, context_}), Tensor::of_indices(targets, {rows, context_})};
 }
 
 }  // namespace weft::train

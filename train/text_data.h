@@ -27,8 +27,7 @@ struct TextData {
 
 /// Reads, tokenizes and splits. `built_in` is the text that `options.builtin` names; `known` is the
 /// tokenizer of a trained model, otherwise the text's own characters make the vocabulary.
-TextData load_text(const TextOptions& options, std::string_view built_in = {},
-                   const Tokenizer* known = nullptr);
+TextData load_text(const TextOptions& options, std::string_view built_in = {}, const Tokenizer* known = nullptr);
 
 /// Both parts are long enough for windows of `context` tokens and their targets; the error says
 /// both numbers.
@@ -37,8 +36,7 @@ void check_length(const TextData& text, i64 context);
 /// `rows` windows [rows, context] of the training part for one step, from row `first_row` on. Where
 /// a row starts is drawn from (seed, step, row) alone: the position in the data is the step, and
 /// resuming needs nothing else.
-dsl::Batch training_batch(std::span<const i32> tokens, u64 seed, i64 step, i64 first_row, i64 rows,
-                          i64 context);
+dsl::Batch training_batch(std::span<const i32> tokens, u64 seed, i64 step, i64 first_row, i64 rows, i64 context);
 
 /// The validation part, whole and in order: every token after the first is a target exactly once.
 class ValidationBatches {

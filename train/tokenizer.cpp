@@ -10,16 +10,14 @@ namespace weft::train {
 namespace {
 
 // Calls `take(character, number of characters before it)` for every UTF-8 character.
-template <class Take>
-void each_character(std::string_view text, const std::string& source, Failure kind, Take take) {
+template <class Take> void each_character(std::string_view text, const std::string& source, Failure kind, Take take) {
   i64 count = 0;
   for (std::size_t i = 0; i < text.size(); ++count) {
     const int n = dsl::utf8_length(text, i);
     if (n == 0) {
-      throw Error(
-          fmt::format("{}: byte {} (0x{:02x}) is not UTF-8; the tokenizer `byte` takes any file",
-                      source, i, static_cast<unsigned char>(text[i])),
-          kind);
+      throw Error(fmt::format("{}: byte {} (0x{:02x}) is not UTF-8; the tokenizer `byte` takes any file", source, i,
+                              static_cast<unsigned char>(text[i])),
+                  kind);
     }
     take(text.substr(i, static_cast<std::size_t>(n)), count);
     i += static_cast<std::size_t>(n);
@@ -27,9 +25,7 @@ void each_character(std::string_view text, const std::string& source, Failure ki
 }
 
 std::string code_point(std::string_view character) {
-  const auto byte = [&](std::size_t i) {
-    return static_cast<unsigned>(static_cast<unsigned char>(character[i]));
-  };
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned>(static_cast<unsigned char>(character[i])); };
   unsigned value = byte(0);
   if (character.size() > 1) value &= 0x7fu >> character.size();
   for (std::size_t i = 1; i < character.size(); ++i) value = value << 6 | (byte(i) & 63);
@@ -79,8 +75,7 @@ std::string Tokenizer::json() const {
   return nlohmann::json{{"tokenizer", "char"}, {"characters", pieces_}}.dump();
 }
 
-std::vector<i32> Tokenizer::encode(std::string_view text, const std::string& source,
-                                   Failure kind) const {
+std::vector<i32> Tokenizer::encode(std::string_view text, const std::string& source, Failure kind) const {
   std::vector<i32> tokens;
   tokens.reserve(text.size());
   if (by_byte()) {
@@ -90,11 +85,9 @@ std::vector<i32> Tokenizer::encode(std::string_view text, const std::string& sou
   each_character(text, source, kind, [&](std::string_view character, i64 place) {
     const auto found = tokens_.find(character);
     if (found == tokens_.end()) {
-      throw Error(
-          fmt::format(
-              "{}: character {} is '{}' ({}), which is not among the {} the model was trained on",
-              source, place + 1, dsl::printable(character), code_point(character), pieces_.size()),
-          kind);
+      throw Error(fmt::format("{}: character {} is '{}' ({}), which is not among the {} the model was trained on",
+                              source, place + 1, dsl::printable(character), code_point(character), pieces_.size()),
+                  kind);
     }
     tokens.push_back(found->second);
   });
@@ -104,8 +97,7 @@ std::vector<i32> Tokenizer::encode(std::string_view text, const std::string& sou
 std::string Tokenizer::decode(std::span<const i32> tokens) const {
   std::string text;
   for (const i32 token : tokens) {
-    check(token >= 0 && token < vocab(), "tokenizer: token {} of a vocabulary of {}", token,
-          vocab());
+    check(token >= 0 && token < vocab(), "tokenizer: token {} of a vocabulary of {}", token, vocab());
     if (by_byte()) {
       text += static_cast<char>(token);
     } else {

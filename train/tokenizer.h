@@ -26,8 +26,7 @@ class Tokenizer {
   std::string unit() const { return by_byte() ? "byte" : "character"; }
   i64 vocab() const { return by_byte() ? 256 : static_cast<i64>(pieces_.size()); }
   /// Errors name `source`, the place and the character that is not in the vocabulary.
-  std::vector<i32> encode(std::string_view text, const std::string& source,
-                          Failure kind = Failure::data) const;
+  std::vector<i32> encode(std::string_view text, const std::string& source, Failure kind = Failure::data) const;
   std::string decode(std::span<const i32> tokens) const;
   /// Whether `encode` would succeed.
   bool knows(std::string_view text) const;

@@ -19,18 +19,16 @@ void check_options(const Job& job) {
   check(o.schedule.warmup >= 0, "train.schedule: warmup must be 0 or more ({})", o.schedule.warmup);
   const AdamWOptions& a = o.optimizer;
   check(a.lr > 0 && a.eps > 0 && a.weight_decay >= 0,
-        "adamw: lr and eps must be above 0, weight_decay 0 or more ({}, {}, {})", a.lr, a.eps,
-        a.weight_decay);
-  check(a.beta1 >= 0 && a.beta1 < 1 && a.beta2 >= 0 && a.beta2 < 1,
-        "adamw: betas must be from 0 to below 1 ({}, {})", a.beta1, a.beta2);
+        "adamw: lr and eps must be above 0, weight_decay 0 or more ({}, {}, {})", a.lr, a.eps, a.weight_decay);
+  check(a.beta1 >= 0 && a.beta1 < 1 && a.beta2 >= 0 && a.beta2 < 1, "adamw: betas must be from 0 to below 1 ({}, {})",
+        a.beta1, a.beta2);
   check_options(job.generate);
 }
 
 void check_fit(const Learner& learner, const TextData& text, const Job& job) {
   check_options(job);
-  check(learner.vocab() == text.tokenizer.vocab(),
-        "the model has a vocabulary of {} and the text one of {}", learner.vocab(),
-        text.tokenizer.vocab());
+  check(learner.vocab() == text.tokenizer.vocab(), "the model has a vocabulary of {} and the text one of {}",
+        learner.vocab(), text.tokenizer.vocab());
   check_length(text, job.train.context);
   prompt_tokens(job.generate, text.tokenizer);
 }
@@ -40,21 +38,18 @@ void check_disk(const RunDir& run, const std::vector<Tensor>& weights) {
   run.check_space(4 * checkpoint_bytes(weights));
 }
 
-void check_same(const Checkpoint& state, const TextData& text, const Job& job,
-                const fs::path& run) {
+void check_same(const Checkpoint& state, const TextData& text, const Job& job, const fs::path& run) {
   const Progress& p = state.progress;
   if (p.text_hash != text.hash) {
-    fail_data("{}: the text is not the one the run was started with: {} has the hash {}, it was {}",
-              run.string(), text.source, text.hash, p.text_hash);
+    fail_data("{}: the text is not the one the run was started with: {} has the hash {}, it was {}", run.string(),
+              text.source, text.hash, p.text_hash);
   }
   check(p.tokenizer == text.tokenizer.json(), "{}: the run has another tokenizer", run.string());
-  check(p.seed == job.train.seed, "{}: the run has the seed {}, not {}", run.string(), p.seed,
-        job.train.seed);
-  check(p.step <= job.train.steps, "{}: has done {} steps, train.steps={} is less", run.string(),
-        p.step, job.train.steps);
-  check(state.weights.empty() || state.weights.front().dtype() == job.train.dtype,
-        "{}: the run is in {}, not {}", run.string(), name(state.weights.front().dtype()),
-        name(job.train.dtype));
+  check(p.seed == job.train.seed, "{}: the run has the seed {}, not {}", run.string(), p.seed, job.train.seed);
+  check(p.step <= job.train.steps, "{}: has done {} steps, train.steps={} is less", run.string(), p.step,
+        job.train.steps);
+  check(state.weights.empty() || state.weights.front().dtype() == job.train.dtype, "{}: the run is in {}, not {}",
+        run.string(), name(state.weights.front().dtype()), name(job.train.dtype));
 }
 
 // Damaged checkpoints that were passed over would count as the newest for ever: out of the way, but
@@ -71,8 +66,8 @@ void set_aside_newer(const fs::path& checkpoints, i64 step) {
 
 }  // namespace
 
-Outcome train(Runtime& runtime, const Learner& learner, const TextData& text, const Job& job,
-              const RunPlace& place, Terminal& terminal) {
+Outcome train(Runtime& runtime, const Learner& learner, const TextData& text, const Job& job, const RunPlace& place,
+              Terminal& terminal) {
   check_fit(learner, text, job);
   Checkpoint state;
   state.progress.seed = job.train.seed;
@@ -92,8 +87,8 @@ Outcome train(Runtime& runtime, const Learner& learner, const TextData& text, co
   return session.run();
 }
 
-Outcome resume(Runtime& runtime, const Learner& learner, const TextData& text, const Job& job,
-               const fs::path& path, bool last_good, Terminal& terminal) {
+Outcome resume(Runtime& runtime, const Learner& learner, const TextData& text, const Job& job, const fs::path& path,
+               bool last_good, Terminal& terminal) {
   check_fit(learner, text, job);
   const RunDir run = RunDir::open(path);
   Checkpoint state = load_newest(path, learner.weights(), last_good);
@@ -106,15 +101,14 @@ Outcome resume(Runtime& runtime, const Learner& learner, const TextData& text, c
   }
   check_disk(run, state.weights);
   if (last_good) set_aside_newer(run.checkpoints(), p.step);
-  if (job.description != state.progress.description)
-    write_atomically(run.description(), job.description);
+  if (job.description != state.progress.description) write_atomically(run.description(), job.description);
   state.progress.description = job.description;
   return Session(runtime, learner, text, job, run, std::move(state), terminal).run();
 }
 
-std::optional<dsl::LossSum> evaluate(Runtime& runtime, const Learner& learner,
-                                     const std::vector<Tensor>& weights, std::span<const i32> valid,
-                                     i64 rows, i64 context, const std::function<bool()>& stop) {
+std::optional<dsl::LossSum> evaluate(Runtime& runtime, const Learner& learner, const std::vector<Tensor>& weights,
+                                     std::span<const i32> valid, i64 rows, i64 context,
+                                     const std::function<bool()>& stop) {
   const ValidationBatches batches(valid, rows, context);
   dsl::LossSum sum;
   for (i64 i = 0; i < batches.count(); ++i) {

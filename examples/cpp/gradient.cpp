@@ -17,10 +17,10 @@ void print(const char* what, const Tensor& t) {
 }
 
 int main() {
-  Runtime runtime;                                              // memory, threads, matrix products
+  Runtime runtime;  // memory, threads, matrix products
   Tape tape(runtime, DType::f64);
-  const Var x = tape.leaf(Tensor::from({-2, 0, 1, 2}, {4}));    // gradients can be taken of a leaf
-  const Var y = ops::swish(x);                                  // x * sigmoid(x)
+  const Var x = tape.leaf(Tensor::from({-2, 0, 1, 2}, {4}));  // gradients can be taken of a leaf
+  const Var y = ops::swish(x);                                // x * sigmoid(x)
   print("y", tape.value(y));
-  print("dy/dx", tape.gradient(y, {x})[0]);                     // of the sum of y
+  print("dy/dx", tape.gradient(y, {x})[0]);  // of the sum of y
 }

@@ -18,10 +18,12 @@
 using namespace weft;
 
 int main() {
-  const std::string text = "the state of a head is the sum of its keys times values, of which each step keeps a share. ";
+  const std::string text =
+      "the state of a head is the sum of its keys times values, of which each step keeps a share. ";
   Graph graph;
   const Dims sequence = {Dim::symbol("B"), Dim::symbol("T")};
-  const Var tokens = graph.input("tokens", sequence, Kind::index), targets = graph.input("targets", sequence, Kind::index);
+  const Var tokens = graph.input("tokens", sequence, Kind::index),
+            targets = graph.input("targets", sequence, Kind::index);
   models::RetNet net(graph, {.vocab = 128, .D = 32, .H = 2, .layers = 2, .hidden = 64});
   const Var logits = net.logits(tokens);
   const Var loss = ops::cross_entropy(logits, targets);

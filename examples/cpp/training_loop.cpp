@@ -60,7 +60,9 @@ int main() {
   Runtime runtime({.products = "loops", .parallel = "serial"});  // the reference: the same bits on every machine
   Run run(graph, outputs);
   for (int step = 0; step <= 2000; ++step) {
-    const auto results = run(runtime, DType::f64, {{x, inputs}, {wanted, targets}, {w[0], weights[0]}, {w[1], weights[1]}, {w[2], weights[2]}});
+    const auto results =
+        run(runtime, DType::f64,
+            {{x, inputs}, {wanted, targets}, {w[0], weights[0]}, {w[1], weights[1]}, {w[2], weights[2]}});
     if (step % 500 == 0) fmt::print("step {:4}  loss {:.6f}\n", step, results.back().at(0));
     for (std::size_t i = 0; i < w.size(); ++i) weights[i] = stepped(weights[i], results[i], 0.1);
   }

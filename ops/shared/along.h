@@ -9,9 +9,8 @@ namespace weft::ops {
 struct Run1d {
   i64 count, first_from, step_from, first_to, step_to;
 };
-template <class T>
-void copy_along(const Kernel<T>& k, i64 axis, const Run1d& run, const T* from, const Shape& from_shape, T* to,
-                const Shape& to_shape, T value = 0) {
+template <class T> void copy_along(const Kernel<T>& k, i64 axis, const Run1d& run, const T* from,
+                                   const Shape& from_shape, T* to, const Shape& to_shape, T value = 0) {
   const auto f = detail::line_of(from_shape, axis, "copy_along"), t = detail::line_of(to_shape, axis, "copy_along");
   k.rows(t.outer, t.length * t.inner, [=](i64 o) {
     T* out = to + o * t.length * t.inner;

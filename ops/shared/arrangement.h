@@ -89,7 +89,8 @@ struct Arrangement {
       }
       const std::size_t end = std::min(side.find_first_of(" ()", i), side.size());
       if (!inside) groups.emplace_back();
-      if (const std::string word = side.substr(i, end - i); word != "1") groups.back().push_back(name_of(word, pattern));
+      if (const std::string word = side.substr(i, end - i); word != "1")
+        groups.back().push_back(name_of(word, pattern));
       i = end;
     }
     check(!inside, "rearrange: parentheses do not match in \"{}\"", pattern);
@@ -98,7 +99,9 @@ struct Arrangement {
   static Name name_of(const std::string& word, const std::string& pattern) {
     const auto equals = word.find('=');
     Name n{word.substr(0, equals)};
-    bool good = !n.name.empty() && n.name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789") == std::string::npos &&
+    bool good = !n.name.empty() &&
+                n.name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789") ==
+                    std::string::npos &&
                 !std::isdigit(static_cast<unsigned char>(n.name[0]));
     if (good && equals != std::string::npos) {
       const std::string digits = word.substr(equals + 1);
@@ -118,11 +121,14 @@ struct Arrangement {
       else ++unknown, rest = i;
       all.push_back(group[i].size ? Dim::named(group[i].name, *group[i].size) : Dim(1));
     }
-    in.require(unknown < 2, fmt::format("the sizes of {} and {} are not known: give one, as in {}=4", group.empty() ? "" : group[0].name,
-                                        group.empty() ? "" : group[rest].name, group.empty() ? "" : group[rest].name));
-    const auto left = unknown ? Dim::quotient(whole, known) : same_size(whole, known) ? std::optional(Dim(1)) : std::nullopt;
-    in.require(left.has_value(), fmt::format("the dimension {} of {} is not made of ({}) = {}", whole.text(), text(in[0]), text(group),
-                                             known.unnamed().text()));
+    in.require(unknown < 2, fmt::format("the sizes of {} and {} are not known: give one, as in {}=4",
+                                        group.empty() ? "" : group[0].name, group.empty() ? "" : group[rest].name,
+                                        group.empty() ? "" : group[rest].name));
+    const auto left = unknown                   ? Dim::quotient(whole, known)
+                      : same_size(whole, known) ? std::optional(Dim(1))
+                                                : std::nullopt;
+    in.require(left.has_value(), fmt::format("the dimension {} of {} is not made of ({}) = {}", whole.text(),
+                                             text(in[0]), text(group), known.unnamed().text()));
     if (unknown) all[first + rest] = *left;
   }
   static std::string text(const std::vector<Name>& group) {

@@ -19,7 +19,9 @@ template <class T> class Chunks final : public Form<T> {
  public:
   /// For heads alike in what they have (decay, delta), and at most `chunk` positions at a time.
   Chunks(const Kernel<T>& kernel, const Head<T>& like, i64 chunk)
-      : kernel_(kernel), K_(like.K), V_(like.V),
+      : kernel_(kernel),
+        K_(like.K),
+        V_(like.V),
         memory_(kernel.scratch({3 * chunk * chunk + 4 * chunk * V_ + 2 * chunk * K_ + 2 * chunk + K_})) {
     if (like.by_channel()) decay_ = std::make_unique<ChannelDecay<T>>(kernel, K_, V_, chunk);
     else decay_ = std::make_unique<ScalarDecay<T>>(kernel, K_, V_, chunk);
@@ -94,10 +96,10 @@ template <class T> class Chunks final : public Form<T> {
     multiply(kernel_, K_, V_, c, flipped(decay_->left(k), K_), U, S, V_, T(1));
   }
 
-  // For rows with the cotangent C: G = C U^T, M = C S^T, dS += (b o X)^T C. S may be null, for zeros: what multiplies it
-  // may overflow.
-  void reader_gradient(const Reader<T>& r, const T* k, i64 c, const T* C, i64 stride, Matrix<const T> U, const T* S, T* dS,
-                       T* dx, T* dk) {
+  // For rows with the cotangent C: G = C U^T, M = C S^T, dS += (b o X)^T C. S may be null, for zeros: what multiplies
+  // it may overflow.
+  void reader_gradient(const Reader<T>& r, const T* k, i64 c, const T* C, i64 stride, Matrix<const T> U, const T* S,
+                       T* dS, T* dx, T* dk) {
     multiply(kernel_, c, c, V_, matrix(C, stride), flipped(U.data, U.stride), G_, c);
     if (S) multiply(kernel_, c, K_, V_, matrix(C, stride), flipped(S, V_), rows_, K_);
     else std::fill_n(rows_, c * K_, T(0));

@@ -21,7 +21,8 @@ struct Pattern {
     Pattern p{text.substr(0, comma), text.substr(comma + 1, arrow - comma - 1), text.substr(arrow + 2)};
     for (const std::string* s : {&p.a, &p.b, &p.out}) {
       for (std::size_t i = 0; i < s->size(); ++i) {
-        check(s->find((*s)[i], i + 1) == std::string::npos, "contract: the letter {} stands twice in \"{}\"", (*s)[i], *s);
+        check(s->find((*s)[i], i + 1) == std::string::npos, "contract: the letter {} stands twice in \"{}\"", (*s)[i],
+              *s);
       }
     }
     for (const char c : p.a + p.b) {
@@ -93,7 +94,8 @@ template <class P> struct Matrices {
   }
 };
 
-template <class P> Matrices<P> matrices(P data, const Layout& l, const Group& batch, const Group& rows, const Group& columns) {
+template <class P>
+Matrices<P> matrices(P data, const Layout& l, const Group& batch, const Group& rows, const Group& columns) {
   return {data, l.step(rows), l.step(columns), l.offsets(batch)};
 }
 
@@ -103,9 +105,10 @@ inline std::vector<i64> packed_offsets(const Group& batch, i64 size) {
   return all;
 }
 
-// The part of a product that one task computes: of the shapes alone, so that no result depends on the number of threads.
-// A library packs both operands anew in every call, which costs some 10 % at half this size. Where that makes fewer than
-// four tiles, which may be all there is to do at the time, they are cut finer as long as each is worth a task.
+// The part of a product that one task computes: of the shapes alone, so that no result depends on the number of
+// threads. A library packs both operands anew in every call, which costs some 10 % at half this size. Where that makes
+// fewer than four tiles, which may be all there is to do at the time, they are cut finer as long as each is worth a
+// task.
 struct Tile {
   i64 rows, columns;
 };
@@ -128,9 +131,8 @@ inline Tile tile_of(i64 batch, i64 M, i64 N, i64 K) {
 }  // namespace detail_contraction
 
 /// out = a contracted with b; every element of `out` is written.
-template <class T>
-void contraction(const Kernel<T>& k, const Pattern& p, const T* a, const Shape& a_shape, const T* b, const Shape& b_shape,
-                 T* out, const Shape& out_shape) {
+template <class T> void contraction(const Kernel<T>& k, const Pattern& p, const T* a, const Shape& a_shape, const T* b,
+                                    const Shape& b_shape, T* out, const Shape& out_shape) {
   using namespace detail_contraction;
   const auto in = [](const std::string& s, char c) { return s.find(c) != std::string::npos; };
   const Layout la(p.a, a_shape), lb(p.b, b_shape), lo(p.out, out_shape);
@@ -168,7 +170,8 @@ void contraction(const Kernel<T>& k, const Pattern& p, const T* a, const Shape& 
   const bool direct = mo.ready(rows.count, columns.count);
   if (!direct) {
     result = k.scratch({batch.count * rows.count * columns.count});
-    mo = {result.template mutable_values<T>().data(), columns.count, 1, packed_offsets(batch, rows.count * columns.count)};
+    mo = {result.template mutable_values<T>().data(), columns.count, 1,
+          packed_offsets(batch, rows.count * columns.count)};
   }
 
   const i64 M = rows.count, N = columns.count, K = summed.count;

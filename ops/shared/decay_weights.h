@@ -1,9 +1,9 @@
 // What the decay does inside a chunk of positions 0 .. c-1, for rows that read the state and rows that write to it.
 //
 // A row x_i read at time m (i, or i - 1 where it reads the state before its step) sees what position j wrote through
-// D_mj = a_{j+1} ... a_m, and the state before the chunk through b_m = a_0 ... a_m. The state after the chunk is a reader
-// at time c - 1. All are products of decays, never quotients or logarithms: a decay of 0 is exact, also in gradients, and
-// no factor ever exceeds 1 when the decays do not.
+// D_mj = a_{j+1} ... a_m, and the state before the chunk through b_m = a_0 ... a_m. The state after the chunk is a
+// reader at time c - 1. All are products of decays, never quotients or logarithms: a decay of 0 is exact, also in
+// gradients, and no factor ever exceeds 1 when the decays do not.
 //
 // A decay for each channel of the key makes D_mj a vector, and the scores no matrix product: they are running products,
 // exact for the same reason, at K times the work of one score. Chunks of 16 keep that below the work on the state.
@@ -34,8 +34,8 @@ template <class T> class DecayWeights {
   /// S = b_{c-1} o S
   virtual void decay_state(T* S) const = 0;
 
-  /// Gradients of a reader, given G_ij = <cotangent of row i, what j wrote> and M_i = cotangent of row i times the state
-  /// before, both as if nothing decayed: dx set, dk added to. G is spoilt.
+  /// Gradients of a reader, given G_ij = <cotangent of row i, what j wrote> and M_i = cotangent of row i times the
+  /// state before, both as if nothing decayed: dx set, dk added to. G is spoilt.
   virtual void reader_gradient(const Reader<T>& r, const T* k, T* G, const T* M, T* dx, T* dk) = 0;
   /// The same of the state after: N_j is the row (what j wrote) dS^T, e that of the state before.
   virtual void writer_gradient(const T* k, const T* N, const T* e, T* dk) = 0;
@@ -48,7 +48,11 @@ template <class T> class DecayWeights {
 template <class T> class ScalarDecay final : public DecayWeights<T> {
  public:
   ScalarDecay(const Kernel<T>& kernel, i64 K, i64 V, i64 chunk)
-      : kernel_(kernel), isa_(kernel.isa()), K_(K), V_(V), memory_(kernel.scratch({3 * chunk * chunk + chunk * (K + 4)})) {
+      : kernel_(kernel),
+        isa_(kernel.isa()),
+        K_(K),
+        V_(V),
+        memory_(kernel.scratch({3 * chunk * chunk + chunk * (K + 4)})) {
     D_ = memory_.template mutable_values<T>().data();
     raw_ = D_ + chunk * chunk, W_ = raw_ + chunk * chunk;
     U_ = W_ + chunk * (chunk + 1), rows_ = U_ + chunk + 1, b_ = rows_ + chunk * K;
@@ -113,7 +117,8 @@ template <class T> class ScalarDecay final : public DecayWeights<T> {
     block(isa_, [&] {
       std::fill_n(U_, c_ + 1, T(0));
       for (i64 l = c_ - 1; l >= 0; --l) {
-        const T after = l + 1 < c_ ? decay(l + 1) : T(0), *w = W_ + l * (c_ + 1), *U = U_, *d = D_ + std::max<i64>(0, l - 1) * c_;
+        const T after = l + 1 < c_ ? decay(l + 1) : T(0), *w = W_ + l * (c_ + 1), *U = U_,
+                *d = D_ + std::max<i64>(0, l - 1) * c_;
         for (i64 j = 0; j <= l; ++j) U_[j] = w[j] + after * U_[j];
         da[l] = U[0] * before_start(l - 1) + summed<T>(l, [=](i64 j) { return U[1 + j] * d[j]; });
       }

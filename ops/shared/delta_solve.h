@@ -31,14 +31,14 @@ template <class T> void solve_errors(const Kernel<T>& kernel, i64 c, i64 V, cons
   }
 }
 
-/// dU [c, V] becomes the cotangent of the errors, which is also that of R: with G_i = dU_i - sum over j > i of L_ji dE_j,
-/// dE_i = beta_i G_i and dbeta_i = <G_i, E_i>. The cotangent of L is -dE U^T.
-template <class T>
-void solve_errors_backward(const Kernel<T>& kernel, i64 c, i64 V, const T* L, const T* beta, const T* E, T* dU, T* dbeta) {
+/// dU [c, V] becomes the cotangent of the errors, which is also that of R: with G_i = dU_i - sum over j > i of L_ji
+/// dE_j, dE_i = beta_i G_i and dbeta_i = <G_i, E_i>. The cotangent of L is -dE U^T.
+template <class T> void solve_errors_backward(const Kernel<T>& kernel, i64 c, i64 V, const T* L, const T* beta,
+                                              const T* E, T* dU, T* dbeta) {
   for (i64 first = (c - 1) / kSolveBlock * kSolveBlock; first >= 0; first -= kSolveBlock) {
     const i64 end = std::min(c, first + kSolveBlock);
-    multiply(kernel, end - first, V, c - end, flipped(L + end * c + first, c), matrix<T>(dU + end * V, V), dU + first * V, V,
-             T(1), T(-1));
+    multiply(kernel, end - first, V, c - end, flipped(L + end * c + first, c), matrix<T>(dU + end * V, V),
+             dU + first * V, V, T(1), T(-1));
     block(kernel.isa(), [&] {
       for (i64 i = end - 1; i >= first; --i) {
         T* g = dU + i * V;

@@ -9,13 +9,16 @@ template <class Better> struct Extreme : General {
   struct Attrs {
     Axis dim;
   };
-  static auto attributes() { return std::tuple{attribute("dim", &Attrs::dim, "the dimension that is reduced").required()}; }
+  static auto attributes() {
+    return std::tuple{attribute("dim", &Attrs::dim, "the dimension that is reduced").required()};
+  }
   static constexpr Reads reads{.outputs = 1};
 
   static std::vector<Dims> infer(const Attrs& attrs, const InputDims& in) {
     Dims out = in[0];
     const std::size_t axis = axis_of(in, attrs.dim);
-    in.require(!out[axis].known() || out[axis].value() > 0, fmt::format("a dimension of size 0 has none (it is {})", text(in[0])));
+    in.require(!out[axis].known() || out[axis].value() > 0,
+               fmt::format("a dimension of size 0 has none (it is {})", text(in[0])));
     out.erase(out.begin() + static_cast<std::ptrdiff_t>(axis));
     return {out};
   }

@@ -9,8 +9,8 @@ namespace weft::ops {
 
 /// X_k = sum over j of x_j e^(-2 pi i j k / n), for kLanes lines side by side: element j of line l at [j * kLanes + l].
 ///
-/// Decimation in time (Cooley and Tukey 1965): with n = p m, X_(k + m j) = sum over q < p of w^(q (k + m j)) Y_q[k], Y_q
-/// being the transform of every p-th element from q on, and w = e^(-2 pi i / n).
+/// Decimation in time (Cooley and Tukey 1965): with n = p m, X_(k + m j) = sum over q < p of w^(q (k + m j)) Y_q[k],
+/// Y_q being the transform of every p-th element from q on, and w = e^(-2 pi i / n).
 template <class T> class Fourier {
  public:
   static constexpr i64 kLanes = 16;  // a vector of f32 with AVX-512
@@ -38,7 +38,9 @@ template <class T> class Fourier {
   }
 
   /// Elements of memory for one call: re and im, each [n, kLanes], and two columns of a butterfly.
-  i64 memory() const { return (2 * n_ + 2 * (factors_.empty() ? 1 : *std::max_element(factors_.begin(), factors_.end()))) * kLanes; }
+  i64 memory() const {
+    return (2 * n_ + 2 * (factors_.empty() ? 1 : *std::max_element(factors_.begin(), factors_.end()))) * kLanes;
+  }
   /// Where x_j is put before; X_k is element k after.
   i64 place(i64 j) const { return place_[j]; }
 
@@ -48,7 +50,8 @@ template <class T> class Fourier {
     for (std::size_t depth = factors_.size(); depth-- > 0; m *= factors_[depth]) {
       const i64 p = factors_[depth], step = n_ / (p * m);
       for (i64 first = 0; first < n_; first += p * m) {
-        for (i64 k = 0; k < m; ++k) butterfly(p, m, k, step, re + (first + k) * kLanes, im + (first + k) * kLanes, column);
+        for (i64 k = 0; k < m; ++k)
+          butterfly(p, m, k, step, re + (first + k) * kLanes, im + (first + k) * kLanes, column);
       }
     }
   }
@@ -91,8 +94,10 @@ template <class T> class Fourier {
   static void radix4(i64 m, const T* a, const T* b, T* re, T* im) {
     for (i64 l = 0; l < kLanes; ++l) {
       const T *x = a + l, *y = b + l;
-      const T sx = x[0] + x[2 * kLanes], dx = x[0] - x[2 * kLanes], sy = y[0] + y[2 * kLanes], dy = y[0] - y[2 * kLanes];
-      const T tx = x[kLanes] + x[3 * kLanes], ux = x[kLanes] - x[3 * kLanes], ty = y[kLanes] + y[3 * kLanes], uy = y[kLanes] - y[3 * kLanes];
+      const T sx = x[0] + x[2 * kLanes], dx = x[0] - x[2 * kLanes], sy = y[0] + y[2 * kLanes],
+              dy = y[0] - y[2 * kLanes];
+      const T tx = x[kLanes] + x[3 * kLanes], ux = x[kLanes] - x[3 * kLanes], ty = y[kLanes] + y[3 * kLanes],
+              uy = y[kLanes] - y[3 * kLanes];
       re[l] = sx + tx, re[m * kLanes + l] = dx + uy, re[2 * m * kLanes + l] = sx - tx, re[3 * m * kLanes + l] = dx - uy;
       im[l] = sy + ty, im[m * kLanes + l] = dy - ux, im[2 * m * kLanes + l] = sy - ty, im[3 * m * kLanes + l] = dy + ux;
     }
@@ -103,8 +108,8 @@ template <class T> class Fourier {
   std::vector<i64> factors_, place_;
 };
 
-/// Transforms all lines of x along `axis`: load(j, line, step, re, im) gives element j of a line of x whose elements are
-/// `step` apart, store(k, line, step, re, im) puts element k of the transform into a line of y.
+/// Transforms all lines of x along `axis`: load(j, line, step, re, im) gives element j of a line of x whose elements
+/// are `step` apart, store(k, line, step, re, im) puts element k of the transform into a line of y.
 template <class T, class Load, class Store>
 void fourier_lines(const Kernel<T>& k, i64 axis, const T* x, T* y, const Load& load, const Store& store) {
   constexpr i64 kLanes = Fourier<T>::kLanes;

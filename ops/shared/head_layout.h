@@ -43,7 +43,9 @@ template <class T> class HeadLayout {
     Head<T> h = like_;
     const i64 at = n / slices_, column = n % slices_ * like_.V;
     h.V = std::min(like_.V, like_.stride - column);
-    const auto data = [&](std::size_t i) { return kernel_.has(i) ? kernel_.input(i).data() + leads_[i].offset(at) : nullptr; };
+    const auto data = [&](std::size_t i) {
+      return kernel_.has(i) ? kernel_.input(i).data() + leads_[i].offset(at) : nullptr;
+    };
     h.q = data(In::q), h.k = data(In::k), h.v = data(In::v) + column, h.erase = data(In::erase);
     h.decay.data = data(In::decay), h.beta.data = data(In::beta);
     if (kernel_.has(In::initial)) h.start = data(In::initial) + column;
@@ -53,7 +55,8 @@ template <class T> class HeadLayout {
   i64 y_offset(i64 n) const { return n / slices_ * like_.length * like_.stride + n % slices_ * like_.V; }
   i64 state_offset(i64 n) const { return n / slices_ * like_.K * like_.stride + n % slices_ * like_.V; }
 
-  // ---- gradients: a head writes into the gradient itself, or, where it shares the input, into a part of its own --------
+  // ---- gradients: a head writes into the gradient itself, or, where it shares the input, into a part of its own
+  // --------
 
   void open_gradients(Kernel<T>& kernel) {
     for (std::size_t i = 0; i < In::count; ++i) {
@@ -74,7 +77,8 @@ template <class T> class HeadLayout {
   }
   T* start_gradient(i64 n) const {
     if (!kernel_.wants(In::initial)) return nullptr;
-    return gradient_[In::initial] + (apart_[In::initial] ? n * written(In::initial) : leads_[In::initial].offset(n / slices_)) + column(n);
+    return gradient_[In::initial] +
+           (apart_[In::initial] ? n * written(In::initial) : leads_[In::initial].offset(n / slices_)) + column(n);
   }
   /// Adds up, in the order of the heads, what they wrote apart.
   void close_gradients(Kernel<T>& kernel) const {
@@ -90,7 +94,8 @@ template <class T> class HeadLayout {
         const i64 begin = sliced ? column(n) : 0, end = sliced ? std::min(begin + like_.V, V) : written(i);
         const i64 rows = sliced ? written(i) / std::max<i64>(1, V) : 1;
         for (i64 r = 0; r < rows; ++r) {
-          for (i64 j = begin; j < end; ++j) to[leads_[i].own() == written(i) ? r * V + j : j % width] += from[r * V + j];
+          for (i64 j = begin; j < end; ++j)
+            to[leads_[i].own() == written(i) ? r * V + j : j % width] += from[r * V + j];
         }
       }
     }
@@ -110,10 +115,10 @@ template <class T> class HeadLayout {
   i64 written(std::size_t i) const {
     return i == In::decay || i == In::beta ? like_.length * own_width(i) : leads_[i].own();
   }
-  i64 own_width(std::size_t i) const { return i == In::decay ? like_.decay.width : i == In::beta ? 1 : leads_[i].own(); }
-  bool shares(std::size_t i) const {
-    return leads_[i].shared() || (slices_ > 1 && i != In::v && i != In::initial);
+  i64 own_width(std::size_t i) const {
+    return i == In::decay ? like_.decay.width : i == In::beta ? 1 : leads_[i].own();
   }
+  bool shares(std::size_t i) const { return leads_[i].shared() || (slices_ > 1 && i != In::v && i != In::initial); }
 
   const Kernel<T>& kernel_;
   i64 heads_ = 0, slices_ = 1;

@@ -16,7 +16,8 @@ class Leads {
   Leads() = default;
   /// The last `core` dimensions of `shape` are the op's own; the others are broadcast to `lead`.
   Leads(const Shape& shape, int core, const Shape& lead)
-      : lead_(lead), own_(element_count(Shape(shape.end() - core, shape.end()))),
+      : lead_(lead),
+        own_(element_count(Shape(shape.end() - core, shape.end()))),
         steps_(broadcast_strides(Shape(shape.begin(), shape.end() - core), lead)),
         shared_(element_count(shape) != element_count(lead) * own_) {
     for (i64& step : steps_) step *= own_;

@@ -47,7 +47,8 @@ template <class T> struct HeadGradients {
   T* erase = nullptr;  // [length, K]; null when there is no input of that name
 };
 
-/// f(0) + ... + f(n - 1) in sixteen running sums: vectorised without reordering by the compiler, so the same everywhere.
+/// f(0) + ... + f(n - 1) in sixteen running sums: vectorised without reordering by the compiler, so the same
+/// everywhere.
 template <class T, class F> T summed(i64 n, const F& f) {
   T lanes[16] = {};
   i64 i = 0;
@@ -60,8 +61,8 @@ template <class T, class F> T summed(i64 n, const F& f) {
   return total;
 }
 
-/// A way to compute positions t .. t + c of a head, given the state before them. `state` and `dstate` are [K, V] in rows
-/// of V.
+/// A way to compute positions t .. t + c of a head, given the state before them. `state` and `dstate` are [K, V] in
+/// rows of V.
 template <class T> class Form {
  public:
   virtual ~Form() = default;

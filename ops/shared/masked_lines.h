@@ -35,7 +35,8 @@ struct MaskedLines : General {
     if (k.has(1) && element_count(k.shape(0)) > 0) {
       mask = k.scratch(k.shape(0));
       const auto m = mask.template mutable_values<T>();
-      expand_block(k.shape(0), broadcast_strides(k.shape(1), k.shape(0)), k.input(1).data(), 0, std::ssize(m), m.data());
+      expand_block(k.shape(0), broadcast_strides(k.shape(1), k.shape(0)), k.input(1).data(), 0, std::ssize(m),
+                   m.data());
     }
     const T* keep = mask ? mask.template values<T>().data() : nullptr;
     k.rows(l.outer * l.inner, l.length * 4, [=](i64 r) {
@@ -55,11 +56,15 @@ struct MaskedLines : General {
   template <class T> static bool none(T top) { return top == -std::numeric_limits<T>::infinity(); }
 
   static std::vector<Sample> samples() {
-    return {{{{2, 5}, {-1}}}, {{{2, 3, 4}, {-1}}, {{"dim", i64{1}}}}, {{{2, 3, 4}, {3, 4}}}, {{{3, 4}, {4}}},
+    return {{{{2, 5}, {-1}}},
+            {{{2, 3, 4}, {-1}}, {{"dim", i64{1}}}},
+            {{{2, 3, 4}, {3, 4}}},
+            {{{3, 4}, {4}}},
             {{{2, 3, 4}, {3, 1}}, {{"dim", i64{0}}}}};
   }
   static std::vector<ErrorSample> error_samples() {
-    return {{{{{3}, {2, 3}}}, "the mask [2, 3] does not fit [3]"}, {{{{2, 3}, {-1}}, {{"dim", i64{2}}}}, "there is no axis 2"}};
+    return {{{{{3}, {2, 3}}}, "the mask [2, 3] does not fit [3]"},
+            {{{{2, 3}, {-1}}, {{"dim", i64{2}}}}, "there is no axis 2"}};
   }
 };
 

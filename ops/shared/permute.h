@@ -7,8 +7,7 @@
 namespace weft::ops {
 
 /// y[i0, i1, ...] = x at the same index, where dimension d of y has size `sizes[d]` and step `strides[d]` in x.
-template <class T>
-void permute(const Kernel<T>& k, const T* x, Shape sizes, std::vector<i64> strides, T* y) {
+template <class T> void permute(const Kernel<T>& k, const T* x, Shape sizes, std::vector<i64> strides, T* y) {
   // Dimensions that lie behind each other in both become one.
   for (std::size_t d = sizes.size(); d-- > 1;) {
     if (strides[d - 1] != strides[d] * sizes[d] && sizes[d] != 1 && sizes[d - 1] != 1) continue;

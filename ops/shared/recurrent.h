@@ -1,5 +1,5 @@
-// The recurrent form: one position after the other. It is the meaning of the other forms, the way a stream takes, and the
-// fastest while the state of a head stays in the first-level cache.
+// The recurrent form: one position after the other. It is the meaning of the other forms, the way a stream takes, and
+// the fastest while the state of a head stays in the first-level cache.
 #pragma once
 #include "ops/shared/linear_head.h"
 
@@ -35,9 +35,7 @@ template <class T> class Recurrent final : public Form<T> {
   }
 
  private:
-  T decay(const Head<T>& h, i64 t, i64 x) const {
-    return h.decay ? h.decay.at(t)[h.by_channel() ? x : 0] : T(1);
-  }
+  T decay(const Head<T>& h, i64 t, i64 x) const { return h.decay ? h.decay.at(t)[h.by_channel() ? x : 0] : T(1); }
   // The weight of row x of the state where the error is taken.
   T erased(const Head<T>& h, i64 t, i64 x) const {
     return h.eraser()[t * K_ + x] * (h.error == Reading::decayed ? decay(h, t, x) : T(1));
@@ -81,7 +79,8 @@ template <class T> class Recurrent final : public Form<T> {
   // da = <dS_t, S_{t-1}>,  dS_{t-1} = a o dS_t, each with the share of the error.
   void back(const Head<T>& h, i64 t, const T* S, const T* dy, T* dS, const HeadGradients<T>& g) {
     const T *u = written(h, t, S), *q = h.q + t * K_, *k = h.k + t * K_;
-    const bool after = h.read == Reading::after, empty = t == 0 && !h.start;  // zeros: what multiplies them may overflow
+    const bool after = h.read == Reading::after,
+               empty = t == 0 && !h.start;  // zeros: what multiplies them may overflow
     T *dq = g.q + t * K_, *dk = g.k + t * K_, *dv = g.v + t * h.stride;
     std::fill_n(du_, V_, T(0));
     for (i64 x = 0; x < K_; ++x) {

@@ -13,11 +13,11 @@ template <class T> Matrix<const T> matrix(const T* data, i64 stride) { return {d
 template <class T> Matrix<const T> flipped(const T* data, i64 stride) { return {data, stride, true}; }
 
 /// z = alpha x y + beta z, with x m x inner and y inner x n as used.
-template <class T>
-void multiply(const Kernel<T>& kernel, i64 m, i64 n, i64 inner, Matrix<const T> x, Matrix<const T> y, T* z, i64 stride,
-              T beta = 0, T alpha = 1) {
+template <class T> void multiply(const Kernel<T>& kernel, i64 m, i64 n, i64 inner, Matrix<const T> x, Matrix<const T> y,
+                                 T* z, i64 stride, T beta = 0, T alpha = 1) {
   if (m * n * inner > 512) {
-    kernel.multiply({x.transposed, y.transposed, m, n, inner, x.data, x.stride, y.data, y.stride, z, stride, alpha, beta});
+    kernel.multiply(
+        {x.transposed, y.transposed, m, n, inner, x.data, x.stride, y.data, y.stride, z, stride, alpha, beta});
     return;
   }
   for (i64 i = 0; i < m; ++i) {

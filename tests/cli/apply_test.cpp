@@ -24,7 +24,8 @@ Tensor drawn(const Shape& shape, u64 seed, double scale = 1) {
 
 Tensor tokens(const Shape& shape, u64 seed, i32 count) {
   std::vector<i32> values(static_cast<std::size_t>(element_count(shape)));
-  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<i32>(bits(Key{seed}, i) % static_cast<u64>(count));
+  for (std::size_t i = 0; i < values.size(); ++i)
+    values[i] = static_cast<i32>(bits(Key{seed}, i) % static_cast<u64>(count));
   return Tensor::of_indices(values, shape);
 }
 
@@ -228,9 +229,12 @@ TEST_CASE("a def alone takes its inputs by name and gives out, final states and 
   CHECK(w.size() == 4);
   for (auto& [name, tensor] : w) tensor = drawn(tensor.shape(), tensor.shape().size(), 0.8);
   put(desk, "w.safetensors", w);
-  const Tensors in = {{"x", drawn({3, 6, 4}, 1)}, {"scale", drawn({3, 4}, 2)},
-                      {"initial.n", drawn({3, 2, 2}, 3)}, {"initial.S", drawn({3, 2, 2, 2}, 7)},
-                      {"cotangent", drawn({3, 6, 4}, 4)}, {"cotangent.final.S", drawn({3, 2, 2, 2}, 5)},
+  const Tensors in = {{"x", drawn({3, 6, 4}, 1)},
+                      {"scale", drawn({3, 4}, 2)},
+                      {"initial.n", drawn({3, 2, 2}, 3)},
+                      {"initial.S", drawn({3, 2, 2, 2}, 7)},
+                      {"cotangent", drawn({3, 6, 4}, 4)},
+                      {"cotangent.final.S", drawn({3, 2, 2, 2}, 5)},
                       {"cotangent.final.n", drawn({3, 2, 2}, 6)}};
   Words grad = words;
   grad.push_back("--grad");
@@ -252,7 +256,8 @@ TEST_CASE("a def alone takes its inputs by name and gives out, final states and 
       changed[name] = moved(in.at(name), direction, step);
       return value(changed);
     };
-    CHECK(inner(out.at(std::string("grad.") + name), direction) == doctest::Approx((at(1e-4) - at(-1e-4)) / 2e-4).epsilon(1e-6));
+    CHECK(inner(out.at(std::string("grad.") + name), direction) ==
+          doctest::Approx((at(1e-4) - at(-1e-4)) / 2e-4).epsilon(1e-6));
   }
 }
 
@@ -290,9 +295,13 @@ TEST_CASE("a sequence may be cut: the final states of a part start the next, in 
     std::vector<std::string> forms;
   };
   // `turning` is computed in a turning frame, `columns` with keys and values exchanged, `last` keeps nothing.
-  const std::vector<Row> rows = {{"memory", {"recurrent", "chunkwise"}}, {"gru", {"recurrent"}}, {"twice", {"recurrent"}},
-                                 {"turning", {"recurrent", "chunkwise", "parallel"}}, {"delta", {"recurrent", "chunkwise"}},
-                                 {"columns", {"recurrent", "chunkwise", "parallel"}}, {"last", {"recurrent", "chunkwise"}}};
+  const std::vector<Row> rows = {{"memory", {"recurrent", "chunkwise"}},
+                                 {"gru", {"recurrent"}},
+                                 {"twice", {"recurrent"}},
+                                 {"turning", {"recurrent", "chunkwise", "parallel"}},
+                                 {"delta", {"recurrent", "chunkwise"}},
+                                 {"columns", {"recurrent", "chunkwise", "parallel"}},
+                                 {"last", {"recurrent", "chunkwise"}}};
   Desk desk;
   desk.write("defs.yaml", std::string(kDefs) + kMoreDefs);
   const Tensor x = drawn({2, 9, 4}, 1), scale = drawn({2, 4}, 2);
@@ -325,15 +334,20 @@ TEST_CASE("states of every class are those of the loop, whose gradients agree, t
   Desk desk;
   desk.write("defs.yaml", std::string(kDefs) + kMoreDefs);
   const Tensor x = drawn({2, 5, 4}, 1);
-  for (const auto& [def, state] : std::map<std::string, Shape>{{"turning", {2, 4, 4}}, {"delta", {2, 4, 4}}, {"columns", {2, 4, 4}}, {"last", {2, 4}}}) {
+  for (const auto& [def, state] : std::map<std::string, Shape>{
+           {"turning", {2, 4, 4}}, {"delta", {2, 4, 4}}, {"columns", {2, 4, 4}}, {"last", {2, 4}}}) {
     CAPTURE(def);
     // 0 * tanh(S) is nonlinear to the classifier and changes nothing: it sends the recurrence to the loop.
     std::string text = desk.read("defs.yaml");
     const auto step = text.find("step: {S: \"", text.find("  " + def + ":\n"));
     REQUIRE(step != std::string::npos);
     desk.write("loop.yaml", text.insert(step + 11, "0 * tanh(S) + "));
-    const Tensors in = {{"x", x}, {"initial.S", drawn(state, 3)}, {"cotangent.final.S", drawn(state, 4)}, {"cotangent", drawn({2, 5, 4}, 5)}};
-    const Tensors a = applied(desk, "defs.yaml", in, {"--def", def, "--grad"}), b = applied(desk, "loop.yaml", in, {"--def", def, "--grad"});
+    const Tensors in = {{"x", x},
+                        {"initial.S", drawn(state, 3)},
+                        {"cotangent.final.S", drawn(state, 4)},
+                        {"cotangent", drawn({2, 5, 4}, 5)}};
+    const Tensors a = applied(desk, "defs.yaml", in, {"--def", def, "--grad"}),
+                  b = applied(desk, "loop.yaml", in, {"--def", def, "--grad"});
     REQUIRE(a.size() == b.size());
     for (const auto& [name, tensor] : a) {
       CAPTURE(name);
@@ -346,7 +360,8 @@ TEST_CASE("states of defs that are called have a path, two calls two of them") {
   Desk desk;
   desk.write("defs.yaml", kDefs);
   const Tensors out = applied(desk, "defs.yaml", {{"x", drawn({1, 3, 4}, 1)}}, {"--def", "twice", "--grad"});
-  for (const char* name : {"final.a.gru.h", "final.out.gru.h", "grad.a.gru.U", "grad.out.gru.U", "grad.initial.a.gru.h"}) {
+  for (const char* name :
+       {"final.a.gru.h", "final.out.gru.h", "grad.a.gru.U", "grad.out.gru.U", "grad.initial.a.gru.h"}) {
     CAPTURE(name);
     CHECK(out.contains(name));
   }
@@ -372,7 +387,8 @@ TEST_CASE("without weights they are drawn from the seed, which is said") {
 TEST_CASE("prelude defs, a batch of integers, and sizes that only the tensors know") {
   Desk desk;
   desk.write("plain.yaml", "schema: 1\nparams: {vocab: 5}\nmodel: [{embed: {width: 3}}, {logits: {tie: embed}}]\n");
-  const Tensors embedded = applied(desk, "plain.yaml", {{"tokens", tokens({2, 4}, 1, 5)}}, {"--def", "embed", "-p", "width=3"});
+  const Tensors embedded =
+      applied(desk, "plain.yaml", {{"tokens", tokens({2, 4}, 1, 5)}}, {"--def", "embed", "-p", "width=3"});
   CHECK(embedded.at("out").shape() == Shape{2, 4, 3});
   for (const Shape& front : {Shape{2}, Shape{2, 5}, Shape{2, 3, 5}}) {
     Shape in = front, out = front;
@@ -411,16 +427,27 @@ TEST_CASE("tensors that do not fit are listed all at once, with exit 4") {
   };
   const std::vector<Row> rows = {
       {"defs.yaml", "memory", {{"y", x}}, {"missing: x, [T, D] behind a batch", "missing: scale", "unknown: y"}},
-      {"defs.yaml", "memory", {{"x", x}, {"scale", scale}, {"initial.s", x}, {"cotangnt", x}},
+      {"defs.yaml",
+       "memory",
+       {{"x", x}, {"scale", scale}, {"initial.s", x}, {"cotangnt", x}},
        {"unknown: initial.s; did you mean `initial.S`?", "unknown: cotangnt; did you mean `cotangent`?"}},
-      {"defs.yaml", "memory", {{"x", x}, {"scale", drawn({3, 4}, 1)}}, {"scale is [3, 4], and [B, 4] is taken (B = 2, T = 3)"}},
-      {"defs.yaml", "memory", {{"x", x}, {"scale", drawn({2, 5}, 1)}}, {"the input `scale` is [2, 5]", "D is 4, not 5"}},
+      {"defs.yaml",
+       "memory",
+       {{"x", x}, {"scale", drawn({3, 4}, 1)}},
+       {"scale is [3, 4], and [B, 4] is taken (B = 2, T = 3)"}},
+      {"defs.yaml",
+       "memory",
+       {{"x", x}, {"scale", drawn({2, 5}, 1)}},
+       {"the input `scale` is [2, 5]", "D is 4, not 5"}},
       {"defs.yaml", "memory", {{"x", scale}, {"scale", scale}}, {"the input `x` is [2, 4]", "that are 3 dimensions"}},
       {"defs.yaml", "gru", {{"x", tokens({2, 3, 4}, 1, 5)}}, {"x holds whole numbers, and real ones are taken"}},
       {"defs.yaml", "gru", {{"x", x}, {"initial.h", x}}, {"initial.h is [2, 3, 4], and [B, D] is taken"}},
       {"plain.yaml", "", {{"targets", tokens({2, 3}, 1, 5)}}, {"missing: tokens [B, T]"}},
       {"plain.yaml", "", {{"tokens", tokens({2, 3}, 1, 9)}}, {"tokens holds ", "the vocabulary has 5 tokens"}},
-      {"plain.yaml", "", {{"tokens", tokens({2, 3}, 1, 5)}, {"targets", tokens({2, 4}, 1, 5)}}, {"targets is [2, 4], and [B, T] is taken (B = 2, T = 3)"}},
+      {"plain.yaml",
+       "",
+       {{"tokens", tokens({2, 3}, 1, 5)}, {"targets", tokens({2, 4}, 1, 5)}},
+       {"targets is [2, 4], and [B, T] is taken (B = 2, T = 3)"}},
       {"plain.yaml", "", {{"tokens", x}}, {"tokens holds real numbers"}},
   };
   for (const Row& row : rows) {
@@ -438,7 +465,8 @@ TEST_CASE("tensors that do not fit are listed all at once, with exit 4") {
   }
   put(desk, "in.safetensors", {{"x", x}});
   put(desk, "w.safetensors", {{"V", drawn({4, 4}, 1)}});
-  const Finished f = desk.run({"apply", "defs.yaml", "--def", "gru", "--weights", "w.safetensors", "--in", "in.safetensors", "--out", "o"});
+  const Finished f = desk.run(
+      {"apply", "defs.yaml", "--def", "gru", "--weights", "w.safetensors", "--in", "in.safetensors", "--out", "o"});
   CHECK(f.exit == 4);
   CHECK(contains(f.err, "missing: U\n  not in the model: \"V\""));
 }

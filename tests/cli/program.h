@@ -38,7 +38,7 @@ inline const char* const kTiny =
 class Desk {
  public:
   std::vector<std::pair<std::string, std::string>> environment;
-  std::string input;  // of the next programs
+  std::string input;      // of the next programs
   bool terminal = false;  // stdout is a terminal; `out` is what it would show
 
   Desk() {

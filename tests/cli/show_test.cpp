@@ -34,19 +34,26 @@ TEST_CASE("show lists every weight with its shape, initialiser and count") {
         "model.0.embed.table  [12, 2]  normal(0.02)  24\n24 weights in 1 tensors\n");
   const auto json = Json::parse(desk.run({"show", "tiny.yaml", "--json"}).out);
   CHECK(json["weights"] == 192);
-  CHECK(json["tensors"][0] == Json{{"name", "model.0.embed.table"}, {"shape", {12, 16}}, {"init", "normal(0.02)"}, {"count", 192}, {"decays", true}, {"trained", true}});
+  CHECK(json["tensors"][0] == Json{{"name", "model.0.embed.table"},
+                                   {"shape", {12, 16}},
+                                   {"init", "normal(0.02)"},
+                                   {"count", 192},
+                                   {"decays", true},
+                                   {"trained", true}});
   const Finished def = desk.run({"show", "std/retnet", "--def", "retention"});
   CHECK(contains(def.out, "Wo  [256, 128]  xavier(0.5)"));
   CHECK(contains(def.err, "note: H = 4, as the params of the file say\n"));
   CHECK(contains(def.err, "note: D = 128, as the params of the file say\n"));
-  CHECK(contains(desk.run({"show", "std/layers", "--def", "rms_norm", "-p", "D=8"}).out, "gain  [8]  ones  8  no decay\n"));
+  CHECK(contains(desk.run({"show", "std/layers", "--def", "rms_norm", "-p", "D=8"}).out,
+                 "gain  [8]  ones  8  no decay\n"));
 }
 
 TEST_CASE("the resolved description says every default and trains to the same bytes") {
   Desk desk;
   const Finished f = desk.run({"show", "tiny.yaml", "--resolved", "-p", "width=8", "--set", "train.steps=2"});
   CHECK(f.exit == 0);
-  for (const char* part : {"width: 8\n", "steps: 2\n", "dtype: f32\n", "weight_decay: 0.1\n", "val_fraction: 0.1\n", "warmup: 100\n", "temperature: 0.8\n"}) {
+  for (const char* part : {"width: 8\n", "steps: 2\n", "dtype: f32\n", "weight_decay: 0.1\n", "val_fraction: 0.1\n",
+                           "warmup: 100\n", "temperature: 0.8\n"}) {
     CAPTURE(part);
     CHECK(contains(f.out, part));
   }
@@ -69,8 +76,9 @@ TEST_CASE("the graph has a box for every op, an oval for every input and weight,
   CHECK(f.exit == 0);
   CHECK(f.out.starts_with("digraph \"tiny\" {\n"));
   CHECK(f.out.ends_with("}\n"));
-  for (const char* part : {"label=\"tokens\\n[B, T]\"", "style=dotted, label=\"model.0.embed.table\\n[vocab, width]\"", "label=\"embedding\\n[B, T, width]\"",
-                           "label=\"contract\\n[B, T, vocab]\"", "tooltip=\"std/layers:", " -> n"}) {
+  for (const char* part : {"label=\"tokens\\n[B, T]\"", "style=dotted, label=\"model.0.embed.table\\n[vocab, width]\"",
+                           "label=\"embedding\\n[B, T, width]\"", "label=\"contract\\n[B, T, vocab]\"",
+                           "tooltip=\"std/layers:", " -> n"}) {
     CAPTURE(part);
     CHECK(contains(f.out, part));
   }
@@ -166,7 +174,8 @@ TEST_CASE("the doctor tells a line about each thing, and exit 1 when one is wron
   Desk desk;
   const Finished f = desk.run({"doctor"});
   CHECK(f.exit == 0);
-  for (const char* what : {"weft ", "cpu ", "flags ", "loops ", "products ", "self-test ", "threads ", "memory ", "disk ", "folder ", "libraries ", "data "}) {
+  for (const char* what : {"weft ", "cpu ", "flags ", "loops ", "products ", "self-test ", "threads ", "memory ",
+                           "disk ", "folder ", "libraries ", "data "}) {
     CAPTURE(what);
     CHECK((f.out.starts_with(what) || contains(f.out, std::string("\n") + what)));
   }

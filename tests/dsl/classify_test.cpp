@@ -18,8 +18,9 @@ const char* const kMatrix = "S: [H, dk, dv]";
 
 std::string classes_of(const char* states, const char* step, std::string* reason = nullptr) {
   Diagnostics d;
-  const std::string text = std::string("schema: 1\ndefs:\n  f:\n    in: {x: [T, D]}\n    recurrence:\n      over: T\n      state: {") +
-                           states + "}\n      step: {" + step + "}\n      read: {y: x}\n    out: y\nmodel: [f]\n";
+  const std::string text =
+      std::string("schema: 1\ndefs:\n  f:\n    in: {x: [T, D]}\n    recurrence:\n      over: T\n      state: {") +
+      states + "}\n      step: {" + step + "}\n      read: {y: x}\n    out: y\nmodel: [f]\n";
   const File file = parse_file(make_source("test.yaml", text), d);
   INFO(d.render(false));
   REQUIRE(!d.has_errors());

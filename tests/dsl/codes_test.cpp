@@ -55,10 +55,8 @@ TEST_CASE("every code in the sources of the language has its row") {
   const std::regex pattern("\"([EW][0-9]{4})\"");
   for (const auto& entry : std::filesystem::directory_iterator(WEFT_SOURCE "/dsl")) {
     std::ifstream stream(entry.path());
-    const std::string text((std::istreambuf_iterator<char>(stream)),
-                           std::istreambuf_iterator<char>());
-    for (auto it = std::sregex_iterator(text.begin(), text.end(), pattern);
-         it != std::sregex_iterator(); ++it) {
+    const std::string text((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
+    for (auto it = std::sregex_iterator(text.begin(), text.end(), pattern); it != std::sregex_iterator(); ++it) {
       CAPTURE(entry.path().string());
       CAPTURE((*it)[1].str());
       CHECK(find_code((*it)[1].str()) != nullptr);

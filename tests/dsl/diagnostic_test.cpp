@@ -90,8 +90,7 @@ TEST_CASE("the exit code is the class that comes first: description, data, size"
 }
 
 TEST_CASE("did-you-mean knows slips, swaps and other people's names, and nothing far off") {
-  const std::vector<std::string> ops = {"rotate",        "swish", "rms_norm",
-                                        "stop_gradient", "outer", "sum"};
+  const std::vector<std::string> ops = {"rotate", "swish", "rms_norm", "stop_gradient", "outer", "sum"};
   CHECK(edit_distance("retain", "retina") == 2);
   CHECK(edit_distance("ab", "ba") == 1);
   CHECK(did_you_mean("rotat", ops) == "rotate");

@@ -78,8 +78,7 @@ TEST_CASE("operators bind as in Python") {
 }
 
 TEST_CASE("calls take arguments by position and then by name") {
-  CHECK(parsed("rn.retention(x, heads=2 * h, form=tanh)") ==
-        "rn.retention(x, heads=2 * h, form=tanh)");
+  CHECK(parsed("rn.retention(x, heads=2 * h, form=tanh)") == "rn.retention(x, heads=2 * h, form=tanh)");
   CHECK(parsed("position()") == "position()");
   CHECK(parsed("rearrange(x, \"T (H k) -> H T k\")") == "rearrange(x, \"T (H k) -> H T k\")");
   CHECK(parsed("f(a=1, x)") == "E0120 at 1:8");
@@ -118,16 +117,13 @@ TEST_CASE("the error for an index names what to do instead") {
 }
 
 TEST_CASE("numbers are decimal and nothing else") {
-  for (const char* text :
-       {"010", "00", "0x10", "0b1", "1_000", ".5", "1.", "1e", "1e+", "1e400", "1e-400", ".inf",
-        "-.inf", "inf", "nan", "1.2.3", "12abc", "9223372036854775808", "0o17"}) {
+  for (const char* text : {"010", "00", "0x10", "0b1", "1_000", ".5", "1.", "1e", "1e+", "1e400", "1e-400", ".inf",
+                           "-.inf", "inf", "nan", "1.2.3", "12abc", "9223372036854775808", "0o17"}) {
     CAPTURE(text);
     CHECK(parsed(text).starts_with("E012"));
   }
   Diagnostics diagnostics;
-  const auto number = [&](const std::string& text) {
-    return *parse_expression(plain_scalar(text), diagnostics);
-  };
+  const auto number = [&](const std::string& text) { return *parse_expression(plain_scalar(text), diagnostics); };
   CHECK(number("2e4").integer);
   CHECK(number("2e4").whole == 20000);
   CHECK(number("9223372036854775807").whole == 9223372036854775807);
@@ -142,8 +138,7 @@ TEST_CASE("numbers are decimal and nothing else") {
 
 TEST_CASE("limits bound every later walk over an expression") {
   const auto nested = [](int n) {
-    return std::string(static_cast<size_t>(n), '(') + "x" +
-           std::string(static_cast<size_t>(n), ')');
+    return std::string(static_cast<size_t>(n), '(') + "x" + std::string(static_cast<size_t>(n), ')');
   };
   CHECK(parsed(nested(32)) == "x");
   CHECK(parsed(nested(33)).starts_with("E0123"));
@@ -208,9 +203,8 @@ TEST_CASE("equations carry claims and shapes come from lists and from text") {
 
 TEST_CASE("expressions written as text keep their meaning") {
   for (const char* text :
-       {"-x ^ 2", "(-x) ^ 2", "2 ^ -x", "(a + b) * c", "a - (b - c)", "(a if b else c) + 1",
-        "a ^ b ^ c", "(a ^ b) ^ c", "(x @ y)^T", "not (a and b)", "x ^ (T)", "(a < b) == c",
-        "-(a + b)", "3.0 / 2", "a * (b / c)"}) {
+       {"-x ^ 2", "(-x) ^ 2", "2 ^ -x", "(a + b) * c", "a - (b - c)", "(a if b else c) + 1", "a ^ b ^ c", "(a ^ b) ^ c",
+        "(x @ y)^T", "not (a and b)", "x ^ (T)", "(a < b) == c", "-(a + b)", "3.0 / 2", "a * (b / c)"}) {
     CAPTURE(text);
     Diagnostics diagnostics;
     const ExprPtr expr = parse_expression(plain_scalar(text), diagnostics);

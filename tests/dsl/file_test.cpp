@@ -139,10 +139,9 @@ TEST_CASE("a composition keeps its structure, names and arguments") {
 
 TEST_CASE("single items are taken for lists") {
   Diagnostics diagnostics;
-  const File file = parse_file(
-      text_source(
-          "schema: 1\nmodel: {repeat: {times: 2, body: {residual: {pre: false, body: linear}}}}\n"),
-      diagnostics);
+  const File file =
+      parse_file(text_source("schema: 1\nmodel: {repeat: {times: 2, body: {residual: {pre: false, body: linear}}}}\n"),
+                 diagnostics);
   CHECK(diagnostics.empty());
   CHECK(file.model[0].body[0].body[0].callee == "linear");
   CHECK(!file.model[0].body[0].pre);
@@ -150,10 +149,9 @@ TEST_CASE("single items are taken for lists") {
 
 TEST_CASE("every error of a description is found in one pass") {
   Diagnostics diagnostics;
-  parse_file(
-      text_source("schema: 1\nparms: {a: 1}\nparams: {b: 2 +}\ndefs:\n  f:\n    in: {x: [T]}\n    "
-                  "let:\n      y: x[1]\n    uot: y\nmodel:\n  - repeat: {body: []}\n"),
-      diagnostics);
+  parse_file(text_source("schema: 1\nparms: {a: 1}\nparams: {b: 2 +}\ndefs:\n  f:\n    in: {x: [T]}\n    "
+                         "let:\n      y: x[1]\n    uot: y\nmodel:\n  - repeat: {body: []}\n"),
+             diagnostics);
   // `out` is misspelt, not missing too.
   CHECK(codes_of(diagnostics) == "E0301 E0120 E0124 E0301 E0302 E0312");
 }
@@ -177,8 +175,7 @@ TEST_CASE("the schema must be there and known") {
   Diagnostics newer;
   parse_file(text_source("schema: 2\n"), newer);
   CHECK(codes_of(newer) == "E0314");
-  CHECK(newer.render(false).find("schema 2 is not known; this program reads schema 1") !=
-        std::string::npos);
+  CHECK(newer.render(false).find("schema 2 is not known; this program reads schema 1") != std::string::npos);
 }
 
 TEST_CASE("missing keys are reported at the key of the map that lacks them") {
@@ -192,10 +189,8 @@ TEST_CASE("missing keys are reported at the key of the map that lacks them") {
 
 TEST_CASE("a def follows its structural rules") {
   const std::string in = "    in: {x: [T, D]}\n";
-  const std::string recurrence =
-      "    recurrence: {over: T, state: {S: [D]}, step: {S: S + x}, read: {y: S}}\n";
-  const std::string fold =
-      "    fold: {over: T, leaf: {c: x}, merge: {c: left(c)}, read: {z: prefix(c)}}\n";
+  const std::string recurrence = "    recurrence: {over: T, state: {S: [D]}, step: {S: S + x}, read: {y: S}}\n";
+  const std::string fold = "    fold: {over: T, leaf: {c: x}, merge: {c: left(c)}, read: {z: prefix(c)}}\n";
   CHECK(def_codes(in + recurrence + "    out: y\n").empty());
   CHECK(def_codes(in + recurrence + fold + "    out: y + z\n") == "E0305");
   CHECK(def_codes(in + "    recurrence: {over: T, state: {S: [T, D]}, step: {S: S + x}, read: {y: "
@@ -213,10 +208,7 @@ TEST_CASE("a def follows its structural rules") {
   CHECK(def_codes(in + "    let: {T: 2}\n    out: x\n") == "E0304");
   CHECK(def_codes(in + "    let: {if: 2}\n    out: x\n") == "E0106");
   CHECK(def_codes(in + "    out: {}\n") == "E0302");
-  CHECK(
-      def_codes(in +
-                "    recurrence: {over: T, state: {}, step: {S: x}, read: {y: S}}\n    out: y\n") ==
-      "E0302");
+  CHECK(def_codes(in + "    recurrence: {over: T, state: {}, step: {S: x}, read: {y: S}}\n    out: y\n") == "E0302");
   CHECK(codes_in("defs: {f: 3}") == "E0303");
 }
 
@@ -274,7 +266,8 @@ TEST_CASE("params that nothing reads and defs that nothing calls are warned of")
     parse_file(text_source("schema: 1\n" + text), diagnostics);
     std::string all;
     for (const Diagnostic* d : diagnostics.sorted()) {
-      all += (all.empty() ? "" : ", ") + d->code + d->message.substr(d->message.find('`'), d->message.rfind('`') + 1 - d->message.find('`'));
+      all += (all.empty() ? "" : ", ") + d->code +
+             d->message.substr(d->message.find('`'), d->message.rfind('`') + 1 - d->message.find('`'));
     }
     return all;
   };

@@ -44,55 +44,43 @@ inline Yaml plain_scalar(const std::string& text) {
 /// A small table of options, in the manner of `train`.
 inline std::vector<Option> test_tables() {
   using K = OptionKind;
-  const Option adamw{
-      "adamw",
-      K::section,
-      {},
-      {},
-      {},
-      {},
-      "decoupled decay",
-      {{"lr", K::real, "1e-3", 0.0},
-       {"betas", K::list, "[0.9, 0.95]", 2.0, 2.0, {}, "", {{"beta", K::real, {}, 0.0, 1.0}}}}};
-  const Option sgd{
-      "sgd", K::section, {}, {},
-      {},    {},         "", {{"lr", K::real, "0.1"}, {"nesterov", K::boolean, "false"}}};
-  const Option train{
-      "train",
+  const Option adamw{"adamw",
+                     K::section,
+                     {},
+                     {},
+                     {},
+                     {},
+                     "decoupled decay",
+                     {{"lr", K::real, "1e-3", 0.0},
+                      {"betas", K::list, "[0.9, 0.95]", 2.0, 2.0, {}, "", {{"beta", K::real, {}, 0.0, 1.0}}}}};
+  const Option sgd{"sgd", K::section, {}, {}, {}, {}, "", {{"lr", K::real, "0.1"}, {"nesterov", K::boolean, "false"}}};
+  const Option train{"train",
+                     K::section,
+                     {},
+                     {},
+                     {},
+                     {},
+                     "",
+                     {{"steps", K::whole, "1000", 1.0},
+                      {"batch", K::whole, "32", 1.0},
+                      {"form", K::word, "auto", {}, {}, {"auto", "recurrent", "chunkwise", "parallel"}},
+                      {"optimizer", K::one_of, "adamw", {}, {}, {}, "", {adamw, sgd}},
+                      {"carry_state", K::boolean, "false"}}};
+  const Option text{
+      "text", K::section, {}, {},
+      {},     {},         "", {{"path", K::path}, {"tokenizer", K::word, "char", {}, {}, {"char", "byte"}}}};
+  const Option copy{"copy", K::section, {}, {}, {}, {}, "", {{"length", K::whole, "10", 1.0}}};
+  const Option eval{
+      "eval",
       K::section,
       {},
       {},
       {},
       {},
       "",
-      {{"steps", K::whole, "1000", 1.0},
-       {"batch", K::whole, "32", 1.0},
-       {"form", K::word, "auto", {}, {}, {"auto", "recurrent", "chunkwise", "parallel"}},
-       {"optimizer", K::one_of, "adamw", {}, {}, {}, "", {adamw, sgd}},
-       {"carry_state", K::boolean, "false"}}};
-  const Option text{
-      "text", K::section,
-      {},     {},
-      {},     {},
-      "",     {{"path", K::path}, {"tokenizer", K::word, "char", {}, {}, {"char", "byte"}}}};
-  const Option copy{"copy", K::section, {}, {}, {}, {}, "", {{"length", K::whole, "10", 1.0}}};
-  const Option eval{"eval",
-                    K::section,
-                    {},
-                    {},
-                    {},
-                    {},
-                    "",
-                    {{"every", K::whole, "250"},
-                     {"metrics",
-                      K::list,
-                      "[loss]",
-                      {},
-                      {},
-                      {},
-                      "",
-                      {{"metric", K::word, {}, {}, {}, {"loss", "bits_per_char"}}}},
-                     {"watch", K::expressions}}};
+      {{"every", K::whole, "250"},
+       {"metrics", K::list, "[loss]", {}, {}, {}, "", {{"metric", K::word, {}, {}, {}, {"loss", "bits_per_char"}}}},
+       {"watch", K::expressions}}};
   return {{"data", K::one_of, {}, {}, {}, {}, "", {text, copy}}, train, eval};
 }
 
@@ -100,12 +88,10 @@ inline std::vector<Option> test_tables() {
 inline std::string front_codes(const std::string& text, Diagnostics& diagnostics) {
   const std::vector<Option> tables = test_tables();
   const File file = parse_file(text_source(text), diagnostics, tables);
-  const Scope scope =
-      evaluate_params(file.params, {}, {}, {}, {file.source, 0, 1}, "the description", diagnostics);
+  const Scope scope = evaluate_params(file.params, {}, {}, {}, {file.source, 0, 1}, "the description", diagnostics);
   run_checks(file.checks, scope, diagnostics);
   if (file.train)
-    read_options(tables[1], file.train, file.tree->find_entry("train")->key.span, scope,
-                 diagnostics, tables);
+    read_options(tables[1], file.train, file.tree->find_entry("train")->key.span, scope, diagnostics, tables);
   return codes_of(diagnostics);
 }
 

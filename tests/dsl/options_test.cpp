@@ -13,11 +13,10 @@ Read options(int table, const std::string& yaml) {
   Read result;
   const std::vector<Option> tables = test_tables();
   const Yaml tree = read_yaml(make_source("runs/model.yaml", yaml), result.diagnostics);
-  const Scope scope = {{"ctx", i64{128}},
-                       {"mode", Word{"parallel", {"parallel", "recurrent"}}},
-                       {"lost", std::nullopt}};
-  result.settings = read_options(tables[static_cast<size_t>(table)], &tree, tree.span, scope,
-                                 result.diagnostics, tables);
+  const Scope scope = {
+      {"ctx", i64{128}}, {"mode", Word{"parallel", {"parallel", "recurrent"}}}, {"lost", std::nullopt}};
+  result.settings =
+      read_options(tables[static_cast<size_t>(table)], &tree, tree.span, scope, result.diagnostics, tables);
   return result;
 }
 
@@ -72,8 +71,7 @@ TEST_CASE("what does not fit the table is refused with what would") {
   CHECK(codes_of(options(kTrain, "carry_state: yes").diagnostics) == "E0303");
   CHECK(codes_of(options(kTrain, "carry_state: \"true\"").diagnostics) == "E0303");
   CHECK(codes_of(options(kTrain, "optimizer: {adamw: {betas: [0.9]}}").diagnostics) == "E0503");
-  CHECK(codes_of(options(kTrain, "optimizer: {adamw: {betas: [0.9, 1.5]}}").diagnostics) ==
-        "E0503");
+  CHECK(codes_of(options(kTrain, "optimizer: {adamw: {betas: [0.9, 1.5]}}").diagnostics) == "E0503");
   CHECK(codes_of(options(kTrain, "- steps").diagnostics) == "E0303");
   const Read typo = options(kTrain, "step: 10\nevery: 5\n");
   CHECK(codes_of(typo.diagnostics) == "E0301 E0301");
@@ -91,9 +89,8 @@ TEST_CASE("lists of words and expressions") {
 
 TEST_CASE("the resolved form says everything and resolves to itself") {
   for (const auto& [table, yaml] :
-       {std::pair(kTrain, "optimizer: {adamw: {lr: 3e-4}}\n"),
-        std::pair(kTrain, "optimizer: sgd\n"), std::pair(kData, "text: {path: \"a b.txt\"}\n"),
-        std::pair(kEval, "watch: [a + b]\n")}) {
+       {std::pair(kTrain, "optimizer: {adamw: {lr: 3e-4}}\n"), std::pair(kTrain, "optimizer: sgd\n"),
+        std::pair(kData, "text: {path: \"a b.txt\"}\n"), std::pair(kEval, "watch: [a + b]\n")}) {
     const std::string once = options(table, yaml).settings.print();
     CAPTURE(once);
     const Read again = options(table, once);

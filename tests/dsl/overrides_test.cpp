@@ -15,9 +15,7 @@ struct Changed {
   std::string text() const { return yaml_text(tree); }
   std::string codes() const { return codes_of(diagnostics); }
   bool has(const std::string& part) const { return text().find(part) != std::string::npos; }
-  bool says(const std::string& part) const {
-    return diagnostics.render(false).find(part) != std::string::npos;
-  }
+  bool says(const std::string& part) const { return diagnostics.render(false).find(part) != std::string::npos; }
 };
 
 Changed with(const std::vector<std::string>& settings, const std::string& file = kFile) {
@@ -78,8 +76,8 @@ TEST_CASE("a path that does not exist is refused with a guess, at its own segmen
 }
 
 TEST_CASE("what is no path and value, or no YAML, is refused in its own text") {
-  for (const char* text : {"", "=", "=1", "train.steps", "train.steps=", "train..steps=1", ".=1",
-                           "train.steps=[1", "train.steps=&a 1", "name=\"x"}) {
+  for (const char* text : {"", "=", "=1", "train.steps", "train.steps=", "train..steps=1", ".=1", "train.steps=[1",
+                           "train.steps=&a 1", "name=\"x"}) {
     CAPTURE(text);
     const Changed c = with({text});
     CHECK(c.diagnostics.has_errors());

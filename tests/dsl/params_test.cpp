@@ -13,8 +13,7 @@ struct Evaluated {
   }
 };
 
-Evaluated params(const std::string& yaml,
-                 const std::vector<std::pair<std::string, std::string>>& given = {}) {
+Evaluated params(const std::string& yaml, const std::vector<std::pair<std::string, std::string>>& given = {}) {
   Evaluated result;
   const Yaml tree = read_yaml(text_source(yaml), result.diagnostics);
   std::vector<Argument> arguments;
@@ -22,20 +21,16 @@ Evaluated params(const std::string& yaml,
     const Yaml value = plain_scalar(text);
     arguments.push_back({name, value.span, parse_expression(value, result.diagnostics)});
   }
-  result.scope = evaluate_params(parse_params(tree, result.diagnostics), arguments, {}, {}, {},
-                                 "def `f`", result.diagnostics);
+  result.scope =
+      evaluate_params(parse_params(tree, result.diagnostics), arguments, {}, {}, {}, "def `f`", result.diagnostics);
   return result;
 }
 
 std::string value(const std::string& text, Division division = Division::exact) {
   Diagnostics diagnostics;
-  const Scope scope = {{"n", i64{7}},
-                       {"x", 0.5},
-                       {"flag", true},
-                       {"kind", Word{"dpfp", {"dpfp", "elu"}}},
-                       {"lost", std::nullopt}};
-  const auto result =
-      evaluate(*parse_expression(plain_scalar(text), diagnostics), scope, diagnostics, division);
+  const Scope scope = {
+      {"n", i64{7}}, {"x", 0.5}, {"flag", true}, {"kind", Word{"dpfp", {"dpfp", "elu"}}}, {"lost", std::nullopt}};
+  const auto result = evaluate(*parse_expression(plain_scalar(text), diagnostics), scope, diagnostics, division);
   return result ? value_text(*result) : "error " + codes_of(diagnostics);
 }
 
@@ -110,8 +105,7 @@ TEST_CASE("declared types, choices and ranges hold") {
   CHECK(codes_of(params("b: {type: bool, default: 1}").diagnostics) == "E0402");
   CHECK(params("b: true").at("b") == "true");
   CHECK(params("k: {type: enum, choices: [dpfp, elu], default: elu}").at("k") == "elu");
-  CHECK(codes_of(params("k: {type: enum, choices: [dpfp, elu], default: relu}").diagnostics) ==
-        "E0402");
+  CHECK(codes_of(params("k: {type: enum, choices: [dpfp, elu], default: relu}").diagnostics) == "E0402");
   CHECK(codes_of(params("k: enum").diagnostics) == "E0302");
   CHECK(codes_of(params("n: {type: itn}").diagnostics) == "E0303");
   CHECK(codes_of(params("n: {defualt: 3}").diagnostics) == "E0301");
@@ -132,16 +126,14 @@ TEST_CASE("arguments are checked against the params that are declared") {
 
 TEST_CASE("a check that fails prints the values it read") {
   Diagnostics diagnostics;
-  CHECK(front_codes("schema: 1\nparams: {D: 250, H: 6}\ncheck:\n  - D % H == 0\n  - D > H\n",
-                    diagnostics) == "E0406");
+  CHECK(front_codes("schema: 1\nparams: {D: 250, H: 6}\ncheck:\n  - D % H == 0\n  - D > H\n", diagnostics) == "E0406");
   CHECK(first_place(diagnostics) == "4:5");
   CHECK(diagnostics.render(false).find("D = 250, H = 6") != std::string::npos);
 }
 
 TEST_CASE("a chain of ten thousand params needs no recursion") {
   std::string yaml;
-  for (int i = 0; i < 10000; ++i)
-    yaml += "p" + std::to_string(i) + ": p" + std::to_string(i + 1) + " + 1\n";
+  for (int i = 0; i < 10000; ++i) yaml += "p" + std::to_string(i) + ": p" + std::to_string(i + 1) + " + 1\n";
   const Evaluated e = params(yaml + "p10000: 0\n");
   CHECK(e.diagnostics.empty());
   CHECK(e.at("p0") == "10000");

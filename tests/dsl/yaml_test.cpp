@@ -57,9 +57,8 @@ TEST_CASE("deep nesting is refused where it passes the limit") {
 }
 
 TEST_CASE("sharing and cycles of YAML are refused") {
-  for (const char* text :
-       {"a: &x 1", "&a [*a]", "&a {k: *a}", "&a {*a : 1}", "a: *nope", "a: !x 1",
-        "a: !!python/object/apply:os.system [x]", "Q: &x", "Q: !x", "a: ! x", "a: !!str x"}) {
+  for (const char* text : {"a: &x 1", "&a [*a]", "&a {k: *a}", "&a {*a : 1}", "a: *nope", "a: !x 1",
+                           "a: !!python/object/apply:os.system [x]", "Q: &x", "Q: !x", "a: ! x", "a: !!str x"}) {
     CAPTURE(text);
     CHECK(yaml_codes(text).find("E0105") != std::string::npos);
   }
@@ -76,8 +75,8 @@ TEST_CASE("duplicate keys are refused with both places") {
 }
 
 TEST_CASE("only one document is accepted") {
-  for (const char* text : {",", "\"foo\",", "- - -\n,", "\"a\" \"b\"", "[a] b", "a: 1\n---\nb: 2\n",
-                           "a: 1\n...\njunk\n", "a: 1\n---\n"}) {
+  for (const char* text :
+       {",", "\"foo\",", "- - -\n,", "\"a\" \"b\"", "[a] b", "a: 1\n---\nb: 2\n", "a: 1\n...\njunk\n", "a: 1\n---\n"}) {
     CAPTURE(text);
     CHECK(!yaml_codes(text).empty());
   }
@@ -95,8 +94,7 @@ TEST_CASE("empty texts are refused") {
 }
 
 TEST_CASE("an unclosed quote is refused where it opens") {
-  for (const char* text :
-       {"'", "\"x", "'x", "a: \"x\nb: 1\n", "a: 'x\nb: 1\n", "a: \"x\nb: \"y\"\n", "['"}) {
+  for (const char* text : {"'", "\"x", "'x", "a: \"x\nb: 1\n", "a: 'x\nb: 1\n", "a: \"x\nb: \"y\"\n", "['"}) {
     CAPTURE(text);
     CHECK(!yaml_codes(text).empty());
   }
@@ -107,8 +105,8 @@ TEST_CASE("an unclosed quote is refused where it opens") {
 
 TEST_CASE("broken syntax is located and told in our words") {
   CHECK(yaml_place("a: [1, 2\nb: 3\n") == "1:4");
-  for (const char* text : {"{a", "a: \"\\q\"", "a: \"\\U00110000\"", "a: \"\\uD800\"",
-                           "a:\n\tb: 1\n", "a: b: c", "a: @x", "a: `x", "a: - x", "a: % x"}) {
+  for (const char* text : {"{a", "a: \"\\q\"", "a: \"\\U00110000\"", "a: \"\\uD800\"", "a:\n\tb: 1\n", "a: b: c",
+                           "a: @x", "a: `x", "a: - x", "a: % x"}) {
     CAPTURE(text);
     Diagnostics diagnostics;
     read_yaml(text_source(text), diagnostics);
@@ -119,9 +117,8 @@ TEST_CASE("broken syntax is located and told in our words") {
 
 TEST_CASE("bytes that are no UTF-8 text are refused at their offset") {
   for (const std::string& text :
-       {std::string("a: \xff"), std::string("a: \xc0\xaf"), std::string("a: \xed\xa0\x80"),
-        std::string("a: \xe2\x82"), std::string("a: \xf4\x90\x80\x80"),
-        std::string("a: x\xEF\xBB\xBFy"), std::string("a: \0", 4),
+       {std::string("a: \xff"), std::string("a: \xc0\xaf"), std::string("a: \xed\xa0\x80"), std::string("a: \xe2\x82"),
+        std::string("a: \xf4\x90\x80\x80"), std::string("a: x\xEF\xBB\xBFy"), std::string("a: \0", 4),
         std::string("\xff\xfe"
                     "a\0",
                     4),
@@ -159,9 +156,8 @@ TEST_CASE("no description of the largest size takes long, however many errors it
   for (int i = 0; i < 20000; ++i) keys += "k" + std::to_string(i) + ": 1\n";
   for (int i = 0; i < 15000; ++i) params += "  p" + std::to_string(i) + ": qqq\n";
   const auto start = std::chrono::steady_clock::now();
-  for (const std::string& text :
-       {keys, params, "schema: 1\ncheck:\n" + repeated("  - a +\n", 30000),
-        repeated("a: 1\n", 50000), "schema: 1\nmodel: [" + repeated("a$,", 80000) + "]"}) {
+  for (const std::string& text : {keys, params, "schema: 1\ncheck:\n" + repeated("  - a +\n", 30000),
+                                  repeated("a: 1\n", 50000), "schema: 1\nmodel: [" + repeated("a$,", 80000) + "]"}) {
     Diagnostics diagnostics;
     front_codes(text, diagnostics);
     CHECK(diagnostics.has_errors());

@@ -117,7 +117,8 @@ TEST_CASE("elements that cannot be counted are an error of kind size") {
     FAIL("2^80 elements were counted");
   } catch (const Error& e) {
     CHECK(e.failure == Failure::size);
-    CHECK(std::string(e.what()) == "the elements of a tensor of the shape [1099511627776, 1099511627776] cannot be counted");
+    CHECK(std::string(e.what()) ==
+          "the elements of a tensor of the shape [1099511627776, 1099511627776] cannot be counted");
   }
 }
 

@@ -135,9 +135,11 @@ TEST_CASE("second derivatives are refused, also where a gradient is only a part 
   Tape tape(runtime(), DType::f64);
   const Var x = tape.leaf(random({3}, 1)), y = square(x), seed = tape.constant(Tensor::full({3}, 1, DType::f64));
   const Var dx = tape.backward({&y, 1}, {&seed, 1}, {&x, 1})[0];
-  CHECK_THROWS_WITH_AS(tape.gradient(dx, {x}), "backward: second derivatives are not available (backward of square)", Error);
+  CHECK_THROWS_WITH_AS(tape.gradient(dx, {x}), "backward: second derivatives are not available (backward of square)",
+                       Error);
   // A penalty on the gradient beside the loss: without the error its share would be missing.
-  CHECK_THROWS_WITH_AS(tape.gradient(add(y, square(dx)), {x}), "backward: second derivatives are not available (add)", Error);
+  CHECK_THROWS_WITH_AS(tape.gradient(add(y, square(dx)), {x}), "backward: second derivatives are not available (add)",
+                       Error);
   CHECK_NOTHROW(tape.gradient(y, {x}));
 }
 
@@ -207,7 +209,8 @@ TEST_CASE("a graph of 100,000 nodes is run in constant memory when nothing is di
   const Var y = chain(x, w, 50000);
   Run run(g, {y});
   runtime().pool()->reset_peak();
-  const auto out = run(runtime(), DType::f32, {{x, Tensor::zeros({16}, DType::f32)}, {w, Tensor::from({1}, {}, DType::f32)}});
+  const auto out =
+      run(runtime(), DType::f32, {{x, Tensor::zeros({16}, DType::f32)}, {w, Tensor::from({1}, {}, DType::f32)}});
   CHECK(out[0].at(15) == 50000);
   CHECK(runtime().pool()->peak_bytes() == 2 * 64);  // what a node reads and what it writes
 }

@@ -40,32 +40,26 @@ template <class T> void Pick::forward(const Attrs&, Kernel<T>& k) {
 
 }  // namespace tests
 
-template <> const char* op_name<tests::Square>() { return "square"; }
-template <> const char* op_name<tests::Add>() { return "add"; }
-template <> const char* op_name<tests::Mul>() { return "mul"; }
-template <> const char* op_name<tests::Exponential>() { return "exponential"; }
-template <> const char* op_name<tests::Relu>() { return "relu"; }
-template <> const char* op_name<tests::Witness>() { return "witness"; }
-template <> const char* op_name<tests::Careless>() { return "careless"; }
-template <> const char* op_name<tests::Total>() { return "total"; }
-template <> const char* op_name<tests::Pick>() { return "pick"; }
-template <> const char* op_name<tests::Faulty<tests::Mistake::none>>() { return "faulty.none"; }
-template <> const char* op_name<tests::Faulty<tests::Mistake::factor>>() { return "faulty.factor"; }
-template <> const char* op_name<tests::Faulty<tests::Mistake::sign>>() { return "faulty.sign"; }
-template <> const char* op_name<tests::Faulty<tests::Mistake::dropped_term>>() { return "faulty.dropped_term"; }
-
-template const Op& row<tests::Square>();
-template const Op& row<tests::Add>();
-template const Op& row<tests::Mul>();
-template const Op& row<tests::Exponential>();
-template const Op& row<tests::Relu>();
-template const Op& row<tests::Witness>();
-template const Op& row<tests::Careless>();
-template const Op& row<tests::Total>();
-template const Op& row<tests::Pick>();
-template const Op& row<tests::Faulty<tests::Mistake::none>>();
-template const Op& row<tests::Faulty<tests::Mistake::factor>>();
-template const Op& row<tests::Faulty<tests::Mistake::sign>>();
-template const Op& row<tests::Faulty<tests::Mistake::dropped_term>>();
+template <> const Op& row<tests::Square>() { return make_row<tests::Square>("square"); }
+template <> const Op& row<tests::Add>() { return make_row<tests::Add>("add"); }
+template <> const Op& row<tests::Mul>() { return make_row<tests::Mul>("mul"); }
+template <> const Op& row<tests::Exponential>() { return make_row<tests::Exponential>("exponential"); }
+template <> const Op& row<tests::Relu>() { return make_row<tests::Relu>("relu"); }
+template <> const Op& row<tests::Witness>() { return make_row<tests::Witness>("witness"); }
+template <> const Op& row<tests::Careless>() { return make_row<tests::Careless>("careless"); }
+template <> const Op& row<tests::Total>() { return make_row<tests::Total>("total"); }
+template <> const Op& row<tests::Pick>() { return make_row<tests::Pick>("pick"); }
+template <> const Op& row<tests::Faulty<tests::Mistake::none>>() {
+  return make_row<tests::Faulty<tests::Mistake::none>>("faulty.none");
+}
+template <> const Op& row<tests::Faulty<tests::Mistake::factor>>() {
+  return make_row<tests::Faulty<tests::Mistake::factor>>("faulty.factor");
+}
+template <> const Op& row<tests::Faulty<tests::Mistake::sign>>() {
+  return make_row<tests::Faulty<tests::Mistake::sign>>("faulty.sign");
+}
+template <> const Op& row<tests::Faulty<tests::Mistake::dropped_term>>() {
+  return make_row<tests::Faulty<tests::Mistake::dropped_term>>("faulty.dropped_term");
+}
 
 }  // namespace weft

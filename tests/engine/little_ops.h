@@ -2,7 +2,8 @@
 #pragma once
 #include "engine/op.h"
 
-namespace weft::tests {
+namespace weft {
+namespace tests {
 
 struct Square : Pointwise {
   static constexpr Doc doc{"square", "y = x^2"};
@@ -102,6 +103,13 @@ struct Pick : General {
   static std::vector<Sample> samples() { return {}; }
 };
 
+}  // namespace tests
+template <> const Op& row<tests::Square>();
+template <> const Op& row<tests::Add>();
+template <> const Op& row<tests::Mul>();
+template <> const Op& row<tests::Exponential>();
+namespace tests {
+
 inline Var square(const Var& x) { return apply<Square>({x}); }
 inline Var add(const Var& a, const Var& b) { return apply<Add>({a, b}); }
 inline Var mul(const Var& a, const Var& b) { return apply<Mul>({a, b}); }
@@ -114,4 +122,5 @@ inline Tensor random(const Shape& shape, u64 seed, DType dtype = DType::f64) {
   return Tensor::from(values, shape, dtype);
 }
 
-}  // namespace weft::tests
+}  // namespace tests
+}  // namespace weft

@@ -23,10 +23,13 @@ std::vector<Isa> available() {
 template <class T> std::vector<T> results(Isa isa, bool as_block) {
   constexpr i64 n = 10007;
   std::vector<T> x(n), y(n);
-  for (i64 i = 0; i < n; ++i) x[static_cast<std::size_t>(i)] = static_cast<T>(20 * uniform(Key{1}, static_cast<u64>(i)) - 10);
+  for (i64 i = 0; i < n; ++i)
+    x[static_cast<std::size_t>(i)] = static_cast<T>(20 * uniform(Key{1}, static_cast<u64>(i)) - 10);
   const T* in = x.data();
   T* out = y.data();
-  const auto body = [=](i64 i) { out[i] = weft::tanh(in[i]) * weft::sigmoid(in[i]) + in[i] * in[i] / (1 + weft::exp(in[i])); };
+  const auto body = [=](i64 i) {
+    out[i] = weft::tanh(in[i]) * weft::sigmoid(in[i]) + in[i] * in[i] / (1 + weft::exp(in[i]));
+  };
   if (as_block) {
     block(isa, [&] {
       for (i64 i = 0; i < n; ++i) body(i);

@@ -136,7 +136,8 @@ TEST_CASE("threads never hold the same block, and all of it comes back") {
         const Block block = Pool::allocate(pool, bytes);
         std::memset(block.get(), id, bytes);
         std::this_thread::yield();
-        for (std::size_t i = 0; i < bytes; i += 64) damaged[static_cast<std::size_t>(id)] += block.get()[i] != std::byte(id);
+        for (std::size_t i = 0; i < bytes; i += 64)
+          damaged[static_cast<std::size_t>(id)] += block.get()[i] != std::byte(id);
       }
     });
   }

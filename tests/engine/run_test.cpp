@@ -119,7 +119,8 @@ TEST_CASE("values are freed after their last use: the peak is the one that was f
   const Bindings sizes{{"T", 2}};
   for (const bool training : {false, true}) {
     Run run(g, training ? std::vector<Var>{gradients[0], gradients[1], y} : std::vector<Var>{y});
-    const Tensor xs = pooled({2, 512}, 0.5f), ws = pooled({2, 512}, 0.25f), ds = training ? pooled({2, 512}, 1) : Tensor();
+    const Tensor xs = pooled({2, 512}, 0.5f), ws = pooled({2, 512}, 0.25f),
+                 ds = training ? pooled({2, 512}, 1) : Tensor();
     Run::Feeds feeds{{x, xs}, {w, ws}};
     if (training) feeds.emplace_back(dy, ds);
     const std::size_t before = runtime().pool()->live_bytes();

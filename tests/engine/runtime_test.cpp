@@ -19,7 +19,8 @@ namespace {
 std::vector<Tensor> values_and_gradients(const Runtime& runtime, DType dtype) {
   Tape tape(runtime, dtype);
   // Long enough for several pieces of 16,384, and not a multiple of anything.
-  const Var x = tape.leaf(random({7, 311, 97}, 1)), row = tape.leaf(random({97}, 2)), column = tape.leaf(random({311, 1}, 3));
+  const Var x = tape.leaf(random({7, 311, 97}, 1)), row = tape.leaf(random({97}, 2)),
+            column = tape.leaf(random({311, 1}, 3));
   const Var y = exponential(mul(add(square(x), row), column));
   auto all = tape.gradient(y, {x, row, column}, random({7, 311, 97}, 4));
   all.push_back(tape.value(y));
@@ -27,9 +28,11 @@ std::vector<Tensor> values_and_gradients(const Runtime& runtime, DType dtype) {
 }
 
 // m x n x k with rows longer than they need be; C starts as NaN where beta is 0.
-template <class T> std::vector<T> product(const Products& products, bool ta, bool tb, i64 m, i64 n, i64 k, T alpha, T beta) {
+template <class T>
+std::vector<T> product(const Products& products, bool ta, bool tb, i64 m, i64 n, i64 k, T alpha, T beta) {
   const i64 lda = (ta ? m : k) + 2, ldb = (tb ? k : n) + 1, ldc = n + 3;
-  std::vector<T> a(static_cast<std::size_t>((ta ? k : m) * lda + 1)), b(static_cast<std::size_t>((tb ? n : k) * ldb + 1));
+  std::vector<T> a(static_cast<std::size_t>((ta ? k : m) * lda + 1)),
+      b(static_cast<std::size_t>((tb ? n : k) * ldb + 1));
   std::vector<T> c(static_cast<std::size_t>(m * ldc + 1), beta == 0 ? std::numeric_limits<T>::quiet_NaN() : T(3));
   for (std::size_t i = 0; i < a.size(); ++i) a[i] = static_cast<T>(2 * uniform(Key{1}, i) - 1);
   for (std::size_t i = 0; i < b.size(); ++i) b[i] = static_cast<T>(2 * uniform(Key{2}, i) - 1);
@@ -45,7 +48,8 @@ template <class T> void compare_products(double tolerance) {
   const auto loops = make_loops_products(), blas = make_blas_products();
   for (const bool ta : {false, true}) {
     for (const bool tb : {false, true}) {
-      for (const auto& [m, n, k] : {std::array<i64, 3>{1, 1, 1}, {5, 7, 3}, {17, 33, 65}, {64, 64, 64}, {2, 3, 0}, {0, 4, 2}}) {
+      for (const auto& [m, n, k] :
+           {std::array<i64, 3>{1, 1, 1}, {5, 7, 3}, {17, 33, 65}, {64, 64, 64}, {2, 3, 0}, {0, 4, 2}}) {
         for (const T beta : {T(0), T(1), T(-0.5)}) {
           const auto x = product<T>(*loops, ta, tb, m, n, k, T(1.5), beta);
           const auto y = product<T>(*blas, ta, tb, m, n, k, T(1.5), beta);
@@ -134,8 +138,9 @@ TEST_CASE("a product over an empty sum sets C, also when the rows of A are empty
 TEST_CASE("a side that OpenBLAS cannot count is an error") {
   const float x = 0;
   float y = 5;
-  CHECK_THROWS_AS(make_blas_products()->multiply(Product<float>{false, false, 1, 1, i64{1} << 32, &x, i64{1} << 32, &x, 1, &y, 1}),
-                  Error);
+  CHECK_THROWS_AS(
+      make_blas_products()->multiply(Product<float>{false, false, 1, 1, i64{1} << 32, &x, i64{1} << 32, &x, 1, &y, 1}),
+      Error);
   CHECK(y == 5);
 }
 
@@ -143,11 +148,13 @@ TEST_CASE("an unknown option is refused with those that exist") {
   CHECK_THROWS_WITH_AS(Runtime({.products = "mkl"}), "--products is auto, loops or blas, not mkl", Error);
   CHECK_THROWS_WITH_AS(Runtime({.parallel = "openmp"}), "--parallel is serial or tbb, not openmp", Error);
   CHECK_THROWS_WITH_AS(Runtime({.threads = -1}), "--threads is from 1 to 1024, not -1", Error);
-  CHECK_THROWS_WITH_AS(Runtime({.parallel = "serial", .threads = 1025}), "--threads is from 1 to 1024, not 1025", Error);
+  CHECK_THROWS_WITH_AS(Runtime({.parallel = "serial", .threads = 1025}), "--threads is from 1 to 1024, not 1025",
+                       Error);
 }
 
 TEST_CASE("the banner tells products, threads and instruction set") {
-  CHECK(Runtime({.products = "loops", .parallel = "serial"}).describe() == "products loops, 1 threads (serial), baseline");
+  CHECK(Runtime({.products = "loops", .parallel = "serial"}).describe() ==
+        "products loops, 1 threads (serial), baseline");
   CHECK(Runtime({.products = "loops", .threads = 2}).describe() ==
         fmt::format("products loops, 2 threads (tbb), {}", name(best_isa())));
   CHECK(Runtime().describe().find("products OpenBLAS, ") == 0);

@@ -52,8 +52,8 @@ TEST_CASE("conversion to f32 rounds, and what is out of range becomes infinite")
   CHECK(t.at(2) == -kInf);
   CHECK(t.at(3) == kInf);
   CHECK(std::isnan(t.at(4)));
-  CHECK(t.at(5) == 0);       // below half of the smallest denormal
-  CHECK(t.at(6) == kInf);    // halfway between the largest f32 and 2^128
+  CHECK(t.at(5) == 0);     // below half of the smallest denormal
+  CHECK(t.at(6) == kInf);  // halfway between the largest f32 and 2^128
   CHECK(std::signbit(t.at(7)));
   CHECK(same_bits(t.converted(DType::f64).converted(DType::f32), t));
   CHECK(wide.converted(DType::f64).raw() == wide.raw());  // nothing to do, nothing copied
@@ -131,5 +131,6 @@ TEST_CASE("a shape that no memory holds is refused before anything is allocated"
     }
   }
   CHECK(pool->peak_bytes() == 0);
-  CHECK_THROWS_WITH_AS(Tensor::zeros({-2, -3}, DType::f32), "tensor: a size cannot be -2 (the shape is [-2, -3])", Error);
+  CHECK_THROWS_WITH_AS(Tensor::zeros({-2, -3}, DType::f32), "tensor: a size cannot be -2 (the shape is [-2, -3])",
+                       Error);
 }

@@ -18,7 +18,10 @@ inline dsl::Surroundings surroundings() {
   static const std::vector<dsl::Option> sections = {
       {.name = "train",
        .kind = dsl::OptionKind::section,
-       .children = {{.name = "form", .kind = dsl::OptionKind::word, .fallback = "auto", .choices = {"auto", "recurrent", "chunkwise", "parallel"}}}}};
+       .children = {{.name = "form",
+                     .kind = dsl::OptionKind::word,
+                     .fallback = "auto",
+                     .choices = {"auto", "recurrent", "chunkwise", "parallel"}}}}};
   dsl::Surroundings s;
   s.library = [](std::string_view name) -> std::optional<std::string_view> {
     for (const models::Embedded& e : models::library()) {
@@ -50,7 +53,8 @@ inline std::string contents(const std::filesystem::path& path) {
 inline std::string std_file(std::string_view name) { return std::string(*surroundings().library(name)); }
 
 /// Null when it has errors.
-inline std::shared_ptr<const dsl::Model> build(const std::string& text, dsl::Diagnostics& d, std::optional<i64> vocab = 16,
+inline std::shared_ptr<const dsl::Model> build(const std::string& text, dsl::Diagnostics& d,
+                                               std::optional<i64> vocab = 16,
                                                const std::vector<std::string>& set = {}) {
   const dsl::Description description(dsl::make_source("test.yaml", text), set, surroundings(), d);
   if (!description.file().tree->is_map()) return nullptr;
@@ -133,7 +137,8 @@ struct Step {
   double loss;
   std::vector<Tensor> gradients;
 };
-inline Step step(const dsl::Model& model, const std::vector<Tensor>& weights, const dsl::Batch& b, RuntimeOptions options = {}) {
+inline Step step(const dsl::Model& model, const std::vector<Tensor>& weights, const dsl::Batch& b,
+                 RuntimeOptions options = {}) {
   Runtime runtime(options);
   Step s;
   const dsl::LossSum sum = model.gradients(runtime, weights, b, Key{3}, s.gradients);

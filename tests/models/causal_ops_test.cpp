@@ -19,7 +19,9 @@ double stream_difference(const std::string& out) {
   const auto weights = tests::random_weights(*model);
   const auto all = tests::batch(1, 12).tokens;
   const auto part = [&](i64 begin, i64 end) {
-    return Tensor::of_indices(all.values<i32>().subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)), {1, end - begin});
+    return Tensor::of_indices(
+        all.values<i32>().subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)),
+        {1, end - begin});
   };
   const auto whole = model->stream(runtime, weights)->feed(part(0, 12));
   const auto stream = model->stream(runtime, weights);
@@ -49,7 +51,8 @@ TEST_CASE("ops that take all of T are refused") {
   CHECK(problem("attention(x, x, x)") == "");
   CHECK(sees_future("dct(x, dim=T)"));
   CHECK(sees_future("dft(x, dim=T)"));
-  CHECK(problem("slice(x, 0, 1, dim=T)").find("1 of T: what is not known before a run cannot be cut") != std::string::npos);
+  CHECK(problem("slice(x, 0, 1, dim=T)").find("1 of T: what is not known before a run cannot be cut") !=
+        std::string::npos);
   CHECK(sees_future("pad(x, 0, 1, dim=T)"));
   CHECK(sees_future("repeat_along(x, 2, dim=T)"));
   CHECK(sees_future("concat(x, x, dim=T)"));
@@ -61,9 +64,10 @@ TEST_CASE("ops that take all of T are refused") {
 }
 
 TEST_CASE("a stream gives what the whole gives where an op counts positions") {
-  for (const char* out : {"x * position()", "x * arange(T)", "x * sqrt(arange(T) + 1) / T", "x + tril(x @ x^T) @ x / 9",
-                          "rotate(x, arange(D / 2) / 9)", "rotate(x, arange(D / 2) / 9, scale=0.9 + arange(D / 2) / 99)",
-                          "dct(x, dim=D)", "rearrange(rotate(rearrange(x, \"T (h=2 k) -> h T k\"), 1 + arange(2)), \"h T k -> T (h k)\")"}) {
+  for (const char* out :
+       {"x * position()", "x * arange(T)", "x * sqrt(arange(T) + 1) / T", "x + tril(x @ x^T) @ x / 9",
+        "rotate(x, arange(D / 2) / 9)", "rotate(x, arange(D / 2) / 9, scale=0.9 + arange(D / 2) / 99)", "dct(x, dim=D)",
+        "rearrange(rotate(rearrange(x, \"T (h=2 k) -> h T k\"), 1 + arange(2)), \"h T k -> T (h k)\")"}) {
     CAPTURE(out);
     CHECK(stream_difference(out) < 1e-10);
   }
@@ -92,7 +96,8 @@ TEST_CASE("rearrange knows the sizes that have names, and names what it makes") 
 }
 
 TEST_CASE("which dimension must be said where there is no usual one") {
-  for (const char* call : {"sum(x)", "cumsum(x)", "dct(x)", "slice(x, 0, 1)", "max(x)", "pad(x, 1)", "repeat_along(x, 2)"}) {
+  for (const char* call :
+       {"sum(x)", "cumsum(x)", "dct(x)", "slice(x, 0, 1)", "max(x)", "pad(x, 1)", "repeat_along(x, 2)"}) {
     CAPTURE(call);
     CHECK(problem(call).find("must be told the dimension") != std::string::npos);
   }

@@ -17,8 +17,11 @@ struct Site {
   std::vector<StateForm> forms;
 
   explicit Site(const std::string& recurrence) {
-    module.file = parse_file(make_source("test.yaml", "schema: 1\ndefs:\n  f:\n    in: {k: [T, n], v: [T, n], a: [T]}\n    recurrence:\n      over: T\n" +
-                                                          recurrence + "    out: y\n"), diagnostics);
+    module.file = parse_file(
+        make_source("test.yaml",
+                    "schema: 1\ndefs:\n  f:\n    in: {k: [T, n], v: [T, n], a: [T]}\n    recurrence:\n      over: T\n" +
+                        recurrence + "    out: y\n"),
+        diagnostics);
     REQUIRE(module.file.defs.size() == 1);
     room.module = &module;
     room.path = "f";
@@ -39,7 +42,8 @@ struct Site {
   }
 };
 
-const char* const kDelta = "      state: {S: [n, n]}\n      step: {S: \"a * S + outer(k, v - k @ S)\"}\n      read: {y: k @ S}\n";
+const char* const kDelta =
+    "      state: {S: [n, n]}\n      step: {S: \"a * S + outer(k, v - k @ S)\"}\n      read: {y: k @ S}\n";
 
 }  // namespace
 
@@ -56,8 +60,8 @@ TEST_CASE("a derived form that is not the loop is an error inside the program, w
     CHECK(trouble.find("test.yaml:9:") == 0);
     CHECK(trouble.find("`y` was derived wrongly: it differs from the loop by ") != std::string::npos);
   };
-  caught(planted([](StateForm& f) { f.terms[0].factors.clear(); }));               // S without its decay
-  caught(planted([](StateForm& f) { f.terms[1].sign = -1; }));                     // v subtracted
-  caught(planted([](StateForm& f) { f.terms.pop_back(); }));                       // no correction
-  caught(planted([](StateForm& f) { f.terms[2].inside = f.terms[0].factors; }));   // the error of a * S
+  caught(planted([](StateForm& f) { f.terms[0].factors.clear(); }));              // S without its decay
+  caught(planted([](StateForm& f) { f.terms[1].sign = -1; }));                    // v subtracted
+  caught(planted([](StateForm& f) { f.terms.pop_back(); }));                      // no correction
+  caught(planted([](StateForm& f) { f.terms[2].inside = f.terms[0].factors; }));  // the error of a * S
 }

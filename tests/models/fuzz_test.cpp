@@ -22,10 +22,54 @@ class Mutator {
   std::size_t place() { return draw(text_.size()); }
 
   void mutate() {
-    static const char* const kPieces[] = {
-        "T", "D", "H", "0", "-1", "1e400", "999999999999", "3.5", "[", "]", "{", "}", "(", ")", ", ", ": ", "- ", "\n", "\t", "#",
-        "'", "\"", "&a ", "*a", "!x ", "|", "@", "^T", "^ T", "->", "...", "x", "f", "embed", "null", "true", "S", "prev(S)",
-        "outer(x, x)", "softmax(x)", "repeat", "use", "std/retnet", "learned: true", "buffer: true", "\xC3\xA9", "\xFF", "\r\n"};
+    static const char* const kPieces[] = {"T",
+                                          "D",
+                                          "H",
+                                          "0",
+                                          "-1",
+                                          "1e400",
+                                          "999999999999",
+                                          "3.5",
+                                          "[",
+                                          "]",
+                                          "{",
+                                          "}",
+                                          "(",
+                                          ")",
+                                          ", ",
+                                          ": ",
+                                          "- ",
+                                          "\n",
+                                          "\t",
+                                          "#",
+                                          "'",
+                                          "\"",
+                                          "&a ",
+                                          "*a",
+                                          "!x ",
+                                          "|",
+                                          "@",
+                                          "^T",
+                                          "^ T",
+                                          "->",
+                                          "...",
+                                          "x",
+                                          "f",
+                                          "embed",
+                                          "null",
+                                          "true",
+                                          "S",
+                                          "prev(S)",
+                                          "outer(x, x)",
+                                          "softmax(x)",
+                                          "repeat",
+                                          "use",
+                                          "std/retnet",
+                                          "learned: true",
+                                          "buffer: true",
+                                          "\xC3\xA9",
+                                          "\xFF",
+                                          "\r\n"};
     switch (draw(6)) {
       case 0:  // a piece of the language somewhere
         text_.insert(place(), kPieces[draw(std::size(kPieces))]);
@@ -63,7 +107,9 @@ class Mutator {
     return line;
   }
   std::string word_at(std::size_t at) const {
-    const auto letter = [&](std::size_t i) { return std::isalnum(static_cast<unsigned char>(text_[i])) || text_[i] == '_'; };
+    const auto letter = [&](std::size_t i) {
+      return std::isalnum(static_cast<unsigned char>(text_[i])) || text_[i] == '_';
+    };
     std::size_t end = at;
     while (end < text_.size() && letter(end)) ++end;
     return text_.substr(at, end - at);
@@ -126,12 +172,14 @@ TEST_CASE("a damaged description is a model or an error, soon") {
 
 TEST_CASE("a description that asks for billions is refused at once") {
   std::string bomb = "schema: 1\ndefs:\n  f0:\n    in: {x: [T, D]}\n    out: x\n";
-  for (int i = 1; i < 40; ++i) bomb += fmt::format("  f{0}:\n    in: {{x: [T, D]}}\n    out: f{1}(x) + f{1}(x)\n", i, i - 1);
+  for (int i = 1; i < 40; ++i)
+    bomb += fmt::format("  f{0}:\n    in: {{x: [T, D]}}\n    out: f{1}(x) + f{1}(x)\n", i, i - 1);
   const std::string tail = "  - logits: {tie: embed}\n", head = "model:\n  - embed: {width: 8}\n";
   for (const std::string& text :
        {bomb + head + "  - f39\n" + tail,
         "schema: 1\n" + head + "  - repeat: {times: 9999, body: [{repeat: {times: 9999, body: [tanh]}}]}\n" + tail,
-        "schema: 1\nparams: {n: 9999}\n" + head + "  - repeat: {times: n, body: [{residual: {body: [{ffn: {hidden: 8}}]}}]}\n" + tail}) {
+        "schema: 1\nparams: {n: 9999}\n" + head +
+            "  - repeat: {times: n, body: [{residual: {body: [{ffn: {hidden: 8}}]}}]}\n" + tail}) {
     CAPTURE(text);
     dsl::Diagnostics d;
     const std::clock_t start = std::clock();

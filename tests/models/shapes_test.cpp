@@ -49,7 +49,8 @@ void check_all(const std::vector<Case>& cases) {
   }
 }
 
-Case with(const char* rule, const std::string& equations, const std::string& codes = "", const std::string& weights = "") {
+Case with(const char* rule, const std::string& equations, const std::string& codes = "",
+          const std::string& weights = "") {
   return {rule, let(equations, weights), codes};
 }
 
@@ -60,8 +61,10 @@ TEST_CASE("a size keeps the named dimensions it was written with") {
       with("x @ Wk has the last dimension H * dk", "k: x @ Wk -> [T, H * dk]\nk2: to_heads(k, H) * gk"),
       with("to_heads gives dk, also where dk and dv are equal", "v: to_heads(x @ Wv, H) * gv"),
       with("so that k does not meet gv", "k: to_heads(x @ Wk, H) * gv", "E0204"),
-      with("to_heads(x, H) is [H, T, D / H], and dk is D / H", "h: to_heads(x, H) * gk\ng: to_heads(x, H) * gv\nn: to_heads(x, H) * four"),
-      with("outer(k, v) is [H, T, dk, dv]", "o: outer(to_heads(x @ Wk, H), to_heads(x @ Wv, H)) -> [H, T, dk, dv]\np: o * gk * gv"),
+      with("to_heads(x, H) is [H, T, D / H], and dk is D / H",
+           "h: to_heads(x, H) * gk\ng: to_heads(x, H) * gv\nn: to_heads(x, H) * four"),
+      with("outer(k, v) is [H, T, dk, dv]",
+           "o: outer(to_heads(x @ Wk, H), to_heads(x @ Wv, H)) -> [H, T, dk, dv]\np: o * gk * gv"),
       with("merge_heads undoes to_heads", "m: merge_heads(to_heads(x, H)) * gd"),
       with("D / H * H is D", "m: merge_heads(to_heads(x @ Wk, H)) * gd"),
       with("a claim also names dimensions", "h: to_heads(x, H) -> [H, T, dk]\nm: h * gk"),
@@ -71,7 +74,8 @@ TEST_CASE("a size keeps the named dimensions it was written with") {
       with("[..., n] leaves the front open", "h: to_heads(x, H) -> [..., dv]\nm: h * gv * gh"),
       with("an open claim longer than the value is an error", "h: x -> [..., H, T, D]", "E0205"),
       with("a claim of T where a size stands is an error", "h: x -> [D, T]", "E0205"),
-      with("sums of sizes are sizes", "c: concat(x, x @ Wk, dim=-1) -> [T, D + H * dk]\nd: c @ A", "", ", A: [2 * D, 3]"),
+      with("sums of sizes are sizes", "c: concat(x, x @ Wk, dim=-1) -> [T, D + H * dk]\nd: c @ A", "",
+           ", A: [2 * D, 3]"),
   });
 }
 
@@ -111,7 +115,8 @@ TEST_CASE("reductions drop the dimension they name") {
       with("sum(x, dim=n) drops n", "y: sum(x, dim=D) -> [T]\nz: mean(to_heads(x, H), dim=H) -> [T, 4]"),
       with("a number counts from the back", "y: max(x, dim=-1) -> [T]"),
       with("sum must be told", "y: sum(x)", "E0206"),
-      with("mean, max, min and cumsum too", "a: mean(x)\nb: max(x)\nc: min(x)\nd: cumsum(x)", "E0206 E0206 E0206 E0206"),
+      with("mean, max, min and cumsum too", "a: mean(x)\nb: max(x)\nc: min(x)\nd: cumsum(x)",
+           "E0206 E0206 E0206 E0206"),
       with("softmax and norms take the last", "y: softmax(x) + rms_norm(x) + layer_norm(x) + l2_norm(x) -> [T, D]"),
       with("the dimension must be there", "y: sum(x, dim=dk)", "E0207"),
       with("and be one", "y: sum(outer(gd, gd), dim=D)", "E0207"),

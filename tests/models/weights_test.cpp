@@ -16,8 +16,8 @@ std::string composed(const std::string& items) {
 }
 
 std::string weight_of(const std::string& what, const std::string& init = "") {
-  return tests::around("    weights: {W: {shape: " + what + (init.empty() ? "" : ", init: " + init) + "}}\n    out: x + 0 * max(" +
-                       (what == "[D]" ? "W" : "max(W, dim=-1)") + ", dim=-1)\n");
+  return tests::around("    weights: {W: {shape: " + what + (init.empty() ? "" : ", init: " + init) +
+                       "}}\n    out: x + 0 * max(" + (what == "[D]" ? "W" : "max(W, dim=-1)") + ", dim=-1)\n");
 }
 
 const Tensor& drawn(const std::vector<Tensor>& weights, const dsl::Model& model, const std::string& end) {
@@ -36,8 +36,9 @@ TEST_CASE("weights are named by their place, or by the name of the item") {
         "model.0.embed.table[16, 8] model.1.residual.body.0.f.W[8, 8]");
   CHECK(names(*tests::built(composed("  - linear: {width: 4, bias: false}\n    name: mix\n"))) ==
         "model.0.embed.table[16, 4] model.mix.W[4, 4]");
-  CHECK(names(*tests::built(composed("  - repeat: {times: 2, body: [rms_norm]}\n"))) ==
-        "model.0.embed.table[16, 4] model.1.repeat[0].body.0.rms_norm.gain[4] model.1.repeat[1].body.0.rms_norm.gain[4]");
+  CHECK(
+      names(*tests::built(composed("  - repeat: {times: 2, body: [rms_norm]}\n"))) ==
+      "model.0.embed.table[16, 4] model.1.repeat[0].body.0.rms_norm.gain[4] model.1.repeat[1].body.0.rms_norm.gain[4]");
   CHECK(names(*tests::built(composed("  - repeat: {times: 2, tied: true, body: [rms_norm]}\n"))) ==
         "model.0.embed.table[16, 4] model.1.repeat.body.0.rms_norm.gain[4]");
   CHECK(names(*tests::built(composed("  - cycle: {times: 3, of: [rms_norm, tanh]}\n"))) ==
@@ -45,10 +46,12 @@ TEST_CASE("weights are named by their place, or by the name of the item") {
 }
 
 TEST_CASE("a second call of a def in one equation has weights of its own") {
-  const auto model = tests::built("schema: 1\ndefs:\n  g:\n    in: {z: [T, D]}\n    weights: {a: [D]}\n    out: z * a\n"
-                                  "  f:\n    in: {x: [T, D]}\n    out: g(x) + g(g(x))\n"
-                                  "model: [{embed: {width: 2}}, f, {logits: {tie: embed}}]\n");
-  CHECK(names(*model) == "model.0.embed.table[16, 2] model.1.f.out.g.a[2] model.1.f.out.g#2.a[2] model.1.f.out.g#3.a[2]");
+  const auto model = tests::built(
+      "schema: 1\ndefs:\n  g:\n    in: {z: [T, D]}\n    weights: {a: [D]}\n    out: z * a\n"
+      "  f:\n    in: {x: [T, D]}\n    out: g(x) + g(g(x))\n"
+      "model: [{embed: {width: 2}}, f, {logits: {tie: embed}}]\n");
+  CHECK(names(*model) ==
+        "model.0.embed.table[16, 2] model.1.f.out.g.a[2] model.1.f.out.g#2.a[2] model.1.f.out.g#3.a[2]");
 }
 
 TEST_CASE("what is shared exists once, wherever it is used") {
@@ -59,15 +62,18 @@ TEST_CASE("what is shared exists once, wherever it is used") {
 
 TEST_CASE("shared weights of two sizes are an error") {
   dsl::Diagnostics d;
-  CHECK(tests::build(composed("  - share: {name: s, of: [{linear: {width: 6}}]}\n  - share: {name: s}\n  - linear: {width: 4}\n"), d) ==
-        nullptr);
+  CHECK(
+      tests::build(
+          composed("  - share: {name: s, of: [{linear: {width: 6}}]}\n  - share: {name: s}\n  - linear: {width: 4}\n"),
+          d) == nullptr);
   REQUIRE(!d.empty());
   CHECK(d.sorted()[0]->code == "E0211");
 }
 
 TEST_CASE("a choice that is not taken makes no weights") {
-  const std::string def = "    params: {gate: {type: bool, default: false}}\n    weights: {A: [D, D], B: [D]}\n"
-                          "    out: x @ A if gate else x * B\n";
+  const std::string def =
+      "    params: {gate: {type: bool, default: false}}\n    weights: {A: [D, D], B: [D]}\n"
+      "    out: x @ A if gate else x * B\n";
   CHECK(names(*tests::built(tests::around(def))) == "model.0.embed.table[16, 8] model.1.residual.body.0.f.B[8]");
 }
 
@@ -109,17 +115,19 @@ TEST_CASE("initialisers draw what they say") {
 }
 
 TEST_CASE("decay is for matrices, unless the weight says") {
-  const auto model = tests::built(tests::around("    weights: {A: [D, D], B: {shape: [D, D], decay: false}, c: [D], e: {shape: [D], decay: true}}\n"
-                                                "    out: (x @ A @ B + c) * e\n"));
+  const auto model = tests::built(
+      tests::around("    weights: {A: [D, D], B: {shape: [D, D], decay: false}, c: [D], e: {shape: [D], decay: true}}\n"
+                    "    out: (x @ A @ B + c) * e\n"));
   std::string decayed;
   for (const dsl::Weight& w : model->weights()) decayed += w.decays ? w.name.back() : '-';
   CHECK(decayed == "eA--e");  // table, A, B, c, e
 }
 
 TEST_CASE("a buffer is drawn and not trained, and drawn anew when its time comes") {
-  const auto model = tests::built(tests::around(
-      "    weights: {W: [D, D], R: {shape: [D, D], init: normal(1), buffer: true, redraw: 3}, F: {shape: [D, D], buffer: true}}\n"
-      "    out: relu(x @ W @ R) @ F\n"));
+  const auto model =
+      tests::built(tests::around("    weights: {W: [D, D], R: {shape: [D, D], init: normal(1), buffer: true, redraw: "
+                                 "3}, F: {shape: [D, D], buffer: true}}\n"
+                                 "    out: relu(x @ W @ R) @ F\n"));
   const auto& all = model->weights();
   REQUIRE(all.size() == 4);
   CHECK(all[1].trained);

@@ -70,7 +70,13 @@ Tensor unit_rows(const Tensor& x) {
 
 Application application(const Case& c, i64 length, const char* form, i64 chunk) {
   const Op& op = row<ops::Linrec>();
-  Application a{&op, op.complete({{"form", std::string(form)}, {"chunk", chunk}, {"read", std::string(c.read)}, {"error", std::string(c.error)}}), {}, {}};
+  Application a{&op,
+                op.complete({{"form", std::string(form)},
+                             {"chunk", chunk},
+                             {"read", std::string(c.read)},
+                             {"error", std::string(c.error)}}),
+                {},
+                {}};
   const auto wide = [&](std::initializer_list<i64> core) {
     Shape s = c.lead;
     s.insert(s.end(), core);
@@ -80,10 +86,13 @@ Application application(const Case& c, i64 length, const char* form, i64 chunk) 
     const Tensor x = random(wide({length, c.K}), seed);
     return c.keys_of_length_one ? unit_rows(x) : x;
   };
-  a.inputs = {random(wide({length, c.K}), 1), key(2), random(wide({length, c.V}), 3),
+  a.inputs = {random(wide({length, c.K}), 1),
+              key(2),
+              random(wide({length, c.V}), 3),
               c.decay == kNone ? Tensor() : gates(filled(c.decay, length), 4, 1),
               c.beta == kNone ? Tensor() : gates(filled(c.beta, length), 5, 2),
-              c.initial ? random(wide({c.K, c.V}), 6) : Tensor(), c.erase ? key(7) : Tensor()};
+              c.initial ? random(wide({c.K, c.V}), 6) : Tensor(),
+              c.erase ? key(7) : Tensor()};
   return a;
 }
 
@@ -146,8 +155,10 @@ Loop loop(const Case& c, const Application& a, i64 length, i64 n) {
     }
     for (i64 x = 0; x < K; ++x) {
       for (i64 j = 0; j < V; ++j) {
-        l.S[static_cast<std::size_t>(x * V + j)] = decay(t, x) * S(before, x, j) + at(1, t, x, length, K) * u[static_cast<std::size_t>(j)];
-        y[static_cast<std::size_t>(j)] += at(0, t, x, length, K) * S(c.read == std::string("before") ? before : l.S, x, j);
+        l.S[static_cast<std::size_t>(x * V + j)] =
+            decay(t, x) * S(before, x, j) + at(1, t, x, length, K) * u[static_cast<std::size_t>(j)];
+        y[static_cast<std::size_t>(j)] +=
+            at(0, t, x, length, K) * S(c.read == std::string("before") ? before : l.S, x, j);
       }
     }
     l.y.insert(l.y.end(), y.begin(), y.end());
@@ -166,8 +177,10 @@ TEST_CASE("a linear recurrence is the loop of its definition") {
       for (i64 n = 0; n < c.lead[0]; ++n) {
         const Loop expected = loop(c, a, 11, n);
         double worst = 0;
-        for (i64 i = 0; i < 11 * c.V; ++i) worst = std::max(worst, std::abs(found[0].at(n * 11 * c.V + i) - expected.y[static_cast<std::size_t>(i)]));
-        for (i64 i = 0; i < c.K * c.V; ++i) worst = std::max(worst, std::abs(found[1].at(n * c.K * c.V + i) - expected.S[static_cast<std::size_t>(i)]));
+        for (i64 i = 0; i < 11 * c.V; ++i)
+          worst = std::max(worst, std::abs(found[0].at(n * 11 * c.V + i) - expected.y[static_cast<std::size_t>(i)]));
+        for (i64 i = 0; i < c.K * c.V; ++i)
+          worst = std::max(worst, std::abs(found[1].at(n * c.K * c.V + i) - expected.S[static_cast<std::size_t>(i)]));
         CHECK(worst < 1e-12);  // sums of some dozen terms near 1
       }
     }

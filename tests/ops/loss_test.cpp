@@ -90,9 +90,8 @@ TEST_CASE("an embedding picks rows, and its gradient adds up where a token repea
   const Tensor g = tape.gradient(y, {t})[0];
   const double expected[] = {2, 0, 1, 0, 3};
   for (i64 v = 0; v < 5; ++v) CHECK(g.at(v * 67 + 66) == expected[v]);
-  CHECK(gradient_distance({tokens, table}, [](Tape&, const std::vector<Var>& v) {
-          return ops::embedding(v[0], v[1]);
-        }) < 1e-9);
+  CHECK(gradient_distance({tokens, table},
+                          [](Tape&, const std::vector<Var>& v) { return ops::embedding(v[0], v[1]); }) < 1e-9);
 }
 
 TEST_CASE("loss and embedding have the same bits for any number of threads") {

@@ -44,7 +44,8 @@ TEST_CASE("a hard choice with Gumbel noise is drawn from the softmax") {
   constexpr i64 n = 50000;
   std::vector<double> logits;
   for (i64 i = 0; i < n; ++i) logits.insert(logits.end(), {std::log(0.2), std::log(0.3), std::log(0.5)});
-  const Tensor y = drawn(3, Tensor::from(logits, {n, 3}, DType::f64), [](const Var& x) { return ops::gumbel_softmax(x, 0.7, true); });
+  const Tensor y = drawn(3, Tensor::from(logits, {n, 3}, DType::f64),
+                         [](const Var& x) { return ops::gumbel_softmax(x, 0.7, true); });
   double counts[3] = {};
   for (i64 i = 0; i < n; ++i) {
     for (i64 c = 0; c < 3; ++c) counts[c] += y.at(i * 3 + c);

@@ -18,7 +18,8 @@ TEST_CASE("the reference of every op shows its equation, shapes, gradient, cost 
   for (const Op* op : ops::table()) {
     CAPTURE(op->name);
     const std::string text = ops::describe(*op);
-    for (const char* part : {"shapes ", "along time ", "gradient ", "cost ", "in C++"}) CHECK(text.find(part) != std::string::npos);
+    for (const char* part : {"shapes ", "along time ", "gradient ", "cost ", "in C++"})
+      CHECK(text.find(part) != std::string::npos);
     const std::string equation = op->doc.equation, first = equation.substr(0, equation.find(' '));
     CHECK(text.find("\n    " + first) != std::string::npos);
     const std::string call = ops::examples(*op).front().cpp;

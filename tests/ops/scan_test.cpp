@@ -38,8 +38,9 @@ Tensor entries(const Tensor& x, i64 begin, i64 end) {
   Shape shape = x.shape();
   const i64 size = x.size() / shape[0];
   shape[0] = end - begin;
-  return Tensor::from(std::span(values).subspan(static_cast<std::size_t>(begin * size),
-                                                static_cast<std::size_t>((end - begin) * size)), shape, x.dtype());
+  return Tensor::from(
+      std::span(values).subspan(static_cast<std::size_t>(begin * size), static_cast<std::size_t>((end - begin) * size)),
+      shape, x.dtype());
 }
 
 std::vector<Tensor> arguments(i64 length) {
@@ -129,7 +130,8 @@ TEST_CASE("a sequence cut anywhere gives the same bits as the whole") {
   const auto run = [&](const Tensor& h, const Tensor& m, i64 begin, i64 end) {
     Tape tape(runtime(), DType::f64, Graph::Gradients::no);
     const auto out = scanned({tape.leaf(h), tape.leaf(m), tape.leaf(entries(in[2], begin, end)),
-                              tape.leaf(entries(in[3], begin, end)), tape.leaf(in[4])}, 4);
+                              tape.leaf(entries(in[3], begin, end)), tape.leaf(in[4])},
+                             4);
     return std::vector{tape.value(out[0]), tape.value(out[1]), tape.value(out[2])};
   };
   const auto whole = run(in[0], in[1], 0, length);

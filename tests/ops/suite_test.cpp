@@ -183,8 +183,8 @@ struct Stream : General {
   static std::vector<ErrorSample> error_samples() { return {{{{{5, 3}, {2}}}, "past does not fit"}}; }
 };
 }  // namespace weft::tests
-template <> const char* weft::op_name<weft::tests::Victim>() { return "victim"; }
-template <> const char* weft::op_name<weft::tests::Stream>() { return "stream"; }
+template <> const weft::Op& weft::row<weft::tests::Victim>() { return make_row<tests::Victim>("victim"); }
+template <> const weft::Op& weft::row<weft::tests::Stream>() { return make_row<tests::Stream>("stream"); }
 
 namespace weft::tests {
 namespace {

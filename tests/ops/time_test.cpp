@@ -50,9 +50,8 @@ TEST_CASE("a rotation turns each pair by its position times theta") {
 
 TEST_CASE("rotating back undoes a rotation, and dot products depend on the distance alone") {
   const Tensor x = random({4, 6}, 1), theta = random({3}, 2);
-  const Tensor back = eager({x, theta}, [](Tape&, const auto& v) {
-    return ops::rotate(ops::rotate(v[0], v[1]), v[1], true);
-  });
+  const Tensor back =
+      eager({x, theta}, [](Tape&, const auto& v) { return ops::rotate(ops::rotate(v[0], v[1]), v[1], true); });
   CHECK(distance(back, x) < 1e-15);
   const auto dot = [&](i64 n, i64 m) {
     const auto at = [&](i64 row, i64 position) {
@@ -96,9 +95,9 @@ TEST_CASE("rows of a batch may stand at different positions") {
 TEST_CASE("gradients of a rotation agree with differences, for shared and own angles, with offsets") {
   for (const bool conjugate : {false, true}) {
     for (const Shape& shape : {Shape{2}, Shape{3, 2}, Shape{2, 1, 2}}) {
-      CHECK(gradient_distance({random({2, 3, 4, 4}, 6), random(shape, 7)}, [&](Tape&, const auto& v) {
-              return ops::rotate(v[0], v[1], conjugate);
-            }, {.offsets = {3}}) < 1e-8);
+      CHECK(gradient_distance({random({2, 3, 4, 4}, 6), random(shape, 7)},
+                              [&](Tape&, const auto& v) { return ops::rotate(v[0], v[1], conjugate); },
+                              {.offsets = {3}}) < 1e-8);
     }
   }
 }

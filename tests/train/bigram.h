@@ -31,13 +31,11 @@ class Bigram final : public Learner {
 
   std::vector<Tensor> initial_weights(u64 seed, DType dtype) const override {
     std::vector<double> table(static_cast<std::size_t>(vocab_ * vocab_));
-    for (std::size_t i = 0; i < table.size(); ++i)
-      table[i] = 0.1 * normal(Key{seed}.fold("table"), i);
+    for (std::size_t i = 0; i < table.size(); ++i) table[i] = 0.1 * normal(Key{seed}.fold("table"), i);
     return {Tensor::from(table, {vocab_, vocab_}, dtype), Tensor::zeros({vocab_}, dtype)};
   }
 
-  dsl::LossSum loss(Runtime&, const std::vector<Tensor>& weights,
-                    const dsl::Batch& batch) const override {
+  dsl::LossSum loss(Runtime&, const std::vector<Tensor>& weights, const dsl::Batch& batch) const override {
     if (before_loss) before_loss();
     dsl::LossSum sum = compute(weights, batch, nullptr);
     if (after_loss) after_loss(sum);
@@ -79,14 +77,12 @@ class Bigram final : public Learner {
 
   static std::vector<double> row(const std::vector<Tensor>& weights, i64 vocab, i32 token) {
     std::vector<double> logits;
-    for (i64 j = 0; j < vocab; ++j)
-      logits.push_back(weights[0].at(token * vocab + j) + weights[1].at(j));
+    for (i64 j = 0; j < vocab; ++j) logits.push_back(weights[0].at(token * vocab + j) + weights[1].at(j));
     return logits;
   }
 
   // loss = log sum exp(z) - z[target],  dz = softmax(z) - onehot(target)
-  dsl::LossSum compute(const std::vector<Tensor>& weights, const dsl::Batch& batch,
-                       std::vector<double>* d) const {
+  dsl::LossSum compute(const std::vector<Tensor>& weights, const dsl::Batch& batch, std::vector<double>* d) const {
     const auto tokens = batch.tokens.values<i32>(), targets = batch.targets.values<i32>();
     dsl::LossSum result;
     for (std::size_t i = 0; i < tokens.size(); ++i) {
@@ -163,8 +159,7 @@ struct Practice {
 inline std::string fingerprint(const Practice& p, const std::string& name) {
   const fs::path run = p.folder / name;
   std::string all = p.state(name);
-  for (const char* file :
-       {"metrics.csv", "samples.txt", "description.yaml", "checkpoints/best.safetensors"}) {
+  for (const char* file : {"metrics.csv", "samples.txt", "description.yaml", "checkpoints/best.safetensors"}) {
     all += read_file(run / file);
   }
   return all;

@@ -11,10 +11,7 @@ namespace {
 
 Checkpoint checkpoint_at(const Bigram& model, i64 step) {
   const auto draw = [&](u64 seed) { return model.initial_weights(seed, DType::f32); };
-  Checkpoint c{{step, step, 2.25, 3, 9, "abc", Tokenizer::bytes().json(), "schema: 1\n"},
-               draw(1),
-               draw(2),
-               draw(3)};
+  Checkpoint c{{step, step, 2.25, 3, 9, "abc", Tokenizer::bytes().json(), "schema: 1\n"}, draw(1), draw(2), draw(3)};
   return c;
 }
 
@@ -55,12 +52,10 @@ TEST_CASE("the newest two checkpoints are kept") {
   CHECK(list_checkpoints(folder.path()) == std::vector<i64>{12345678, 10});
 }
 
-TEST_CASE(
-    "a damaged newest checkpoint is refused with the one before it, which --last-good takes") {
+TEST_CASE("a damaged newest checkpoint is refused with the one before it, which --last-good takes") {
   const TemporaryFolder folder;
   const Bigram model(3);
-  for (const i64 step : {5, 10})
-    save_checkpoint(folder / "checkpoints", model.weights(), checkpoint_at(model, step));
+  for (const i64 step : {5, 10}) save_checkpoint(folder / "checkpoints", model.weights(), checkpoint_at(model, step));
   damage(checkpoint_file(folder / "checkpoints", 10));
   const Caught error = caught([&] { load_newest(folder.path(), model.weights(), false); });
   CHECK(error.failure == Failure::data);
@@ -70,8 +65,7 @@ TEST_CASE(
   CHECK(load_newest(folder.path(), model.weights(), true).progress.step == 5);
   damage(checkpoint_file(folder / "checkpoints", 5));
   for (const bool last_good : {false, true}) {
-    CHECK(caught([&] { load_newest(folder.path(), model.weights(), last_good); }).failure ==
-          Failure::data);
+    CHECK(caught([&] { load_newest(folder.path(), model.weights(), last_good); }).failure == Failure::data);
   }
 }
 
@@ -81,8 +75,7 @@ TEST_CASE("half-made folders and foreign ones are no checkpoints") {
   fs::create_directories(folder / "step_x");
   write_atomically(folder / "step_0000009" / "state.safetensors.tmp.1", "half");
   CHECK(list_checkpoints(folder.path()).empty());
-  CHECK(
-      contains(caught([&] { load_newest(folder.path(), {}, true); }).message, "has no checkpoint"));
+  CHECK(contains(caught([&] { load_newest(folder.path(), {}, true); }).message, "has no checkpoint"));
 }
 
 TEST_CASE("weights of another model are refused with everything that differs") {
@@ -91,17 +84,14 @@ TEST_CASE("weights of another model are refused with everything that differs") {
   save_checkpoint(folder / "checkpoints", model.weights(), checkpoint_at(model, 5));
   const SavedWeights saved = load_weights(folder.path());
   CHECK(matched(saved, model.weights()).size() == 2);
-  const Caught error = caught([&] {
-    matched(saved, {{"model.0.table", {4, 4}}, {"model.1.gain", {4}}});
-  });
+  const Caught error = caught([&] { matched(saved, {{"model.0.table", {4, 4}}, {"model.1.gain", {4}}}); });
   CHECK(error.failure == Failure::data);
   CHECK(contains(error.message, "model.0.table has the shape [3, 3], the model wants [4, 4]"));
   CHECK(contains(error.message, "missing: model.1.gain"));
   CHECK(contains(error.message, "not in the model: \"model.0.bias\""));
 }
 
-TEST_CASE(
-    "weights come from the best file of a run, else from its newest checkpoint, or from a file") {
+TEST_CASE("weights come from the best file of a run, else from its newest checkpoint, or from a file") {
   const TemporaryFolder folder;
   const Bigram model(3);
   const fs::path checkpoints = folder / "checkpoints";

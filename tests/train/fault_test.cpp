@@ -59,8 +59,7 @@ ssize_t write(int fd, const void* bytes, size_t size) {
 int fsync(int fd) { return strikes() ? -1 : static_cast<int>(::syscall(SYS_fsync, fd)); }
 
 int rename(const char* from, const char* to) noexcept {
-  return strikes() ? -1
-                   : static_cast<int>(::syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0));
+  return strikes() ? -1 : static_cast<int>(::syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0));
 }
 
 int mkdir(const char* path, mode_t mode) noexcept {
@@ -152,8 +151,7 @@ TEST_CASE("a checkpoint that loads is there, whatever call fails while the next 
 }
 
 TEST_SUITE("slow") {
-  TEST_CASE(
-      "whatever call fails during a run, resuming it ends with the bytes of an undisturbed run") {
+  TEST_CASE("whatever call fails during a run, resuming it ends with the bytes of an undisturbed run") {
     Practice p;
     p.job.train.steps = 6;
     p.job.train.save_every = 2;

@@ -42,9 +42,7 @@ TEST_CASE("a write that hits the size limit keeps the old file and says what fai
 TEST_CASE("reading names what is wrong with a path") {
   const TemporaryFolder folder;
   ::mkfifo((folder / "pipe").c_str(), 0600);
-  const auto message = [&](const fs::path& path) {
-    return caught([&] { read_file(path); }).message;
-  };
+  const auto message = [&](const fs::path& path) { return caught([&] { read_file(path); }).message; };
   CHECK(contains(message(folder / "none"), "there is no such file"));
   CHECK(contains(message(folder.path()), "is a folder"));
   CHECK(contains(message(folder / "pipe"), "not a regular file"));

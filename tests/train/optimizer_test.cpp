@@ -31,8 +31,7 @@ std::vector<Tensor> ten_steps(const Runtime& runtime, DType dtype) {
   std::vector<Tensor> weights = drawn(1, dtype);
   AdamW adamw({}, weights, kDecays);
   for (u64 t = 1; t <= 10; ++t)
-    adamw.step(runtime, weights, drawn(100 + t, dtype), 1.0 / static_cast<double>(t),
-               0.1 * static_cast<double>(t));
+    adamw.step(runtime, weights, drawn(100 + t, dtype), 1.0 / static_cast<double>(t), 0.1 * static_cast<double>(t));
   return weights;
 }
 
@@ -68,8 +67,7 @@ TEST_CASE("ten steps of AdamW equal the formula in double precision") {
 TEST_CASE("a step gives the same bits for any number of threads") {
   const auto one = ten_steps(Runtime({.products = "loops", .parallel = "serial"}), DType::f32);
   for (const int threads : {1, 2, 3}) {
-    const auto many = ten_steps(
-        Runtime({.products = "loops", .parallel = "tbb", .threads = threads}), DType::f32);
+    const auto many = ten_steps(Runtime({.products = "loops", .parallel = "tbb", .threads = threads}), DType::f32);
     for (std::size_t t = 0; t < one.size(); ++t) CHECK(same_bits(one[t], many[t]));
   }
 }
@@ -83,8 +81,7 @@ TEST_CASE("the norm is the root of the sum of squares, the same for any number o
   const Norm one = global_norm(*make_serial(), tensors);
   CHECK(one.norm == doctest::Approx(std::sqrt(sum)).epsilon(1e-12));
   CHECK(one.not_finite == -1);
-  for (const int threads : {1, 2, 3})
-    CHECK(global_norm(*make_tbb(threads), tensors).norm == one.norm);
+  for (const int threads : {1, 2, 3}) CHECK(global_norm(*make_tbb(threads), tensors).norm == one.norm);
 }
 
 TEST_CASE("the norm names the first tensor that is not finite") {

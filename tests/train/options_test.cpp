@@ -14,8 +14,8 @@ dsl::Settings read(const std::string& section, const std::string& yaml, bool sou
   dsl::Diagnostics diagnostics;
   dsl::Yaml tree;
   if (!yaml.empty()) tree = dsl::read_yaml(dsl::make_source("notes/net.yaml", yaml), diagnostics);
-  const dsl::Settings settings = dsl::read_options(
-      option_table(section), yaml.empty() ? nullptr : &tree, {}, {}, diagnostics, option_tables());
+  const dsl::Settings settings =
+      dsl::read_options(option_table(section), yaml.empty() ? nullptr : &tree, {}, {}, diagnostics, option_tables());
   CHECK(diagnostics.has_errors() != sound);
   return settings;
 }
@@ -53,11 +53,10 @@ TEST_CASE("without a word in the description, the tables give the defaults of th
 }
 
 TEST_CASE("what the description says is what the structs get") {
-  const TrainOptions t =
-      train_options(read("train",
-                         "steps: 2e3\noptimizer: {adamw: {lr: 1e-4, betas: [0.8, "
-                         "0.95]}}\nschedule: {linear: {warmup: 7, floor: 0}}\n"
-                         "dtype: f64\nform: chunkwise\n"));
+  const TrainOptions t = train_options(read("train",
+                                            "steps: 2e3\noptimizer: {adamw: {lr: 1e-4, betas: [0.8, "
+                                            "0.95]}}\nschedule: {linear: {warmup: 7, floor: 0}}\n"
+                                            "dtype: f64\nform: chunkwise\n"));
   CHECK(t.steps == 2000);
   CHECK(t.optimizer.lr == 1e-4);
   CHECK(t.optimizer.beta2 == 0.95);
@@ -66,8 +65,7 @@ TEST_CASE("what the description says is what the structs get") {
   CHECK(t.schedule.floor == 0);
   CHECK(t.dtype == DType::f64);
   CHECK(t.form == "chunkwise");
-  CHECK(train_options(read("train", "schedule: constant\n")).schedule.shape ==
-        Schedule::Shape::constant);
+  CHECK(train_options(read("train", "schedule: constant\n")).schedule.shape == Schedule::Shape::constant);
   const GenerateOptions g = generate_options(read("generate", "prompt: \"ROMEO:\"\nseed: 3\n"), 7);
   CHECK(g.prompt == "ROMEO:");
   CHECK(g.seed == 3);
@@ -76,17 +74,14 @@ TEST_CASE("what the description says is what the structs get") {
 TEST_CASE(
     "a text comes from a path beside the description or from the program, not from both or "
     "neither") {
-  const TextOptions t =
-      text_options(read("data", "text: {path: a.txt, tokenizer: byte, val_fraction: 0.2}\n"));
+  const TextOptions t = text_options(read("data", "text: {path: a.txt, tokenizer: byte, val_fraction: 0.2}\n"));
   CHECK(t.path == fs::path("notes/a.txt"));
   CHECK(t.tokenizer == "byte");
   CHECK(t.val_fraction == 0.2);
   CHECK(text_options(read("data", "text: {builtin: weft}\n")).builtin == "weft");
-  CHECK(contains(
-      caught([] { text_options(read("data", "text: {path: a, builtin: weft}\n")); }).message,
-      "notes/net.yaml:1:"));
-  CHECK(contains(caught([] { text_options(read("data", "text: {tokenizer: char}\n")); }).message,
-                 "needs a `path`"));
+  CHECK(contains(caught([] { text_options(read("data", "text: {path: a, builtin: weft}\n")); }).message,
+                 "notes/net.yaml:1:"));
+  CHECK(contains(caught([] { text_options(read("data", "text: {tokenizer: char}\n")); }).message, "needs a `path`"));
   CHECK(contains(caught([] { text_options(read("data", "")); }).message, "data: give"));
 }
 

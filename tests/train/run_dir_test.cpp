@@ -14,10 +14,8 @@ using namespace weft::train;
 TEST_CASE("runs of one name get numbers, and none is overwritten") {
   const TemporaryFolder folder;
   const RunPlace place{.folder = {}, .parent = folder / "my runs"};
-  const RunDir first = RunDir::create(place, "tiny net/1", 7),
-               second = RunDir::create(place, "tiny net/1", 7);
-  CHECK(std::regex_match(first.path().filename().string(),
-                         std::regex(R"(\d{4}-\d\d-\d\d_tiny-net-1_s7)")));
+  const RunDir first = RunDir::create(place, "tiny net/1", 7), second = RunDir::create(place, "tiny net/1", 7);
+  CHECK(std::regex_match(first.path().filename().string(), std::regex(R"(\d{4}-\d\d-\d\d_tiny-net-1_s7)")));
   CHECK(second.path().string() == first.path().string() + "-2");
   CHECK(RunDir::create(place, "tiny net/1", 7).path().string() == first.path().string() + "-3");
 }
@@ -26,20 +24,17 @@ TEST_CASE("a given folder must be new or empty") {
   const TemporaryFolder folder;
   fs::create_directory(folder / "empty");
   CHECK(RunDir::create({.folder = folder / "empty"}, "x", 1).path() == folder / "empty");
-  CHECK(RunDir::create({.folder = folder / "new" / "deep"}, "x", 1).path() ==
-        folder / "new" / "deep");
+  CHECK(RunDir::create({.folder = folder / "new" / "deep"}, "x", 1).path() == folder / "new" / "deep");
   fs::create_directory(folder / "full");
   write_atomically(folder / "full" / "thesis.txt", "years of work");
   const Caught other = caught([&] { RunDir::create({.folder = folder / "full"}, "x", 1); });
   CHECK(other.failure == Failure::usage);
   CHECK(contains(other.message, "new or empty"));
   write_atomically(folder / "full" / "description.yaml", "schema: 1\n");
-  CHECK(contains(caught([&] { RunDir::create({.folder = folder / "full"}, "x", 1); }).message,
-                 "`weft resume"));
+  CHECK(contains(caught([&] { RunDir::create({.folder = folder / "full"}, "x", 1); }).message, "`weft resume"));
   CHECK(read_file(folder / "full" / "thesis.txt") == "years of work");
   write_atomically(folder / "file", "");
-  CHECK(caught([&] { RunDir::create({.folder = folder / "file"}, "x", 1); }).failure ==
-        Failure::data);
+  CHECK(caught([&] { RunDir::create({.folder = folder / "file"}, "x", 1); }).failure == Failure::data);
 }
 
 TEST_CASE("one process at a time works in a run") {
@@ -62,9 +57,8 @@ TEST_CASE("what is no run cannot be opened, and what cannot be written is told a
   CHECK(error.failure == Failure::data);
   CHECK(contains(error.message, "mkdir failed"));
   write_atomically(folder / "file", "");
-  CHECK(caught([&] {
-          RunDir::create({.folder = {}, .parent = folder / "file" / "runs"}, "x", 1);
-        }).failure == Failure::data);
+  CHECK(caught([&] { RunDir::create({.folder = {}, .parent = folder / "file" / "runs"}, "x", 1); }).failure ==
+        Failure::data);
 }
 
 TEST_CASE("a disk that is too small is told before the first step") {

@@ -34,8 +34,7 @@ std::string verdict(std::string_view bytes) {
 
 std::string entry(const std::string& name, const std::string& dtype, const std::string& shape,
                   const std::string& offsets) {
-  return "\"" + name + R"(":{"dtype":")" + dtype + R"(","shape":)" + shape + R"(,"data_offsets":)" +
-         offsets + "}";
+  return "\"" + name + R"(":{"dtype":")" + dtype + R"(","shape":)" + shape + R"(,"data_offsets":)" + offsets + "}";
 }
 
 std::vector<NamedTensor> some_tensors() {
@@ -72,8 +71,7 @@ TEST_CASE("what is written is read back with the same bits, names and metadata")
     CHECK(same_bits(saved.load(*saved.find(t.name)), t.tensor));
   }
   saved.verify();
-  CHECK(read_file(folder / "f") ==
-        safetensors_bytes(tensors, {{"note", "a \"quoted\" line\nand é"}}));
+  CHECK(read_file(folder / "f") == safetensors_bytes(tensors, {{"note", "a \"quoted\" line\nand é"}}));
 }
 
 TEST_CASE(
@@ -81,8 +79,7 @@ TEST_CASE(
     "name") {
   const std::string bytes = safetensors_bytes(some_tensors(), {});
   u64 length = 0;
-  for (int i = 7; i >= 0; --i)
-    length = length << 8 | static_cast<unsigned char>(bytes[static_cast<std::size_t>(i)]);
+  for (int i = 7; i >= 0; --i) length = length << 8 | static_cast<unsigned char>(bytes[static_cast<std::size_t>(i)]);
   CHECK(length % 8 == 0);
   CHECK(bytes[8] == '{');
   const auto header = nlohmann::json::parse(bytes.substr(8, length));  // a reader that is not ours
@@ -95,19 +92,15 @@ TEST_CASE(
 
 TEST_CASE("the writer refuses the reserved name and a name twice") {
   const Tensor t = Tensor::zeros({1}, DType::f32);
-  CHECK_THROWS_WITH_AS(safetensors_bytes({{"__metadata__", t}}, {}),
-                       doctest::Contains("keeps that name"), Error);
-  CHECK_THROWS_WITH_AS(safetensors_bytes({{"a", t}, {"a", t}}, {}), doctest::Contains("twice"),
-                       Error);
+  CHECK_THROWS_WITH_AS(safetensors_bytes({{"__metadata__", t}}, {}), doctest::Contains("keeps that name"), Error);
+  CHECK_THROWS_WITH_AS(safetensors_bytes({{"a", t}, {"a", t}}, {}), doctest::Contains("twice"), Error);
 }
 
 TEST_CASE("malformed lengths are refused before anything is read (cases 1 to 7)") {
   CHECK(contains(verdict(""), "byte 0: the file has 0 bytes"));
   CHECK(contains(verdict("1234567"), "byte 0: the file has 7 bytes"));
-  CHECK(contains(verdict(prefixed(60, "")),
-                 "byte 8: a header of 60 bytes is announced, the file has 0 more"));
-  CHECK(
-      contains(verdict(prefixed(~u64{0}, "{}")), "byte 0: a header of 18446744073709551615 bytes"));
+  CHECK(contains(verdict(prefixed(60, "")), "byte 8: a header of 60 bytes is announced, the file has 0 more"));
+  CHECK(contains(verdict(prefixed(~u64{0}, "{}")), "byte 0: a header of 18446744073709551615 bytes"));
   CHECK(contains(verdict(prefixed(100'000'001, "{}")), "at most 100000000"));
   CHECK(contains(verdict(prefixed(3, "{}")), "the file has 2 more"));
   CHECK(contains(verdict(prefixed(0, "")), "byte 8: the text ends where '{' is expected"));
@@ -131,8 +124,7 @@ TEST_CASE("bytes that no tensor owns, or that two own, are refused (cases 16 to 
   CHECK(verdict(file("{" + a + "}", 8)).empty());
   CHECK(contains(verdict(file("{" + a + "}", 12)),
                  "byte 70: the header describes 8 bytes of data and the file holds 12"));
-  CHECK(
-      contains(verdict(file("{" + a + "}", 6)), "describes 8 bytes of data and the file holds 6"));
+  CHECK(contains(verdict(file("{" + a + "}", 6)), "describes 8 bytes of data and the file holds 6"));
   CHECK(contains(verdict(file("{" + a + "," + entry("b", "F32", "[1]", "[12,16]") + "}", 16)),
                  "leaving a hole after \"a\""));
   CHECK(contains(verdict(file("{" + a + "," + entry("b", "F32", "[1]", "[7,11]") + "}", 11)),
@@ -140,73 +132,53 @@ TEST_CASE("bytes that no tensor owns, or that two own, are refused (cases 16 to 
   std::string attack;
   for (char c = '0'; c <= '9'; ++c)
     attack += (attack.empty() ? "{" : ",") + entry(std::string(1, c), "F32", "[4]", "[0,16]");
-  CHECK(
-      contains(verdict(file(attack + "}", 16)), "\"1\" starts at data byte 0, overlapping \"0\""));
-  CHECK(contains(verdict(file("{" + entry("a", "F32", "[2]", "[4,12]") + "}", 12)),
-                 "leaving a hole after the start"));
-  CHECK(contains(verdict(file("{" + entry("a", "F32", "[2]", "[8,0]") + "}", 8)),
-                 "end before begin"));
+  CHECK(contains(verdict(file(attack + "}", 16)), "\"1\" starts at data byte 0, overlapping \"0\""));
+  CHECK(contains(verdict(file("{" + entry("a", "F32", "[2]", "[4,12]") + "}", 12)), "leaving a hole after the start"));
+  CHECK(contains(verdict(file("{" + entry("a", "F32", "[2]", "[8,0]") + "}", 8)), "end before begin"));
 }
 
 TEST_CASE("shape, dtype and offsets must agree, without overflow (cases 23 to 26)") {
-  CHECK(contains(verdict(file("{" + entry("a", "I32", "[2,2]", "[0,4]") + "}", 4)),
-                 "needs 16 bytes"));
+  CHECK(contains(verdict(file("{" + entry("a", "I32", "[2,2]", "[0,4]") + "}", 4)), "needs 16 bytes"));
   CHECK(verdict(file("{" + entry("a", "I32", "[2,0]", "[0,0]") + "}")).empty());
-  CHECK(contains(verdict(file("{" + entry("a", "I32", "[2,18446744073709551614]", "[0,0]") + "}")),
-                 "larger than 2^48"));
-  CHECK(contains(verdict(file("{" + entry("a", "I32", "[2,9223372036854775807]", "[0,0]") + "}")),
-                 "larger than 2^48"));
+  CHECK(
+      contains(verdict(file("{" + entry("a", "I32", "[2,18446744073709551614]", "[0,0]") + "}")), "larger than 2^48"));
+  CHECK(contains(verdict(file("{" + entry("a", "I32", "[2,9223372036854775807]", "[0,0]") + "}")), "larger than 2^48"));
   for (const char* shape : {"[0,9223372036854775808,2]", "[9223372036854775808,2,0]"}) {
-    CHECK(
-        contains(verdict(file("{" + entry("a", "I32", shape, "[0,0]") + "}")), "larger than 2^48"));
+    CHECK(contains(verdict(file("{" + entry("a", "I32", shape, "[0,0]") + "}")), "larger than 2^48"));
   }
-  CHECK(contains(
-      verdict(file("{" + entry("a", "I32", "[281474976710656,281474976710656,0]", "[0,0]") + "}")),
-      "overflows"));
-  const std::string two =
-      entry("z", "F32", "[0]", "[4,4]") + "," + entry("a", "F32", "[1]", "[0,4]");
+  CHECK(contains(verdict(file("{" + entry("a", "I32", "[281474976710656,281474976710656,0]", "[0,0]") + "}")),
+                 "overflows"));
+  const std::string two = entry("z", "F32", "[0]", "[4,4]") + "," + entry("a", "F32", "[1]", "[0,4]");
   CHECK(verdict(file("{" + two + "," + entry("b", "F32", "[1]", "[4,8]") + "}", 8)).empty());
 }
 
 TEST_CASE("numbers must be whole, from 0 up, in 64 bits, and complete (cases 27 to 31)") {
-  for (const char* number :
-       {"-4", "4.0", "1e1", "\"4\"", "18446744073709551616", "04", "null", "[4]", ""}) {
+  for (const char* number : {"-4", "4.0", "1e1", "\"4\"", "18446744073709551616", "04", "null", "[4]", ""}) {
     CAPTURE(number);
-    CHECK_FALSE(
-        verdict(file("{" + entry("a", "F32", "[1]", std::string("[0,") + number + "]") + "}", 4))
-            .empty());
-    CHECK_FALSE(
-        verdict(file("{" + entry("a", "F32", std::string("[") + number + ",1]", "[0,4]") + "}", 4))
-            .empty());
+    CHECK_FALSE(verdict(file("{" + entry("a", "F32", "[1]", std::string("[0,") + number + "]") + "}", 4)).empty());
+    CHECK_FALSE(verdict(file("{" + entry("a", "F32", std::string("[") + number + ",1]", "[0,4]") + "}", 4)).empty());
   }
-  CHECK(contains(verdict(file("{" + entry("a", "F32", "[1]", "[0]") + "}", 4)),
-                 "has 1 offsets instead of two"));
-  CHECK(contains(verdict(file("{" + entry("a", "F32", "[1]", "[0,4,4]") + "}", 4)),
-                 "more than two offsets"));
+  CHECK(contains(verdict(file("{" + entry("a", "F32", "[1]", "[0]") + "}", 4)), "has 1 offsets instead of two"));
+  CHECK(contains(verdict(file("{" + entry("a", "F32", "[1]", "[0,4,4]") + "}", 4)), "more than two offsets"));
   CHECK(contains(verdict(file(R"({"a":{"shape":[1],"data_offsets":[0,4]}})", 4)), "has no dtype"));
-  CHECK(
-      contains(verdict(file(R"({"a":{"dtype":"F32","data_offsets":[0,4]}})", 4)), "has no shape"));
+  CHECK(contains(verdict(file(R"({"a":{"dtype":"F32","data_offsets":[0,4]}})", 4)), "has no shape"));
   CHECK(contains(verdict(file(R"({"a":{"dtype":"F32","shape":[1]}})", 4)), "has no data_offsets"));
 }
 
 TEST_CASE("an unknown field is a warning in a foreign file and an error in ours (case 32)") {
-  const std::string with =
-      R"("a":{"dtype":"F32","x":[{"y":null}],"shape":[1],"data_offsets":[0,4]}})";
+  const std::string with = R"("a":{"dtype":"F32","x":[{"y":null}],"shape":[1],"data_offsets":[0,4]}})";
   const std::string foreign = file("{" + with, 4);
   const Safetensors saved(foreign, "f");
   REQUIRE(saved.warnings().size() == 1);
   CHECK(saved.warnings()[0] == "byte 28: unknown field \"x\" in \"a\"");
-  CHECK(contains(verdict(file(R"({"__metadata__":{"format":"weft","crc32c":"{}"},)" + with, 4)),
-                 "unknown field"));
+  CHECK(contains(verdict(file(R"({"__metadata__":{"format":"weft","crc32c":"{}"},)" + with, 4)), "unknown field"));
 }
 
 TEST_CASE("dtypes that we do not read are said to be unsupported, not corrupt (cases 33 and 34)") {
   CHECK(contains(verdict(file("{" + entry("a", "F33", "[1]", "[0,4]") + "}", 4)), "not supported"));
   CHECK(contains(verdict(file("{" + entry("a", "f32", "[1]", "[0,4]") + "}", 4)), "not supported"));
-  CHECK(contains(verdict(file("{" + entry("a", "BF16", "[2]", "[0,4]") + "}", 4)),
-                 "BF16, which is not supported"));
-  CHECK(contains(verdict(file("{" + entry("a", "F4", "[3]", "[0,2]") + "}", 2)),
-                 "ends inside a byte"));
+  CHECK(contains(verdict(file("{" + entry("a", "BF16", "[2]", "[0,4]") + "}", 4)), "BF16, which is not supported"));
+  CHECK(contains(verdict(file("{" + entry("a", "F4", "[3]", "[0,2]") + "}", 2)), "ends inside a byte"));
 }
 
 TEST_CASE("duplicates are refused wherever they stand (cases 35 and 36)") {
@@ -219,9 +191,8 @@ TEST_CASE("duplicates are refused wherever they stand (cases 35 and 36)") {
   CHECK(contains(verdict(file(R"({"__metadata__":{"x":1}})")), "byte 29: a text as value"));
   CHECK(contains(verdict(file(R"({"__metadata__":null})")), "'{' is expected"));
   CHECK(contains(verdict(file(R"({"__metadata__":{},"__metadata__":{}})")), "appears twice"));
-  CHECK(contains(
-      verdict(file(R"({"a":{"dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 4)),
-      "duplicate \"dtype\""));
+  CHECK(contains(verdict(file(R"({"a":{"dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 4)),
+                 "duplicate \"dtype\""));
 }
 
 TEST_CASE("names are opaque keys of at most 4 KiB (case 37)") {
@@ -230,11 +201,9 @@ TEST_CASE("names are opaque keys of at most 4 KiB (case 37)") {
   }
   const std::string emoji = file("{" + entry("\\ud83d\\ude00", "F32", "[1]", "[0,4]") + "}", 4);
   CHECK(Safetensors(emoji, "f").entries()[0].name == "\xf0\x9f\x98\x80");
-  CHECK(contains(
-      verdict(file("{" + entry(std::string(1 << 20, 'x'), "F32", "[1]", "[0,4]") + "}", 4)),
-      "a tensor name of 1048576 bytes"));
-  for (const char* escape :
-       {"\\ud800", "\\ud800x", "\\ud800\\u0041", "\\udc00", "\\u12g4", "\\x", "\n", "\\"}) {
+  CHECK(contains(verdict(file("{" + entry(std::string(1 << 20, 'x'), "F32", "[1]", "[0,4]") + "}", 4)),
+                 "a tensor name of 1048576 bytes"));
+  for (const char* escape : {"\\ud800", "\\ud800x", "\\ud800\\u0041", "\\udc00", "\\u12g4", "\\x", "\n", "\\"}) {
     CHECK_FALSE(verdict(file("{" + entry(escape, "F32", "[1]", "[0,4]") + "}", 4)).empty());
   }
 }
@@ -248,8 +217,7 @@ TEST_CASE("a hundred thousand tensors and absurd nesting take less than a second
   const std::string deep(100'000, '[');
   CHECK_FALSE(verdict(file(R"({"__metadata__":{"x":)" + deep + "}}")).empty());
   CHECK(contains(verdict(file(R"({"a":{"x":)" + deep + "}}")), "nesting is too deep"));
-  CHECK(std::chrono::steady_clock::now() - start <
-        std::chrono::seconds(5));  // five: the machine may be busy
+  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(5));  // five: the machine may be busy
 }
 
 TEST_CASE("64-bit integers are read as i32 when they fit") {
@@ -301,8 +269,7 @@ TEST_CASE("halves, bytes and truth values are converted where that is asked for,
 TEST_CASE("a file cut at any byte is refused") {
   const std::string whole = safetensors_bytes(some_tensors(), {{"step", "12"}});
   CHECK(verdict(whole).empty());
-  for (std::size_t n = 0; n < whole.size(); ++n)
-    CHECK_FALSE(verdict(std::string_view(whole).substr(0, n)).empty());
+  for (std::size_t n = 0; n < whole.size(); ++n) CHECK_FALSE(verdict(std::string_view(whole).substr(0, n)).empty());
 }
 
 TEST_CASE("a flipped bit anywhere in our own file is found") {
@@ -319,8 +286,7 @@ TEST_CASE("a flipped bit anywhere in our own file is found") {
 }
 
 TEST_CASE("a byte of a foreign header set to anything is read or refused, never more") {
-  const std::string good =
-      file("{" + entry("a", "F32", "[2]", "[0,8]") + R"(,"__metadata__":{"k":"v"}})", 8);
+  const std::string good = file("{" + entry("a", "F32", "[2]", "[0,8]") + R"(,"__metadata__":{"k":"v"}})", 8);
   for (std::size_t i = 0; i < good.size() - 8; ++i) {
     for (int value = 0; value < 256; ++value) {
       std::string changed = good;
@@ -337,8 +303,7 @@ TEST_CASE("headers drawn at random survive our writer and reader") {
     for (u64 i = 0; i < bits(key, 0) % 6; ++i) {
       const Key k = key.fold(i + 1);
       Shape shape;
-      for (u64 d = 0; d < bits(k, 0) % 4; ++d)
-        shape.push_back(static_cast<i64>(bits(k, d + 1) % 4));
+      for (u64 d = 0; d < bits(k, 0) % 4; ++d) shape.push_back(static_cast<i64>(bits(k, d + 1) % 4));
       const DType dtype = bits(k, 9) % 2 ? DType::f32 : DType::f64;
       tensors.push_back({"t" + std::to_string(bits(k, 10) % 1000) + "." + std::to_string(i),
                          Tensor::full(shape, normal(k, 11), dtype)});
@@ -346,7 +311,6 @@ TEST_CASE("headers drawn at random survive our writer and reader") {
     const std::string bytes = safetensors_bytes(tensors, {{"round", std::to_string(round)}});
     const Safetensors saved(bytes, "f");
     REQUIRE(saved.entries().size() == tensors.size());
-    for (const NamedTensor& t : tensors)
-      CHECK(same_bits(saved.load(*saved.find(t.name)), t.tensor));
+    for (const NamedTensor& t : tensors) CHECK(same_bits(saved.load(*saved.find(t.name)), t.tensor));
   }
 }

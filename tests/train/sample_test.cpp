@@ -16,14 +16,13 @@ std::string text_of(const GenerateOptions& options) {
   const auto weights = p.model.initial_weights(1, DType::f32);
   const auto stream = p.model.stream(p.runtime, weights);
   std::string text;
-  CHECK(generate(*stream, p.text.tokenizer, options,
-                 [&](std::string_view piece) { return text += piece, true; }) == options.tokens);
+  CHECK(generate(*stream, p.text.tokenizer, options, [&](std::string_view piece) { return text += piece, true; }) ==
+        options.tokens);
   return text;
 }
 
 // How often each of n draws gives each token.
-std::vector<double> frequencies(const std::vector<double>& logits, const GenerateOptions& options,
-                                i64 n = 20000) {
+std::vector<double> frequencies(const std::vector<double>& logits, const GenerateOptions& options, i64 n = 20000) {
   std::vector<double> counts(logits.size());
   for (i64 i = 0; i < n; ++i)
     counts[static_cast<std::size_t>(sample(logits, options, i))] += 1.0 / static_cast<double>(n);
@@ -39,8 +38,7 @@ TEST_CASE("tokens are drawn as often as the softmax of logits over temperature s
     for (const double z : logits) sum += std::exp(z / temperature);
     const auto counts = frequencies(logits, {.temperature = temperature});
     for (std::size_t i = 0; i < logits.size(); ++i) {
-      CHECK(std::abs(counts[i] - std::exp(logits[i] / temperature) / sum) <
-            0.015);  // 4 sigma of 20,000 draws
+      CHECK(std::abs(counts[i] - std::exp(logits[i] / temperature) / sum) < 0.015);  // 4 sigma of 20,000 draws
     }
   }
 }
@@ -66,8 +64,7 @@ TEST_CASE("logits that are not numbers end generation with an error") {
   CHECK(sample(std::vector<double>{0, -INFINITY}, {}, 0) == 0);
 }
 
-TEST_CASE(
-    "the same seed repeats, another differs, and a shorter text is a prefix of a longer one") {
+TEST_CASE("the same seed repeats, another differs, and a shorter text is a prefix of a longer one") {
   const std::string text = text_of({.tokens = 100, .seed = 1});
   CHECK(text.size() == 100);
   CHECK(text_of({.tokens = 100, .seed = 1}) == text);
@@ -76,8 +73,7 @@ TEST_CASE(
 }
 
 TEST_CASE("a prompt with an unknown character is refused, and no prompt means a line feed") {
-  const Tokenizer t = Tokenizer::characters("ab\n", "text"),
-                  no_line = Tokenizer::characters("xy", "text");
+  const Tokenizer t = Tokenizer::characters("ab\n", "text"), no_line = Tokenizer::characters("xy", "text");
   CHECK(caught([&] { prompt_tokens({.prompt = "abc"}, t); }).failure == Failure::usage);
   CHECK(prompt_tokens({}, t) == std::vector<i32>{0});
   CHECK(prompt_tokens({}, no_line) == std::vector<i32>{0});
@@ -90,6 +86,5 @@ TEST_CASE("the sink can end the text") {
   Practice p;
   const auto stream = p.model.stream(p.runtime, p.model.initial_weights(1, DType::f32));
   i64 pieces = 0;
-  CHECK(generate(*stream, p.text.tokenizer, {.tokens = 100},
-                 [&](std::string_view) { return ++pieces < 7; }) == 7);
+  CHECK(generate(*stream, p.text.tokenizer, {.tokens = 100}, [&](std::string_view) { return ++pieces < 7; }) == 7);
 }

@@ -26,8 +26,7 @@ class TemporaryFolder {
   fs::path operator/(const std::string& name) const { return path_ / name; }
   /// Files and folders in it, temporary ones of half-done writes included.
   std::size_t entries() const {
-    return static_cast<std::size_t>(
-        std::distance(fs::directory_iterator(path_), fs::directory_iterator{}));
+    return static_cast<std::size_t>(std::distance(fs::directory_iterator(path_), fs::directory_iterator{}));
   }
 
  private:
@@ -47,8 +46,6 @@ template <class F> Caught caught(F f) {
   }
   return {};
 }
-inline bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
+inline bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 }  // namespace weft::train

@@ -13,8 +13,7 @@ using namespace weft::train;
 namespace {
 
 TextData text_of(std::string_view text, double fraction = 0.1) {
-  return load_text({.path = {}, .builtin = "t", .tokenizer = "byte", .val_fraction = fraction},
-                   text);
+  return load_text({.path = {}, .builtin = "t", .tokenizer = "byte", .val_fraction = fraction}, text);
 }
 
 std::vector<i32> counting(i32 n) {
@@ -43,8 +42,7 @@ TEST_CASE("text that is missing, empty or too short is refused with the numbers"
   };
   CHECK(contains(failure("none", 1), "there is no such file"));
   CHECK(contains(failure("empty", 1), "is empty"));
-  CHECK(contains(failure("one", 1),
-                 "the training part has 0 characters, a context of 1 needs at least 2"));
+  CHECK(contains(failure("one", 1), "the training part has 0 characters, a context of 1 needs at least 2"));
   write_atomically(folder / "forty", std::string(40, 'x'));
   CHECK(contains(failure("forty", 36), "has 36 characters, a context of 36 needs at least 37"));
   check_length(load_text({.path = folder / "forty"}), 35);

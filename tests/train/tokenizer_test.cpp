@@ -25,8 +25,7 @@ TEST_CASE("an unknown character is named with its place") {
   const Tokenizer t = Tokenizer::characters("abc é", "text");
   const Caught error = caught([&] { t.encode("é ab€", "the prompt", Failure::usage); });
   CHECK(error.failure == Failure::usage);
-  CHECK(
-      contains(error.message, "the prompt: character 5 is '€' (U+20AC), which is not among the 5"));
+  CHECK(contains(error.message, "the prompt: character 5 is '€' (U+20AC), which is not among the 5"));
   CHECK(t.knows("cab"));
   CHECK_FALSE(t.knows("d"));
 }
@@ -40,14 +39,12 @@ TEST_CASE("bytes go through unchanged, whatever they are") {
 }
 
 TEST_CASE("a tokenizer is the same after it was stored") {
-  for (const Tokenizer& t :
-       {Tokenizer::bytes(), Tokenizer::characters("\"quoted\" \\ é😀\n\t", "text")}) {
+  for (const Tokenizer& t : {Tokenizer::bytes(), Tokenizer::characters("\"quoted\" \\ é😀\n\t", "text")}) {
     CHECK(Tokenizer::from_json(t.json(), "run") == t);
   }
   for (const char* broken :
        {"", "{", "{}", R"({"tokenizer":"bpe"})", R"({"tokenizer":"char","characters":[]})",
-        R"({"tokenizer":"char","characters":["b","a"]})",
-        R"({"tokenizer":"char","characters":["ab"]})"}) {
+        R"({"tokenizer":"char","characters":["b","a"]})", R"({"tokenizer":"char","characters":["ab"]})"}) {
     CHECK(caught([&] { Tokenizer::from_json(broken, "run"); }).failure == Failure::data);
   }
 }

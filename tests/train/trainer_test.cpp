@@ -24,8 +24,7 @@ TEST_CASE("a bigram model learns what a bigram count knows") {
   CHECK(loss < floors.unigram - 0.2);
   CHECK(std::abs(loss - floors.bigram) < 0.1);
   CHECK(contains(p.out.str(), "nats per character"));
-  CHECK(contains(p.out.str(),
-                 "./weft resume " + (p.folder / "run").string() + " --set train.steps=800"));
+  CHECK(contains(p.out.str(), "./weft resume " + (p.folder / "run").string() + " --set train.steps=800"));
   CHECK(contains(p.out.str(), "./weft generate "));
 }
 
@@ -163,8 +162,7 @@ TEST_CASE("what can be wrong is found before the folder is made") {
   fails(Failure::usage, "the prompt: character 1 is 'Z'");
   p.job = good;
   p.job.train.context = 5000;
-  fails(Failure::data,
-        "the training part has 1350 characters, a context of 5000 needs at least 5001");
+  fails(Failure::data, "the training part has 1350 characters, a context of 5000 needs at least 5001");
   p.job = good;
   p.job.train.optimizer.lr = -1;
   fails(Failure::usage, "lr and eps must be above 0");
@@ -176,8 +174,7 @@ TEST_CASE("what can be wrong is found before the folder is made") {
 TEST_CASE("a folder that cannot be written ends the run before the first step") {
   Practice p;
   const auto start = [&](const fs::path& folder) {
-    return caught(
-        [&] { train::train(p.runtime, p.model, p.text, p.job, {.folder = folder}, p.terminal); });
+    return caught([&] { train::train(p.runtime, p.model, p.text, p.job, {.folder = folder}, p.terminal); });
   };
   CHECK(start("/proc/run").failure == Failure::data);
   CHECK(start("/dev/null").failure == Failure::data);
