@@ -107,8 +107,7 @@ Verb apply_verb() {
       "  ./weft apply std/retnet --def retention -p H=2 --in in.safetensors --out out.safetensors --grad --dtype f64\n"
       "The model takes tokens [B, T] and, if there are, targets [B, T] (-1: not counted), and gives logits and loss.\n"
       "A def takes its inputs by name, a batch in front of each, and gives out. Both take initial.<state> and give\n"
-      "final.<state>. With --grad they give grad.<name> of every input, weight and initial.<state>: of the loss, or "
-      "of\n"
+      "final.<state>. With --grad they give grad.<name> of every input, weight and initial.<state>: of the loss, or of\n"
       "the sums of out * cotangent and of final.<state> * cotangent.final.<state>.\n",
       [](CLI::App& app) {
         auto options = std::make_shared<Options>();

@@ -219,8 +219,7 @@ constexpr auto kCodes = std::to_array<Code>({
      "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]",
      2},
     {"E0211", "a weight that cannot be tied",
-     "`tie:` names an earlier item that owns one matrix, of the same shape; weights that are shared have one shape in "
-     "all "
+     "`tie:` names an earlier item that owns one matrix, of the same shape; weights that are shared have one shape in all "
      "places.",
      "model: [{embed: {width: 8}}, {logits: {tie: table}}]", "model: [{embed: {width: 8}}, {logits: {tie: embed}}]", 2},
     {"E0212", "a def that calls itself",
@@ -238,15 +237,12 @@ constexpr auto kCodes = std::to_array<Code>({
      2},
     {"E0213", "sharing that does not add up", "The first `share` of a name says `of`; later ones use it by name alone.",
      "model: [{embed: {width: 8}}, {share: {name: ff}}, {logits: {tie: embed}}]",
-     "model: [{embed: {width: 8}}, {share: {name: ff, of: [{linear: {width: 8}}]}}, {share: {name: ff}}, {logits: "
-     "{tie: embed}}]",
+     "model: [{embed: {width: 8}}, {share: {name: ff, of: [{linear: {width: 8}}]}}, {share: {name: ff}}, {logits: {tie: embed}}]",
      2},
     {"E0214", "a model of too many parts",
      "At most 10,000 layers and calls of defs: a dozen lines that call each other can ask for billions.",
-     "model: [{embed: {width: 8}}, {repeat: {times: 200, body: [{repeat: {times: 200, body: [tanh]}}]}}, {logits: "
-     "{tie: embed}}]",
-     "model: [{embed: {width: 8}}, {repeat: {times: 2, body: [{repeat: {times: 2, body: [tanh]}}]}}, {logits: {tie: "
-     "embed}}]",
+     "model: [{embed: {width: 8}}, {repeat: {times: 200, body: [{repeat: {times: 200, body: [tanh]}}]}}, {logits: {tie: embed}}]",
+     "model: [{embed: {width: 8}}, {repeat: {times: 2, body: [{repeat: {times: 2, body: [tanh]}}]}}, {logits: {tie: embed}}]",
      2},
     {"E0301", "an unknown key",
      "Every map has a closed set of keys: a misspelt key would otherwise be an option that "
@@ -429,8 +425,7 @@ constexpr auto kCodes = std::to_array<Code>({
     {"W0101", "a name that is never used", "It costs nothing, but it is often a slip of the pen.",
      "defs: {f: {in: {x: [n]}, let: {r: 2 * x}, out: x}}", "defs: {f: {in: {x: [n]}, let: {r: 2 * x}, out: r}}", 0},
     {"W0102", "a def that is never used",
-     "Shapes are checked where a def is called, with the sizes it is given there: one that nothing calls is not "
-     "checked.",
+     "Shapes are checked where a def is called, with the sizes it is given there: one that nothing calls is not checked.",
      "schema: 1\n"
      "defs: {f: {in: {x: [T]}, out: x}}\n"
      "model: [linear]",

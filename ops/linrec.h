@@ -5,11 +5,9 @@ namespace weft::ops {
 
 struct Linrec : General {
   static constexpr Doc doc{
-      "linear recurrence whose state is a matrix of keys and values: sums, decays, and the delta rule (with beta or "
-      "erase)",
+      "linear recurrence whose state is a matrix of keys and values: sums, decays, and the delta rule (with beta or erase)",
       "S_t = a_t S_t-1 + k_t^T u_t, y_t = q_t S_t; u_t = v_t, or beta_t (v_t - k_t a_t S_t-1) with beta",
-      "Katharopoulos et al. 2020, arXiv:2006.16236; Schlag et al. 2021, arXiv:2102.11174; Yang et al. 2024, "
-      "arXiv:2412.06464"};
+      "Katharopoulos et al. 2020, arXiv:2006.16236; Schlag et al. 2021, arXiv:2102.11174; Yang et al. 2024, arXiv:2412.06464"};
   static constexpr Along along = Along::streams;
   using In = LinrecInput;
   static constexpr std::array inputs{Input{"q", Input::plain, 2},       Input{"k", Input::plain, 2},

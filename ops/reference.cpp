@@ -271,8 +271,7 @@ std::string json() {
 
 std::string markdown() {
   std::string s =
-      "# Ops\n\nWhat equations and C++ may call. Inputs in brackets are optional and given by name; attributes follow "
-      "the\n"
+      "# Ops\n\nWhat equations and C++ may call. Inputs in brackets are optional and given by name; attributes follow the\n"
       "inputs, in this order or by name. `weft ops NAME` says the same of one. This page is made by\n"
       "`./weft ops --markdown > docs/ops.md`; a test fails when it is stale.\n";
   for (std::size_t kind = 0; kind < kinds().size(); ++kind) {

@@ -33,8 +33,7 @@ void same_function(const std::string& a, const std::string& b, i64 length, const
 
 const char* const kRecurrences[] = {
     // sum
-    "    recurrence:\n      over: T\n      state: {S: [D, D]}\n      step: {S: \"S + outer(x, x)\"}\n      read: {y: x "
-    "@ S}\n    out: y\n",
+    "    recurrence:\n      over: T\n      state: {S: [D, D]}\n      step: {S: \"S + outer(x, x)\"}\n      read: {y: x @ S}\n    out: y\n",
     // decay, constant and per head
     "    dims: {H: 2, d: D / 2}\n    let: {h: \"to_heads(x, H)\", gamma: 1 - 2 ^ (-1 - arange(H))}\n"
     "    recurrence:\n      over: T\n      state: {S: [H, d, d]}\n      step: {S: \"gamma * S + outer(h, h)\"}\n"
@@ -64,31 +63,23 @@ const Derived kDerived[] = {
     {"delta", "S", false,
      "state: {S: [H, d, d]}\n      step: {S: \"S + outer(k, beta * (h - k @ S))\"}\n      read: {y: h @ S}\n"},
     {"delta, the error in a step of its own", "S", false,
-     "state: {S: {shape: [H, d, d], learned: true}}\n      step: {old: k @ S, u: beta * (h - old), S: \"S + outer(k, "
-     "u)\"}\n      read: {y: h @ S + old}\n"},
+     "state: {S: {shape: [H, d, d], learned: true}}\n      step: {old: k @ S, u: beta * (h - old), S: \"S + outer(k, u)\"}\n      read: {y: h @ S + old}\n"},
     {"delta, multiplied out, other strengths", "S", false,
-     "state: {S: [H, d, d]}\n      step: {S: \"S - 0.5 * beta * outer(k, k @ S) + outer(k, h) / 3\"}\n      read: {y: "
-     "h @ S}\n"},
+     "state: {S: [H, d, d]}\n      step: {S: \"S - 0.5 * beta * outer(k, k @ S) + outer(k, h) / 3\"}\n      read: {y: h @ S}\n"},
     {"gated delta", "S", false,
-     "state: {S: [H, d, d]}\n      step: {G: a * S, S: \"G + outer(k, beta * (h - k @ G))\"}\n      read: {y: h @ "
-     "S}\n"},
+     "state: {S: [H, d, d]}\n      step: {G: a * S, S: \"G + outer(k, beta * (h - k @ G))\"}\n      read: {y: h @ S}\n"},
     {"gated delta, the error before the decay", "S", false,
      "state: {S: [H, d, d]}\n      step: {S: \"a * S + outer(k, beta * (h - k @ S))\"}\n      read: {y: h @ S}\n"},
     {"gated delta, the correction decays too", "S", false,
-     "state: {S: [H, d, d]}\n      step: {S: \"a * (S - beta * outer(k, k @ S)) + beta * outer(k, h)\"}\n      read: "
-     "{y: h @ S}\n"},
+     "state: {S: [H, d, d]}\n      step: {S: \"a * (S - beta * outer(k, k @ S)) + beta * outer(k, h)\"}\n      read: {y: h @ S}\n"},
     {"read before the step, with a bonus", "S", true,
-     "state: {S: [H, d, d]}\n      step: {S: \"a * S + outer(k, h)\"}\n      read: {y: \"h @ (prev(S) + outer(c * k, "
-     "h))\"}\n"},
+     "state: {S: [H, d, d]}\n      step: {S: \"a * S + outer(k, h)\"}\n      read: {y: \"h @ (prev(S) + outer(c * k, h))\"}\n"},
     {"rotating", "S", true,
-     "state: {S: {shape: [H, d, d], init: 0.3}}\n      step: {S: \"0.9 * rotate(S, 1 / (1 + arange(d / 2))) + outer(k, "
-     "h)\"}\n      read: {y: h @ S}\n"},
+     "state: {S: {shape: [H, d, d], init: 0.3}}\n      step: {S: \"0.9 * rotate(S, 1 / (1 + arange(d / 2))) + outer(k, h)\"}\n      read: {y: h @ S}\n"},
     {"two reads of one state", "S", true,
-     "state: {S: [H, d, d]}\n      step: {S: \"(1 - a) * S + a * outer(k, h)\"}\n      read: {y: h @ S * sigmoid(k @ "
-     "S)}\n"},
+     "state: {S: [H, d, d]}\n      step: {S: \"(1 - a) * S + a * outer(k, h)\"}\n      read: {y: h @ S * sigmoid(k @ S)}\n"},
     {"a normaliser per channel", "S", true,
-     "state: {S: [H, d, d], n: [H, d]}\n      step: {S: \"a * S + outer(k, h)\", n: a * n + k}\n      read: {y: \"(h @ "
-     "S) / maximum(abs(dot(h, n)), 1)\"}\n"},
+     "state: {S: [H, d, d], n: [H, d]}\n      step: {S: \"a * S + outer(k, h)\", n: a * n + k}\n      read: {y: \"(h @ S) / maximum(abs(dot(h, n)), 1)\"}\n"},
 };
 // Without heads, where rows and columns can be told apart by name.
 const char* const kPlain =
@@ -98,32 +89,25 @@ const Derived kPlains[] = {
     {"a decay per channel", "S", false,
      "state: {S: {shape: [dk, dv], init: 0.5}}\n      step: {S: \"a * S + outer(k, v)\"}\n      read: {y: q @ S}\n"},
     {"a decay per channel, the same at all positions", "S", false,
-     "state: {S: [dk, dv]}\n      step: {S: \"S / (1 + arange(dk)) + (1 - a) * outer(k, v)\"}\n      read: {y: q @ "
-     "S}\n"},
+     "state: {S: [dk, dv]}\n      step: {S: \"S / (1 + arange(dk)) + (1 - a) * outer(k, v)\"}\n      read: {y: q @ S}\n"},
     {"a decay per channel with the delta rule", "S", false,
      "state: {S: [dk, dv]}\n      step: {G: a * S, S: \"G + outer(k, v - k @ G)\"}\n      read: {y: q @ S}\n"},
     {"transposed", "S", true,
-     "state: {S: {shape: [dv, dk], learned: true}}\n      step: {S: \"0.9 * S + outer(v, k)\"}\n      read: {y: S @ "
-     "q}\n"},
+     "state: {S: {shape: [dv, dk], learned: true}}\n      step: {S: \"0.9 * S + outer(v, k)\"}\n      read: {y: S @ q}\n"},
     {"transposed delta", "S", false,
      "state: {S: [dv, dk]}\n      step: {S: \"S + outer(v - k @ S^T, k)\"}\n      read: {y: \"dot(S, q)\"}\n"},
     {"keys that read another state", "S", true,
-     "state: {S: [dk, dv], n: {shape: [dk], init: 1}}\n      step: {n: 0.9 * n + a, S: \"S + outer(k / n, v)\"}\n      "
-     "read: {y: q @ S}\n"},
+     "state: {S: [dk, dv], n: {shape: [dk], init: 1}}\n      step: {n: 0.9 * n + a, S: \"S + outer(k / n, v)\"}\n      read: {y: q @ S}\n"},
 };
 const Derived kElementwise[] = {
     {"a gate", "m", true,
-     "state: {m: {shape: [D], learned: true}}\n      step: {m: \"(1 - sigmoid(x)) * m + sigmoid(x) * x\"}\n      read: "
-     "{y: m}\n"},
+     "state: {m: {shape: [D], learned: true}}\n      step: {m: \"(1 - sigmoid(x)) * m + sigmoid(x) * x\"}\n      read: {y: m}\n"},
     {"momentum", "w", true,
-     "state: {m: [D], w: {shape: [D], init: 1}}\n      step: {m: 0.9 * m + x, w: \"0.99 * w - 0.1 * m\"}\n      read: "
-     "{y: w * x}\n"},
+     "state: {m: [D], w: {shape: [D], init: 1}}\n      step: {m: 0.9 * m + x, w: \"0.99 * w - 0.1 * m\"}\n      read: {y: w * x}\n"},
     {"momentum, one step late", "w", true,
-     "state: {m: {shape: [D], init: 0.3}, w: [D]}\n      step: {w: \"w - m\", m: 0.9 * m + x}\n      read: {y: w + "
-     "m}\n"},
+     "state: {m: {shape: [D], init: 0.3}, w: [D]}\n      step: {w: \"w - m\", m: 0.9 * m + x}\n      read: {y: w + m}\n"},
     {"a shift register", "c", true,
-     "state: {a: [D], b: {shape: [D], init: 2}, c: [D]}\n      step: {c: \"b\", b: a, a: x}\n      read: {y: a + 2 * b "
-     "+ 3 * c}\n"},
+     "state: {a: [D], b: {shape: [D], init: 2}, c: [D]}\n      step: {c: \"b\", b: a, a: x}\n      read: {y: a + 2 * b + 3 * c}\n"},
     {"a shift register told by prev", "c", true,
      "state: {a: [D], c: [D]}\n      step: {a: x, c: \"prev(a)\"}\n      read: {y: a - c + prev(c)}\n"},
     {"a counter", "n", true, "state: {n: [], s: [D]}\n      step: {n: \"n + 1\", s: s + x}\n      read: {y: s / n}\n"},

@@ -124,10 +124,9 @@ TEST_CASE("decay is for matrices, unless the weight says") {
 }
 
 TEST_CASE("a buffer is drawn and not trained, and drawn anew when its time comes") {
-  const auto model =
-      tests::built(tests::around("    weights: {W: [D, D], R: {shape: [D, D], init: normal(1), buffer: true, redraw: "
-                                 "3}, F: {shape: [D, D], buffer: true}}\n"
-                                 "    out: relu(x @ W @ R) @ F\n"));
+  const auto model = tests::built(tests::around(
+      "    weights: {W: [D, D], R: {shape: [D, D], init: normal(1), buffer: true, redraw: 3}, F: {shape: [D, D], buffer: true}}\n"
+      "    out: relu(x @ W @ R) @ F\n"));
   const auto& all = model->weights();
   REQUIRE(all.size() == 4);
   CHECK(all[1].trained);
