@@ -206,10 +206,15 @@ bool Session::write_sample() {
   if (options.tokens == 0) return true;
   const auto stream = learner_.stream(runtime_, weights_);
   std::string text = text_.tokenizer.decode(prompt_tokens(options, text_.tokenizer));
-  generate(*stream, text_.tokenizer, options, [&](std::string_view piece) {
-    text += piece;
-    return interrupt_.signal() == 0;
-  });
+  try {
+    generate(*stream, text_.tokenizer, options, [&](std::string_view piece) {
+      text += piece;
+      return interrupt_.signal() == 0;
+    });
+  } catch (const Error& e) {  // a model may end where its table of positions does; its training need not
+    if (e.failure != Failure::usage) throw;
+    line_.print(fmt::format("note: the sample ends early: {}\n", e.what()));
+  }
   if (interrupt_.signal() != 0) return false;
   log_.sample(progress_.step, text);
   line_.print(fmt::format("--- sample at step {}{}\n{}\n---\n", progress_.step,

@@ -33,6 +33,24 @@ void damage(const Desk& desk, const std::string& file) {
 
 }  // namespace
 
+TEST_CASE("a sample that runs out of learned positions ends early and says so; the training goes on") {
+  Desk desk;
+  desk.write("p.yaml", R"(schema: 1
+defs:
+  places:
+    in: {x: [T, D]}
+    weights: {table: {shape: [8, D]}}
+    out: x + embedding(to_index(position()), table)
+model: [{embed: {width: 4}}, places, {logits: {tie: embed}}]
+data: {text: {path: t.txt}}
+train: {steps: 3, batch: 2, context: 8}
+)");
+  const Finished f = desk.run({"train", "p.yaml", "--run-dir", "p"});
+  CHECK(f.exit == 0);
+  CHECK(contains(f.out + f.err, "note: the sample ends early: embedding: the token 8 is not in a table of 8 rows\n"));
+  CHECK(contains(desk.read("p/samples.txt"), "step 3\n"));
+}
+
 TEST_CASE("check tells weights, memory, cost and state, as a table and as JSON") {
   Desk desk;
   const Finished f = desk.run({"check", "tiny.yaml", "-v"});
