@@ -148,6 +148,7 @@ struct Op {
   enum class Family { pointwise, reduce, composite, general };
   std::string name;
   Doc doc;
+  const char* gradient = "";  // its formula; empty for a composite and for an op without one
   Family family = Family::general;
   Along along = Along::pointwise;  // with its attributes as they are by default
   bool causal_axis = false;        // along its axis each element sees those before it alone
@@ -199,6 +200,7 @@ template <class D> const Op& row();
 /// Defaults of the families. An op derives from one and overrides by declaring the same name.
 struct OpDefaults {
   struct Attrs {};
+  static constexpr const char* gradient = "";
   static auto attributes() { return std::tuple{}; }
   static std::vector<std::string> outputs() { return {"y"}; }
   static constexpr std::size_t saved = 0;

@@ -256,6 +256,7 @@ template <class D> Op make_op(const char* name) {
   Op op;
   op.name = name;
   op.doc = D::doc;
+  op.gradient = D::gradient;
   op.family = D::family;
   op.along = D::along;
   op.along_with = &detail::along_with<D>;

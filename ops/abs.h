@@ -5,6 +5,7 @@ namespace weft::ops {
 
 struct Abs : Pointwise {
   static constexpr Doc doc{"absolute value", "y = |x|"};
+  static constexpr const char* gradient = "dx = dy * sign(x)";
 
   template <class T> static T value(const Attrs&, T x) { return x < 0 ? -x : x; }
   template <class T> static std::array<T, 1> slopes(const Attrs&, T x, T) {

@@ -5,6 +5,7 @@ namespace weft::ops {
 
 struct Add : PointwiseBinary {
   static constexpr Doc doc{"elementwise sum", "y = a + b"};
+  static constexpr const char* gradient = "da = dy, db = dy";
   static constexpr Reads reads{.inputs = 0};
   static constexpr unsigned passes_cotangent = 0b11;  // both gradients are dy
 

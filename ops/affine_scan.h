@@ -7,6 +7,10 @@ struct AffineScan : General {
   static constexpr Doc doc{"linear recurrence of single elements: a state that decays and is added to, each for itself",
                            "h_t = a_t h_t-1 + b_t; gives every h_t (or h_t-1) and the last",
                            "Martin and Cundy 2018, arXiv:1709.04057"};
+  static constexpr const char* gradient =
+      "db_t = g_t, da_t = g_t * h_t-1, dinitial = g_0\n"
+      "g_t-1 = a_t * g_t + dh_t-1, g_T = dfinal + dh_T, dh_0 = 0\n"
+      "with read=before: g_t-1 = a_t * g_t + dh_t, g_T = dfinal";
   static constexpr Along along = Along::streams;
   static constexpr std::array inputs{Input{"b", Input::plain, 2}, Input{"a", Input::plain, 2},
                                      Input{"initial", Input::optional, 1}};

@@ -12,6 +12,10 @@ struct Attention : General {
   static constexpr Doc doc{"softmax attention; a stream keeps the keys and values that it has seen",
                            "y = softmax(scale q k^T) v, over the keys up to the query's own when causal",
                            "Vaswani et al. 2017, arXiv:1706.03762; Dao et al. 2022, arXiv:2205.14135"};
+  static constexpr const char* gradient =
+      "dq = scale dS keys, dS = p * (dp - rowsum(p * dp)), dp = dy values^T, p = softmax(scale q keys^T)\n"
+      "[dpast_k; dk] = dkeys + scale dS^T q\n"
+      "[dpast_v; dv] = dvalues + p^T dy";
   static constexpr Along along = Along::streams;
   static constexpr std::array inputs{Input{"q", Input::plain, 2}, Input{"k", Input::plain, 2},
                                      Input{"v", Input::plain, 2}, Input{"past_k", Input::optional, 2},

@@ -6,6 +6,9 @@ namespace weft::ops {
 struct CausalConv : General {
   static constexpr Doc doc{"a filter of its own for every channel over the last K positions",
                            "y[t, d] = sum over j < K of w[d, j] x[t - K + 1 + j, d]"};
+  static constexpr const char* gradient =
+      "dx[t, d] = sum over j of w[d, j] dy[t + K - 1 - j, d] + dlast[t - T + K - 1, d], dpast the same for t < 0\n"
+      "dw[d, j] = sum over t of dy[t, d] x[t - K + 1 + j, d]";
   static constexpr Along along = Along::streams;
   static constexpr std::array inputs{Input{"x", Input::plain, 2}, Input{"w", Input::plain, 2},
                                      Input{"past", Input::optional, 2}};

@@ -5,6 +5,7 @@ namespace weft::ops {
 
 struct Clamp : Pointwise {
   static constexpr Doc doc{"x held between two bounds", "y = min(max(x, low), high)"};
+  static constexpr const char* gradient = "dx = dy if low <= x <= high else 0";
   struct Attrs {
     double low = -1;
     double high = 1;

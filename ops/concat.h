@@ -7,6 +7,7 @@ namespace weft::ops {
 
 struct Concat : General {
   static constexpr Doc doc{"tensors behind each other along one dimension", "y = [x1; x2; ...]"};
+  static constexpr const char* gradient = "[dx1; dx2; ...] = dy";
   static constexpr std::array inputs{Input{"x", Input::plain, 99}};
   static constexpr bool variadic = true;
   static constexpr Reads reads{.inputs = 0};

@@ -6,6 +6,8 @@ namespace weft::ops {
 struct Contract : General {
   static constexpr Doc doc{"the product of two tensors, summed over the letters that the result leaves out",
                            "\"td,dk->tk\": y[t, k] = sum over d of a[t, d] b[d, k]"};
+  static constexpr const char* gradient =
+      "\"td,dk->tk\": da[t, d] = sum over k of dy[t, k] b[d, k], db[d, k] = sum over t of a[t, d] dy[t, k]";
   static constexpr std::array inputs{Input{"a"}, Input{"b"}};
   struct Attrs {
     std::string pattern;

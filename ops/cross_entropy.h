@@ -11,6 +11,9 @@ struct CrossEntropy : General {
       "negative log-likelihood of the targets, in nats",
       "y_n = -(1 - smoothing) log p_n[targets_n] - smoothing/V sum_v log p_n[v], p_n = softmax(logits_n)",
       "label smoothing: Szegedy et al. 2016, arXiv:1512.00567"};
+  static constexpr const char* gradient =
+      "dlogits_n = g_n (p_n - (1 - smoothing) onehot(targets_n) - smoothing/V), 0 for an ignored target\n"
+      "g_n = dy_n, or dy for the sum, dy / counted for the mean";
   static constexpr Along along = Along::whole;  // mean and sum go over all positions
   static constexpr std::array inputs{Input{"logits", Input::plain, 1}, Input{"targets", Input::index}};
   static constexpr std::size_t saved = 1;  // log sum_v exp(logits_n[v])

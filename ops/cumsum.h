@@ -5,6 +5,7 @@ namespace weft::ops {
 
 struct Cumsum : General {
   static constexpr Doc doc{"running sum along one dimension", "y_i = x_1 + ... + x_i"};
+  static constexpr const char* gradient = "dx_i = dy_i + dy_i+1 + ... + dy_n";
   static constexpr bool causal_axis = true;
   static constexpr Reads reads{.inputs = 0};
   struct Attrs {

@@ -8,6 +8,8 @@ struct Dct : General {
       "the orthonormal cosine transform (DCT-II) along one dimension, or its inverse (DCT-III)",
       "y_k = s_k sum over j of x_j cos(pi (2j + 1) k / 2n), s_0 = sqrt(1 / n), else s_k = sqrt(2 / n)",
       "Ahmed, Natarajan and Rao 1974; by one Fourier transform: Makhoul 1980"};
+  static constexpr const char* gradient =
+      "dx_j = sum over k of s_k dy_k cos(pi (2j + 1) k / 2n), the inverse; with inverse the transform of dy";
   static constexpr Reads reads{.inputs = 0};
   struct Attrs {
     Axis dim;

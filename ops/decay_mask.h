@@ -8,6 +8,8 @@ struct DecayMask : General {
   static constexpr Doc doc{"how much of position m is left at position n, when each step keeps a share gamma",
                            "y[n, m] = gamma^(n + offset - m) for m <= n + offset, else 0",
                            "Sun et al. 2023, arXiv:2307.08621"};
+  static constexpr const char* gradient =
+      "dgamma = sum over n, m of dy[n, m] d gamma^(d - 1), where d = n + offset - m > 0";
   static constexpr std::array inputs{Input{"gamma"}};
   struct Attrs {
     Dim rows = Dim::symbol("T"), columns = 0;

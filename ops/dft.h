@@ -8,6 +8,8 @@ struct Dft : General {
       "the real or imaginary part of the discrete Fourier transform along one dimension",
       "real: y_k = sum over j of x_j cos(2 pi j k / n); imag: y_k = -sum over j of x_j sin(2 pi j k / n)",
       "Cooley and Tukey 1965; FNet: Lee-Thorp et al. 2021, arXiv:2105.03824"};
+  static constexpr const char* gradient =
+      "real: dx_j = sum over k of dy_k cos(2 pi j k / n); imag: dx_j = -sum over k of dy_k sin(2 pi j k / n)";
   static constexpr Reads reads{.inputs = 0};
   struct Attrs {
     Axis dim;

@@ -5,6 +5,7 @@ namespace weft::ops {
 
 struct Div : PointwiseBinary {
   static constexpr Doc doc{"elementwise quotient", "y = a / b"};
+  static constexpr const char* gradient = "da = dy / b, db = -dy * y / b";
   static constexpr Reads reads{.inputs = 0b10, .outputs = 1};
 
   template <class T> static T value(const Attrs&, T a, T b) { return a / b; }

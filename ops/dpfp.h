@@ -8,6 +8,9 @@ struct Dpfp : General {
       "features that are never negative, three of four being 0: products of neighbours in [relu(x), relu(-x)]",
       "r = [relu(x), relu(-x)] of width 2d; y_(i-1, j) = r_j r_(j-i mod 2d) for i = 1 .. nu, of width 2 d nu",
       "Schlag, Irie and Schmidhuber 2021, arXiv:2102.11174, rolled as in the authors' code"};
+  static constexpr const char* gradient =
+      "dx_j = [x_j > 0] dr_j - [x_j < 0] dr_(d+j)\n"
+      "dr_j = sum over i of dy_(i-1, j) r_(j-i mod 2d) + dy_(i-1, j+i mod 2d) r_(j+i mod 2d)";
   static constexpr std::array inputs{Input{"x", Input::plain, 1}};
   struct Attrs {
     i64 nu = 1;

@@ -7,6 +7,7 @@ namespace weft::ops {
 struct Elu : Pointwise {
   static constexpr Doc doc{"exponential linear unit", "y = x for x > 0, alpha (e^x - 1) else",
                            "Clevert, Unterthiner and Hochreiter 2015, arXiv:1511.07289"};
+  static constexpr const char* gradient = "dx = dy if x > 0 else dy * (y + alpha)";
   static constexpr Reads reads{.outputs = 1};
   struct Attrs {
     double alpha = 1;

@@ -5,6 +5,7 @@ namespace weft::ops {
 
 struct Embedding : General {
   static constexpr Doc doc{"rows of a table, chosen by tokens", "y[t] = table[tokens[t]]"};
+  static constexpr const char* gradient = "dtable[v] = sum of dy[t] over the t with tokens[t] = v";
   static constexpr std::array inputs{Input{"tokens", Input::index}, Input{"table", Input::plain, 2}};
   static constexpr Reads reads{.inputs = 0b01};
 

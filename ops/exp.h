@@ -6,6 +6,7 @@ namespace weft::ops {
 
 struct Exp : Pointwise {
   static constexpr Doc doc{"exponential", "y = e^x"};
+  static constexpr const char* gradient = "dx = dy * y";
   static constexpr Reads reads{.inputs = 0, .outputs = 1};
 
   template <class T> static T value(const Attrs&, T x) { return weft::exp(x); }

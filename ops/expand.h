@@ -5,6 +5,7 @@ namespace weft::ops {
 
 struct Expand : Pointwise {
   static constexpr Doc doc{"repeats x along dimensions of size 1 and new ones in front", "y = x, broadcast to `shape`"};
+  static constexpr const char* gradient = "dx = sum of dy over the copies";
   static constexpr Reads reads{.inputs = 0};
   struct Attrs {
     Dims shape;

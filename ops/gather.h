@@ -7,6 +7,7 @@ struct Gather : General {
   static constexpr Doc doc{
       "elements along one dimension, chosen by an index of their own for every place; `embedding` takes rows of a table",
       "y[.., i, ..] = x[.., index[.., i, ..], ..]; an index without the dimension takes one, and y lacks it too"};
+  static constexpr const char* gradient = "dx[.., j, ..] = sum of dy[.., i, ..] over the i with index[.., i, ..] = j";
   static constexpr std::array inputs{Input{"x", Input::plain, 99}, Input{"index", Input::index, 99}};
   static constexpr Reads reads{.inputs = 0b10};
   struct Attrs {

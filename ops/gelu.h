@@ -7,6 +7,9 @@ namespace weft::ops {
 struct Gelu : Pointwise {
   static constexpr Doc doc{"x times the normal distribution function at x", "y = x Phi(x)",
                            "Hendrycks and Gimpel 2016, arXiv:1606.08415"};
+  static constexpr const char* gradient =
+      "dx = dy * (Phi(x) + x * phi(x))\n"
+      "tanh: dx = dy * (g + x * 2 g (1 - g) u'), g = (1 + tanh u) / 2, u' = sqrt(2 / pi) (1 + 3 * 0.044715 x^2)";
   struct Attrs {
     std::string approximate = "none";
   };

@@ -7,6 +7,9 @@ struct GroupNorm : General {
   static constexpr Doc doc{"layer_norm in each of several groups of the last dimension",
                            "y = (x - mean) / sqrt(variance + eps) * gain + bias, a group at a time",
                            "Wu and He 2018, arXiv:1803.08494"};
+  static constexpr const char* gradient =
+      "dx = r * (h - mean(h) - z * mean(h * z)), h = dy * gain, z = (x - mean) * r, r = 1 / sqrt(variance + eps)\n"
+      "dgain = sum over rows of dy * z, dbias = sum over rows of dy; means over a group";
   static constexpr std::array inputs{Input{"x", Input::plain, 1}, Input{"gain", Input::optional, 1},
                                      Input{"bias", Input::optional, 1}};
   static constexpr std::size_t saved = 2;  // mean and 1 / deviation of every row

@@ -10,6 +10,8 @@ struct GumbelSoftmax : General {
   static constexpr Doc doc{
       "a soft choice along the last dimension: in training with Gumbel noise, in evaluation as `eval` says",
       "y = softmax((x + g) / tau), g = -ln(-ln u)", "Jang, Gu and Poole 2016, arXiv:1611.01144"};
+  static constexpr const char* gradient =
+      "dx = s * (dy - sum(s * dy)) / tau, s = softmax((x + g) / tau), also where the choice is hard";
   static constexpr bool random = true;
   static constexpr std::array inputs{Input{"x", Input::plain, 1}, Input{"noise", Input::optional | Input::fixed, 1}};
   static constexpr Reads reads{.inputs = 0};

@@ -5,6 +5,7 @@ namespace weft::ops {
 
 struct L2Norm : General {
   static constexpr Doc doc{"rows of the last dimension with length 1", "y = x / sqrt(sum(x^2) + eps)"};
+  static constexpr const char* gradient = "dx = r * (dy - y * sum(y * dy)), r = 1 / sqrt(sum(x^2) + eps)";
   static constexpr std::array inputs{Input{"x", Input::plain, 1}};
   static constexpr std::size_t saved = 2;
   struct Attrs {

@@ -7,6 +7,9 @@ struct LayerNorm : General {
   static constexpr Doc doc{"rows of the last dimension with mean 0 and variance 1",
                            "y = (x - mean) / sqrt(variance + eps) * gain + bias",
                            "Ba, Kiros and Hinton 2016, arXiv:1607.06450"};
+  static constexpr const char* gradient =
+      "dx = r * (h - mean(h) - z * mean(h * z)), h = dy * gain, z = (x - mean) * r, r = 1 / sqrt(variance + eps)\n"
+      "dgain = sum over rows of dy * z, dbias = sum over rows of dy";
   static constexpr std::array inputs{Input{"x", Input::plain, 1}, Input{"gain", Input::optional, 1},
                                      Input{"bias", Input::optional, 1}};
   static constexpr std::size_t saved = 2;  // mean and 1 / deviation of every row

@@ -8,6 +8,12 @@ struct Linrec : General {
       "linear recurrence whose state is a matrix of keys and values: sums, decays, and the delta rule (with beta or erase)",
       "S_t = a_t S_t-1 + k_t^T u_t, y_t = q_t S_t; u_t = v_t, or beta_t (v_t - k_t a_t S_t-1) with beta",
       "Katharopoulos et al. 2020, arXiv:2006.16236; Schlag et al. 2021, arXiv:2102.11174; Yang et al. 2024, arXiv:2412.06464"};
+  static constexpr const char* gradient =
+      "dq_t = dy_t S_t^T, dk_t = u_t G_t^T, dv_t = k_t G_t, ddecay_t = rowsum(G_t * S_t-1), dinitial = G_0\n"
+      "G_t-1 = a_t G_t + q_t-1^T dy_t-1, G_T = dfinal + q_T^T dy_T; read=before: with q_t^T dy_t, dq_t with S_t-1\n"
+      "beta or erase (r_t, else k_t): e_t = v_t - r_t a_t S_t-1, dbeta_t = k_t G_t e_t^T, dv_t = beta_t k_t G_t\n"
+      "derase_t = -dv_t (a_t S_t-1)^T, without erase part of dk_t; ddecay_t -= rowsum(r_t^T dv_t * S_t-1)\n"
+      "G_t-1 -= (a_t r_t)^T dv_t; with error=before no a_t in e_t, derase_t and here, no r_t in ddecay_t";
   static constexpr Along along = Along::streams;
   using In = LinrecInput;
   static constexpr std::array inputs{Input{"q", Input::plain, 2},       Input{"k", Input::plain, 2},

@@ -6,6 +6,7 @@ namespace weft::ops {
 
 struct Log : Pointwise {
   static constexpr Doc doc{"natural logarithm", "y = ln x"};
+  static constexpr const char* gradient = "dx = dy / x";
 
   template <class T> static T value(const Attrs&, T x) { return std::log(x); }
   template <class T> static std::array<T, 1> slopes(const Attrs&, T x, T) { return {T(1) / x}; }

@@ -6,6 +6,7 @@ namespace weft::ops {
 
 struct LogSigmoid : Pointwise {
   static constexpr Doc doc{"logarithm of the logistic function", "y = -ln(1 + e^-x)"};
+  static constexpr const char* gradient = "dx = dy * sigmoid(-x)";
 
   template <class T> static T value(const Attrs&, T x) {
     return (x < 0 ? x : T(0)) - std::log1p(weft::exp(x < 0 ? x : -x));

@@ -7,6 +7,7 @@ namespace weft::ops {
 struct LogSoftmax : MaskedLines {
   static constexpr Doc doc{"logarithm of the softmax, without overflow",
                            "y_i = x_i - ln sum over kept j of e^x_j, and 0 where the mask is 0"};
+  static constexpr const char* gradient = "dx_i = dy_i - e^y_i * sum over kept j of dy_j, and 0 where the mask is 0";
   static constexpr Reads reads{.inputs = 0b10, .outputs = 1};
 
   template <class T> static void forward(const Attrs& attrs, Kernel<T>& k) {

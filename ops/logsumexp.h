@@ -8,6 +8,7 @@ namespace weft::ops {
 
 struct Logsumexp : Reduce {
   static constexpr Doc doc{"the logarithm of a sum of exponentials, without overflow", "y = ln(e^x_1 + e^x_2 + ...)"};
+  static constexpr const char* gradient = "dx_i = dy * e^(x_i - y)";
   static constexpr Reads reads{.outputs = 1};
 
   template <class T> static T fold(const Attrs&, const T* x, i64 n, i64 stride) {

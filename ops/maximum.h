@@ -5,6 +5,7 @@ namespace weft::ops {
 
 struct Maximum : PointwiseBinary {
   static constexpr Doc doc{"the larger of two, elementwise", "y = max(a, b)"};
+  static constexpr const char* gradient = "da = dy if a > b else 0, db = 0 if a > b else dy";
 
   template <class T> static T value(const Attrs&, T a, T b) { return a > b || a != a ? a : b; }  // NaN stays
   // where they are equal the second passes the gradient

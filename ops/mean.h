@@ -5,6 +5,7 @@ namespace weft::ops {
 
 struct Mean : Reduce {
   static constexpr Doc doc{"the mean over one dimension", "y = (x_1 + x_2 + ...) / n"};
+  static constexpr const char* gradient = "dx_i = dy / n";
   static constexpr Reads reads{.inputs = 0};
 
   template <class T> static T fold(const Attrs&, const T* x, i64 n, i64 stride) {

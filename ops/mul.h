@@ -5,6 +5,7 @@ namespace weft::ops {
 
 struct Mul : PointwiseBinary {
   static constexpr Doc doc{"elementwise product", "y = a b"};
+  static constexpr const char* gradient = "da = dy * b, db = dy * a";
 
   template <class T> static T value(const Attrs&, T a, T b) { return a * b; }
   template <class T> static std::array<T, 2> slopes(const Attrs&, T a, T b, T) { return {b, a}; }

@@ -5,6 +5,7 @@ namespace weft::ops {
 
 struct Neg : Pointwise {
   static constexpr Doc doc{"the negative", "y = -x"};
+  static constexpr const char* gradient = "dx = -dy";
   static constexpr Reads reads{.inputs = 0};
 
   template <class T> static T value(const Attrs&, T x) { return -x; }

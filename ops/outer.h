@@ -6,6 +6,8 @@ namespace weft::ops {
 struct Outer : General {
   static constexpr Doc doc{"every product of an element of a and one of b, over the last dimensions",
                            "y[..., i, j] = a[..., i] b[..., j]"};
+  static constexpr const char* gradient =
+      "da[..., i] = sum over j of dy[..., i, j] b[..., j], db[..., j] = sum over i of dy[..., i, j] a[..., i]";
   static constexpr std::array inputs{Input{"a", Input::plain, 1}, Input{"b", Input::plain, 1}};
 
   static std::vector<Dims> infer(const Attrs&, const InputDims& in) {

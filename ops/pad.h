@@ -6,6 +6,7 @@ namespace weft::ops {
 struct Pad : General {
   static constexpr Doc doc{"puts a constant before and after x along one dimension",
                            "y = [value ... value, x, value ... value]"};
+  static constexpr const char* gradient = "dx_i = dy_(before + i)";
   static constexpr Reads reads{.inputs = 0};
   struct Attrs {
     i64 before = 0, after = 0;

@@ -6,6 +6,7 @@ namespace weft::ops {
 
 struct Pow : PointwiseBinary {
   static constexpr Doc doc{"a to the power of b; a is positive, or b a whole number", "y = a^b"};
+  static constexpr const char* gradient = "da = dy * b * a^(b - 1), 0 where b = 0; db = dy * y * ln a, 0 where a <= 0";
   static constexpr Reads reads{.outputs = 1};
 
   template <class T> static T value(const Attrs&, T a, T b) { return std::pow(a, b); }

@@ -5,6 +5,7 @@ namespace weft::ops {
 
 struct Reciprocal : Pointwise {
   static constexpr Doc doc{"one over x", "y = 1 / x"};
+  static constexpr const char* gradient = "dx = -dy * y^2";
   static constexpr Reads reads{.inputs = 0, .outputs = 1};
 
   template <class T> static T value(const Attrs&, T x) { return T(1) / x; }

@@ -107,7 +107,18 @@ std::string time_text(const Op& op) {
   return s;
 }
 
-std::string gradient_text(const Op& op) {
+enum class Form { text, markdown };
+
+// The formulas of the gradient: as code, or in lines below each other.
+std::string formulas(const Op& op, Form form) {
+  const std::string between = form == Form::markdown ? "`; `" : "\n" + std::string(13, ' ');
+  std::string s = op.gradient;
+  for (std::size_t at = 0; (at = s.find('\n', at)) != std::string::npos; at += between.size())
+    s.replace(at, 1, between);
+  return form == Form::markdown ? "`" + s + "`" : s;
+}
+
+std::string gradient_text(const Op& op, Form form) {
   if (op.build) return "by the ops it is made of";
   std::vector<std::string> to, reads;
   for (std::size_t i = 0; i < op.inputs.size(); ++i) {
@@ -119,20 +130,21 @@ std::string gradient_text(const Op& op) {
     if (op.reads.outputs >> i & 1) reads.push_back(op.outputs[i]);
   }
   if (op.saved) reads.push_back(fmt::format("{} saved value{}", op.saved, op.saved > 1 ? "s" : ""));
-  return fmt::format("to {}; kept for it: {}", joined(to), reads.empty() ? "nothing" : joined(reads));
+  const std::string what = *op.gradient ? formulas(op, form) : "to " + joined(to);
+  return fmt::format("{}; kept for it: {}", what, reads.empty() ? "nothing" : joined(reads));
 }
 
 std::string cost_text(const Cost& c) { return fmt::format("{:.0f} FLOPs, {:.0f} bytes in f32", c.flops, c.bytes); }
 
 // What is said of an op in every form of the reference: (title, text), examples apart.
-std::vector<std::pair<std::string, std::string>> facts(const Op& op) {
+std::vector<std::pair<std::string, std::string>> facts(const Op& op, Form form) {
   std::vector<std::pair<std::string, std::string>> all;
   const auto some = examples(op);
   const Applied first = applied(op, some[0]);
   all.emplace_back("shapes", first.shapes);
   if (some.size() > 1) all.emplace_back("", applied(op, some[1]).shapes);
   all.emplace_back("along time", time_text(op));
-  all.emplace_back("gradient", gradient_text(op));
+  all.emplace_back("gradient", gradient_text(op, form));
   all.emplace_back("cost", cost_text(first.cost) + " for the first of these shapes");
   if (op.random) all.emplace_back("random", "drawn from the run's key and the element's place");
   return all;
@@ -203,7 +215,7 @@ std::string section(const Op& op) {
   if (*op.doc.source) s += fmt::format("{}.\n\n", op.doc.source);
   for (const AttributeInfo& a : op.attributes) s += "- " + attribute_text(a) + "\n";
   std::string before;
-  for (const auto& [title, fact] : facts(op)) {
+  for (const auto& [title, fact] : facts(op, Form::markdown)) {
     s += title.empty() ? fmt::format(", and `{}`", fact)
                        : before + fmt::format("- {}: {}", title, title == "shapes" ? "`" + fact + "`" : fact);
     before = "\n";
@@ -230,7 +242,7 @@ std::string describe(const Op& op) {
   if (!op.attributes.empty()) s += "\nattributes\n";
   for (const AttributeInfo& a : op.attributes) s += wrapped(attribute_text(a), 2);
   s += "\n";
-  for (const auto& [title, fact] : facts(op)) s += fmt::format("{:<12} {}\n", title, fact);
+  for (const auto& [title, fact] : facts(op, Form::text)) s += fmt::format("{:<12} {}\n", title, fact);
   s += fmt::format("{:<12} {}\n", "outputs", joined(op.outputs));
   const auto all = examples(op);
   const Example& e = telling(all);
@@ -260,6 +272,7 @@ std::string json() {
     all.push_back({{"name", op->name},
                    {"about", op->doc.about},
                    {"equation", op->doc.equation},
+                   {"gradient", op->gradient},
                    {"inputs", inputs},
                    {"attributes", attributes},
                    {"outputs", op->outputs},

@@ -6,6 +6,7 @@ namespace weft::ops {
 struct RepeatAlong : General {
   static constexpr Doc doc{"repeats along one dimension, each element by itself or the whole",
                            "y_i = x_(i // times), or x_(i mod n) with `tile`"};
+  static constexpr const char* gradient = "dx_j = sum of dy_i over the i with i // times = j, or i mod n = j with tile";
   static constexpr Reads reads{.inputs = 0};
   struct Attrs {
     Dim times = 1;

@@ -6,6 +6,9 @@ namespace weft::ops {
 struct RmsNorm : General {
   static constexpr Doc doc{"rows of the last dimension with mean square 1", "y = x / sqrt(mean(x^2) + eps) * gain",
                            "Zhang and Sennrich 2019, arXiv:1910.07467"};
+  static constexpr const char* gradient =
+      "dx = r * (h - z * mean(h * z)), h = dy * gain, z = x * r, r = 1 / sqrt(mean(x^2) + eps)\n"
+      "dgain = sum over rows of dy * z";
   static constexpr std::array inputs{Input{"x", Input::plain, 1}, Input{"gain", Input::optional, 1}};
   static constexpr std::size_t saved = 2;  // mean and 1 / deviation of every row
   struct Attrs {

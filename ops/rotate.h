@@ -9,6 +9,10 @@ struct Rotate : General {
       "vectors see their distance alone",
       "y[t, 2i] + j y[t, 2i+1] = scale_i^t e^(j t theta_i) (x[t, 2i] + j x[t, 2i+1])",
       "Su et al. 2021, arXiv:2104.09864; scale: xPos, Sun et al. 2022, arXiv:2212.10554, with 1 / scale for the keys"};
+  static constexpr const char* gradient =
+      "dx = conj(f) dy, f_t = scale^n e^(j n theta), n = t, or -t with inverse; pairs are complex numbers\n"
+      "dtheta = sum over t of n Im(conj(y) dy)\n"
+      "dscale = sum over t of n Re(conj(y) dy) / scale";
   static constexpr Along along = Along::streams;
   static constexpr std::array inputs{Input{"x", Input::plain, 2}, Input{"theta", Input::plain, 1},
                                      Input{"scale", Input::optional, 1}};

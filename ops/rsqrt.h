@@ -6,6 +6,7 @@ namespace weft::ops {
 
 struct Rsqrt : Pointwise {
   static constexpr Doc doc{"reciprocal of the square root", "y = 1 / sqrt(x)"};
+  static constexpr const char* gradient = "dx = -dy * y^3 / 2";
   static constexpr Reads reads{.inputs = 0, .outputs = 1};
 
   template <class T> static T value(const Attrs&, T x) { return T(1) / std::sqrt(x); }

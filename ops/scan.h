@@ -14,6 +14,9 @@ struct Scan : General {
       "runs the graph of one step for each position in turn: the meaning of every recurrence",
       "(s_t, r_t) = step(s_t-1, x_t, c) for t = 1 .. T; gives s_T and all r_t",
       "states kept per chunk, computed again in backward: Griewank 1992, Chen et al. 2016, arXiv:1604.06174"};
+  static constexpr const char* gradient =
+      "(ds_t-1, dx_t, dc) = the gradient of step at (s_t-1, x_t, c) for (ds_t, dr_t), t = T .. 1\n"
+      "ds_T is the cotangent of s_T, dc the sum over t";
   static constexpr Along along = Along::streams;   // its states are its first inputs and its first outputs
   static constexpr std::array inputs{Input{"x"}};  // initial states, then sequences [T, ...], then constants
   static constexpr bool variadic = true;

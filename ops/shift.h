@@ -5,6 +5,8 @@ namespace weft::ops {
 
 struct Shift : General {
   static constexpr Doc doc{"what stood n positions before", "y[t] = x[t - n], zeros before the start"};
+  static constexpr const char* gradient =
+      "dx[t] = dy[t + n], or dlast[t + n - T] where t + n >= T; dpast the same for t < 0";
   static constexpr Along along = Along::streams;
   static constexpr std::array inputs{Input{"x", Input::plain, 2}, Input{"past", Input::optional, 2}};
   static constexpr Reads reads{.inputs = 0};

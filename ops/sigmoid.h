@@ -6,6 +6,7 @@ namespace weft::ops {
 
 struct Sigmoid : Pointwise {
   static constexpr Doc doc{"logistic function", "y = 1 / (1 + e^-x)"};
+  static constexpr const char* gradient = "dx = dy * y * (1 - y)";
   static constexpr Reads reads{.inputs = 0, .outputs = 1};
 
   template <class T> static T value(const Attrs&, T x) { return weft::sigmoid(x); }

@@ -6,6 +6,7 @@ namespace weft::ops {
 
 struct Sin : Pointwise {
   static constexpr Doc doc{"sine", "y = sin x"};
+  static constexpr const char* gradient = "dx = dy * cos x";
 
   template <class T> static T value(const Attrs&, T x) { return std::sin(x); }
   template <class T> static std::array<T, 1> slopes(const Attrs&, T x, T) { return {std::cos(x)}; }

@@ -5,6 +5,7 @@ namespace weft::ops {
 
 struct Slice : General {
   static constexpr Doc doc{"some of the elements along one dimension", "y_i = x_(start + i step) for i < length"};
+  static constexpr const char* gradient = "dx_(start + i step) = dy_i, and 0 elsewhere";
   static constexpr Reads reads{.inputs = 0};
   struct Attrs {
     i64 start = 0;

@@ -6,6 +6,7 @@ namespace weft::ops {
 struct Softmax : MaskedLines {
   static constexpr Doc doc{"positive numbers that sum to one; where a mask is given, over the elements it keeps",
                            "y_i = e^x_i / sum over kept j of e^x_j, and 0 where the mask is 0"};
+  static constexpr const char* gradient = "dx_i = y_i (dy_i - sum over j of y_j dy_j)";
   static constexpr Reads reads{.inputs = 0, .outputs = 1};
 
   template <class T> static void forward(const Attrs& attrs, Kernel<T>& k) {

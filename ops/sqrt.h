@@ -6,6 +6,7 @@ namespace weft::ops {
 
 struct Sqrt : Pointwise {
   static constexpr Doc doc{"square root", "y = sqrt(x)"};
+  static constexpr const char* gradient = "dx = dy / (2 y)";
   static constexpr Reads reads{.inputs = 0, .outputs = 1};
 
   template <class T> static T value(const Attrs&, T x) { return std::sqrt(x); }

@@ -5,6 +5,7 @@ namespace weft::ops {
 
 struct Square : Pointwise {
   static constexpr Doc doc{"square", "y = x^2"};
+  static constexpr const char* gradient = "dx = dy * 2 x";
 
   template <class T> static T value(const Attrs&, T x) { return x * x; }
   template <class T> static std::array<T, 1> slopes(const Attrs&, T x, T) { return {T(2) * x}; }

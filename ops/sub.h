@@ -5,6 +5,7 @@ namespace weft::ops {
 
 struct Sub : PointwiseBinary {
   static constexpr Doc doc{"elementwise difference", "y = a - b"};
+  static constexpr const char* gradient = "da = dy, db = -dy";
   static constexpr Reads reads{.inputs = 0};
 
   template <class T> static T value(const Attrs&, T a, T b) { return a - b; }

@@ -5,6 +5,7 @@ namespace weft::ops {
 
 struct Sum : Reduce {
   static constexpr Doc doc{"the sum over one dimension", "y = x_1 + x_2 + ..."};
+  static constexpr const char* gradient = "dx_i = dy";
   static constexpr Reads reads{.inputs = 0};
 
   template <class T> static T fold(const Attrs&, const T* x, i64 n, i64 stride) {

@@ -7,6 +7,7 @@ namespace weft::ops {
 struct Swish : Pointwise {
   static constexpr Doc doc{"x times its own sigmoid: a smooth gate", "y = x * sigmoid(beta * x)",
                            "Ramachandran, Zoph and Le 2017, arXiv:1710.05941"};
+  static constexpr const char* gradient = "dx = dy * (s + beta * x * s * (1 - s)), s = sigmoid(beta * x)";
   struct Attrs {
     double beta = 1;
   };

@@ -6,6 +6,7 @@ namespace weft::ops {
 
 struct Tanh : Pointwise {
   static constexpr Doc doc{"hyperbolic tangent", "y = tanh x"};
+  static constexpr const char* gradient = "dx = dy * (1 - y^2)";
   static constexpr Reads reads{.inputs = 0, .outputs = 1};
 
   template <class T> static T value(const Attrs&, T x) { return weft::tanh(x); }

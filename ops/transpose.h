@@ -5,6 +5,7 @@ namespace weft::ops {
 
 struct Transpose : General {
   static constexpr Doc doc{"dimensions in another order", "\"abc->acb\": y[a, c, b] = x[a, b, c]"};
+  static constexpr const char* gradient = "\"abc->acb\": dx[a, b, c] = dy[a, c, b]";
   static constexpr Reads reads{.inputs = 0};
   struct Attrs {
     std::string order;

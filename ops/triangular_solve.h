@@ -7,6 +7,9 @@ struct TriangularSolve : General {
   static constexpr Doc doc{
       "the solution of a linear system with a triangular matrix, by substitution; the other triangle is not read",
       "y = a^-1 b, for a [.., n, n] and b [.., n, m]"};
+  static constexpr const char* gradient =
+      "db = a^-T dy\n"
+      "da = -db y^T in the triangle, else 0; 0 on the diagonal with unit";
   static constexpr std::array inputs{Input{"a", Input::plain, 2}, Input{"b", Input::plain, 2}};
   static constexpr Reads reads{.inputs = 0b01, .outputs = 1};
   struct Attrs {

@@ -6,6 +6,7 @@ namespace weft::ops {
 struct Where : Pointwise {
   static constexpr Doc doc{"a where the condition is not zero, else b: a mask selects, it never multiplies",
                            "y = a if c != 0 else b"};
+  static constexpr const char* gradient = "da = dy if c != 0 else 0, db = 0 if c != 0 else dy";
   static constexpr std::array inputs{Input{"condition", Input::fixed}, Input{"a"}, Input{"b"}};
   static constexpr Reads reads{.inputs = 0b001};
 

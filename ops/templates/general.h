@@ -5,6 +5,7 @@ namespace weft::ops {
 
 struct NewOp : General {
   static constexpr Doc doc{"one line that says what it does", "y = scale (x - mean(x)), over the last dimension"};
+  static constexpr const char* gradient = "dx = scale (dy - mean(dy))";
   static constexpr std::array inputs{Input{"x", Input::plain, 1}};  // its last dimension is the op's own
   static constexpr Reads reads{.inputs = 0};                        // the backward needs no input: x is freed early
   struct Attrs {

@@ -5,6 +5,7 @@ namespace weft::ops {
 
 struct NewOp : Pointwise {
   static constexpr Doc doc{"one line that says what it does", "y = scale x^2", "where it comes from"};
+  static constexpr const char* gradient = "dx = dy * 2 * scale * x";
   struct Attrs {
     double scale = 1;
   };

@@ -5,6 +5,7 @@ namespace weft::ops {
 
 struct NewOp : Reduce {
   static constexpr Doc doc{"one line that says what it does", "y = x_1^2 + x_2^2 + ..., along one dimension"};
+  static constexpr const char* gradient = "dx_i = dy * 2 * x_i";
 
   // x[0], x[stride], ..., n of them. In double: a sum of many floats loses digits.
   template <class T> static T fold(const Attrs&, const T* x, i64 n, i64 stride) {

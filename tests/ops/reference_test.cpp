@@ -14,6 +14,24 @@ TEST_CASE("docs/ops.md is made from the rows as they are now") {
   CHECK((file == ops::markdown()));  // in brackets: a page is not worth printing
 }
 
+TEST_CASE("every op with a backward says its gradient to each input") {
+  for (const Op* op : ops::table()) {
+    CAPTURE(op->name);
+    const std::string gradient = op->gradient;
+    if (!op->backward_f32) {
+      CHECK(gradient == "");
+      continue;
+    }
+    CHECK(gradient != "");
+    for (const Input& i : op->inputs) {
+      if (!i.is(Input::index) && !i.is(Input::fixed))
+        CHECK(gradient.find(std::string("d") + i.name) != std::string::npos);
+    }
+    const std::string first = gradient.substr(0, gradient.find('\n'));
+    CHECK(ops::describe(*op).find("\ngradient     " + first) != std::string::npos);
+  }
+}
+
 TEST_CASE("the reference of every op shows its equation, shapes, gradient, cost and a call in C++") {
   for (const Op* op : ops::table()) {
     CAPTURE(op->name);

@@ -50,6 +50,7 @@ Mistake planted = Mistake::none;  // what the kernels below do wrong; no row cou
 // y = scale x w + shift, z = y^2, with x [..., n], w [n, m] and shift [m] or [..., m]
 struct Victim : General {
   static constexpr Doc doc{"what mistakes are planted in", "y = scale x w + shift, z = y^2"};
+  static constexpr const char* gradient = "dx = scale g w^T, dw = scale x^T g, dshift = g, g = dy + 2 y * dz";
   static constexpr std::array inputs{Input{"x", Input::plain, 1}, Input{"w", Input::plain, 2},
                                      Input{"shift", Input::plain, 1}};
   static constexpr Reads reads{.inputs = 0b011, .outputs = 0b01};
@@ -142,6 +143,8 @@ struct Victim : General {
 // h[t] = h[t-1] / 2 + x[t], y = h: a stream.
 struct Stream : General {
   static constexpr Doc doc{"a stream that mistakes are planted in", "y[t] = y[t-1] / 2 + x[t]"};
+  static constexpr const char* gradient =
+      "dx[t] = g[t], dpast = g[0], g[t-1] = g[t] / 2 + dy[t-1], g[T] = dlast + dy[T]";
   static constexpr Along along = Along::streams;
   static constexpr std::array inputs{Input{"x", Input::plain, 2}, Input{"past", Input::optional, 1}};
   static constexpr Reads reads{.inputs = 0};
@@ -255,6 +258,9 @@ const std::vector<Case>& cases() {
                      return std::vector<Sample>{{{{2, 3}, {3, 4}, {4}}}};
                    }; }},
       {"no word about itself", documents_itself, Mistake::none, [](Op& o) { o.doc.about = ""; }},
+      {"no word about its gradient", documents_itself, Mistake::none, [](Op& o) { o.gradient = ""; }},
+      {"a gradient to one input alone", documents_itself, Mistake::none,
+       [](Op& o) { o.gradient = "dx = scale g w^T"; }},
       {"an attribute without a word", documents_itself, Mistake::none, [](Op& o) { o.attributes[0].about = ""; }},
       {"a cost of nothing", documents_itself, Mistake::none,
        [](Op& o) { o.cost = [](const auto&, const auto&, const auto&) { return Cost{}; }; }},

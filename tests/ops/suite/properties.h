@@ -16,7 +16,7 @@ struct Verdict {
 };
 
 // What it says of itself.
-Verdict documents_itself(const Op& op);     // one line, equation, attributes, a positive cost
+Verdict documents_itself(const Op& op);     // one line, equation, gradient, attributes, a positive cost
 Verdict has_samples_for_all(const Op& op);  // every attribute off its default, optional inputs with and without
 Verdict refuses_its_error_samples(const Op& op);
 Verdict its_shape_rule_takes_symbols(const Op& op);      // and gives the sizes that are made

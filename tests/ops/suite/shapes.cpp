@@ -104,6 +104,13 @@ Verdict documents_itself(const Op& op) {
     report.require(word(a.name) && names.insert(a.name).second, "the attribute `{}` needs a name of its own", a.name);
     report.require(!a.about.empty(), "the attribute `{}` does not say what it is", a.name);
   }
+  const std::string gradient = op.gradient;
+  report.require(!op.backward_f32 || !gradient.empty(), "it has a backward and does not say its gradient");
+  for (const Input& i : op.inputs) {
+    if (!op.backward_f32 || gradient.empty() || i.is(Input::index) || i.is(Input::fixed)) continue;
+    report.require(gradient.find(std::string("d") + i.name) != std::string::npos, "its gradient does not say d{}",
+                   i.name);
+  }
   if (!op.cost) return report.verdict;
   return report.each_sample([&](const Sample& s) {
     std::vector<Shape> inputs, outputs;
