@@ -38,9 +38,11 @@ def ngram_loss(train, valid, n, vocabulary):
 
 def trained(recipe, text, seed, folder):
     run = f"{folder}/{recipe}_{seed}"
-    subprocess.run([HOUSE / "weft", "train", HOUSE / f"examples/evidence/shakespeare_{recipe}.yaml", "--seed", str(seed),
-                    "--set", f"data.text.path={text}", "--run-dir", run], check=True, stdout=subprocess.DEVNULL,
-                   stderr=subprocess.DEVNULL)
+    command = [HOUSE / "weft", "train", HOUSE / f"examples/evidence/shakespeare_{recipe}.yaml", "--seed", str(seed),
+               "--set", f"data.text.path={text}", "--run-dir", run]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit(f"evidence: {' '.join(map(str, command))}\n{done.stderr}")
     with open(f"{run}/metrics.csv") as f:
         return [float(row["loss"]) for row in csv.DictReader(f) if row["split"] == "valid"][-1]
 

@@ -173,17 +173,12 @@ AttributeValue Builder::attribute(const Op& op, const AttributeInfo& info, const
       if (!value) throw Failed{};
       return *value;
     }
-    case Type::real:
-      return number();
-    case Type::word:
-      return word(info, expr);
-    case Type::axis:
-      return axis(expr, first);
-    case Type::size:
-      return size(expr);
+    case Type::real: return number();
+    case Type::word: return word(info, expr);
+    case Type::axis: return axis(expr, first);
+    case Type::size: return size(expr);
     case Type::sizes:
-    case Type::graph:
-      break;
+    case Type::graph: break;
   }
   fail("E0206", expr.span, fmt::format("`{}` of `{}` cannot be written in an equation", info.name, op.name));
 }
@@ -274,8 +269,10 @@ std::vector<Var> Builder::apply(const Op& op, std::vector<std::optional<Operand>
   } catch (const Error& e) {
     Diagnostic& d = program_.diagnostics.error("E0208", at, e.what());
     for (const Operand& o : present) d.note(fmt::format("`{}` is {}", o.text, text(dims_of(o.var))), o.span);
-    if (std::string(e.what()).find("must hold indices") != std::string::npos)
+    for (std::size_t i = 0; i < std::min(inputs.size(), op.inputs.size()); ++i) {
+      if (!inputs[i] || !op.inputs[i].is(Input::index) || graph_.value(inputs[i].id()).kind == Kind::index) continue;
       d.help("`to_index(x)` makes indices of numbers");
+    }
     throw Failed{};
   }
 }

@@ -46,16 +46,11 @@ std::string in_cpp(const AttributeInfo& a, const AttributeValue& value) {
   using Type = AttributeInfo::Type;
   std::string s = text(value);
   switch (a.type) {
-    case Type::word:
-      return fmt::format("\"{}\"", s);
-    case Type::axis:
-      return fmt::format("{{{}}}", s);
-    case Type::sizes:
-      return fmt::format("{{{}}}", s.substr(1, s.size() - 2));
-    case Type::graph:
-      return "step";
-    default:
-      return s;
+    case Type::word: return fmt::format("\"{}\"", s);
+    case Type::axis: return fmt::format("{{{}}}", s);
+    case Type::sizes: return fmt::format("{{{}}}", s.substr(1, s.size() - 2));
+    case Type::graph: return "step";
+    default: return s;
   }
 }
 

@@ -37,29 +37,10 @@ struct GroupNorm : General {
   }
 
   template <class T> static RowNorm<T> rows_of(const Attrs& attrs, const Kernel<T>& k) {
-    const i64 width = k.shape(0).back(), groups = attrs.groups.value();
-    const i64 lines = element_count(Shape(k.shape(0).begin(), k.shape(0).end() - 1));
-    return {lines * groups,
-            width / std::max<i64>(1, groups),
-            groups,
-            attrs.eps,
-            true,
-            k.input(0).data(),
-            k.input(1).data(),
-            k.input(2).data()};
+    return RowNorm<T>::of(k, attrs.groups.value(), attrs.eps, true);
   }
-  template <class T> static void forward(const Attrs& attrs, Kernel<T>& k) {
-    rows_of(attrs, k).forward(k, k.result().data(), k.save(0).data(), k.save(1).data());
-  }
-  // See RowNorm.
-  template <class T> static void backward(const Attrs& attrs, Kernel<T>& k) {
-    const auto rows = rows_of(attrs, k);
-    const T *dy = k.cotangent().data(), *mean = k.saved(0).data(), *rstd = k.saved(1).data();
-    if (k.wants(0)) rows.backward_x(k, dy, mean, rstd, k.gradient(0).data());
-    if (k.wants(1) || k.wants(2)) {
-      rows.backward_weights(k, dy, mean, rstd, k.gradient(1).data(), k.gradient(2).data());
-    }
-  }
+  template <class T> static void forward(const Attrs& attrs, Kernel<T>& k) { rows_of(attrs, k).forward(k); }
+  template <class T> static void backward(const Attrs& attrs, Kernel<T>& k) { rows_of(attrs, k).backward(k); }
   static std::vector<Sample> samples() {
     return {{{{2, 6}, {-1}, {-1}}}, {{{2, 3, 6}, {6}, {6}}, {{"groups", Dim(3)}, {"eps", 0.1}}}, {{{4, 9}, {9}, {-1}}}};
   }

@@ -21,9 +21,7 @@ struct L2Norm : General {
   // rms_norm with eps / n, divided by sqrt(n): a constant factor of rows and gradients.
   template <class T> static RowNorm<T> rows_of(const Attrs& attrs, const Kernel<T>& k) {
     const i64 n = k.shape(0).back();
-    const i64 lines = element_count(Shape(k.shape(0).begin(), k.shape(0).end() - 1));
-    return {lines,   n,      1, attrs.eps / static_cast<double>(std::max<i64>(1, n)), false, k.input(0).data(),
-            nullptr, nullptr};
+    return RowNorm<T>::of(k, 1, attrs.eps / static_cast<double>(std::max<i64>(1, n)), false);
   }
   template <class T> static void scale(Kernel<T>& k, std::span<T> y) {
     const T factor = T(1) / std::sqrt(static_cast<T>(std::max<i64>(1, k.shape(0).back())));
@@ -31,11 +29,11 @@ struct L2Norm : General {
     k.each(std::ssize(y), [=](i64 i) { out[i] *= factor; });
   }
   template <class T> static void forward(const Attrs& attrs, Kernel<T>& k) {
-    rows_of(attrs, k).forward(k, k.result().data(), k.save(0).data(), k.save(1).data());
+    rows_of(attrs, k).forward(k);
     scale(k, k.result());
   }
   template <class T> static void backward(const Attrs& attrs, Kernel<T>& k) {
-    rows_of(attrs, k).backward_x(k, k.cotangent().data(), k.saved(0).data(), k.saved(1).data(), k.gradient(0).data());
+    rows_of(attrs, k).backward(k);
     scale(k, k.gradient(0));
   }
   static std::vector<Sample> samples() { return {{{{2, 5}}}, {{{2, 3, 4}}, {{"eps", 0.3}}}}; }

@@ -11,12 +11,9 @@ namespace {
 
 std::string_view along_text(Along along) {
   switch (along) {
-    case Along::pointwise:
-      return "pointwise";
-    case Along::streams:
-      return "streams";
-    default:
-      return "whole";
+    case Along::pointwise: return "pointwise";
+    case Along::streams: return "streams";
+    default: return "whole";
   }
 }
 

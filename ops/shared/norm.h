@@ -13,6 +13,20 @@ template <class T> struct RowNorm {
   bool centred = true;
   const T *x = nullptr, *gain = nullptr, *bias = nullptr;
 
+  /// Of an op with the inputs x and, as far as it has them and they are given, gain and bias.
+  static RowNorm of(const Kernel<T>& k, i64 groups, double eps, bool centred) {
+    const Shape& s = k.shape(0);
+    const i64 lines = element_count(Shape(s.begin(), s.end() - 1)), n = s.back() / std::max<i64>(1, groups);
+    return {lines * groups, n, groups, eps, centred, k.input(0).data(), k.input(1).data(), k.input(2).data()};
+  }
+  void forward(Kernel<T>& k) const { forward(k, k.result().data(), k.save(0).data(), k.save(1).data()); }
+  void backward(Kernel<T>& k) const {
+    const T *dy = k.cotangent().data(), *mean = k.saved(0).data(), *rstd = k.saved(1).data();
+    if (k.wants(0)) backward_x(k, dy, mean, rstd, k.gradient(0).data());
+    if (k.wants(1) || k.wants(2)) backward_weights(k, dy, mean, rstd, k.gradient(1).data(), k.gradient(2).data());
+  }
+
+ private:
   void forward(const Kernel<T>& k, T* y, T* mean, T* rstd) const {
     const RowNorm p = *this;
     k.rows(rows, n * 3, [=](i64 r) {

@@ -14,21 +14,12 @@ TEST_CASE("docs/ops.md is made from the rows as they are now") {
   CHECK((file == ops::markdown()));  // in brackets: a page is not worth printing
 }
 
-TEST_CASE("every op with a backward says its gradient to each input") {
+TEST_CASE("the reference shows the gradient of every op that has one") {  // that it has: documents_itself
   for (const Op* op : ops::table()) {
     CAPTURE(op->name);
-    const std::string gradient = op->gradient;
-    if (!op->backward_f32) {
-      CHECK(gradient == "");
-      continue;
-    }
-    CHECK(gradient != "");
-    for (const Input& i : op->inputs) {
-      if (!i.is(Input::index) && !i.is(Input::fixed))
-        CHECK(gradient.find(std::string("d") + i.name) != std::string::npos);
-    }
-    const std::string first = gradient.substr(0, gradient.find('\n'));
-    CHECK(ops::describe(*op).find("\ngradient     " + first) != std::string::npos);
+    const std::string gradient = op->gradient, first = gradient.substr(0, gradient.find('\n'));
+    CHECK(gradient.empty() == !op->backward_f32);
+    if (op->backward_f32) CHECK(ops::describe(*op).find("\ngradient     " + first) != std::string::npos);
   }
 }
 
