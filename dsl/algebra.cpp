@@ -26,21 +26,16 @@ class Expander {
     const Expr& e = *p.value;
     if (!structured(e)) return {free(p)};
     switch (e.kind) {
-      case Expr::Kind::name:
-        return name(p);
+      case Expr::Kind::name: return name(p);
       case Expr::Kind::negate: {
         Summands terms = run({e.args[0], p.at});
         for (Summand& t : terms) t.sign = -t.sign;
         return terms;
       }
-      case Expr::Kind::binary:
-        return binary(p);
-      case Expr::Kind::transpose:
-        return transposed(run({e.args[0], p.at}), e);
-      case Expr::Kind::call:
-        return call(p);
-      default:
-        return rest(p);
+      case Expr::Kind::binary: return binary(p);
+      case Expr::Kind::transpose: return transposed(run({e.args[0], p.at}), e);
+      case Expr::Kind::call: return call(p);
+      default: return rest(p);
     }
   }
 

@@ -41,14 +41,11 @@ void Builder::fail(std::string_view code, const Span& span, const std::string& m
 bool Builder::arithmetic(const Expr& expr) const {
   switch (expr.kind) {
     case Expr::Kind::number:
-    case Expr::Kind::boolean:
-      return true;
-    case Expr::Kind::name:
-      return room_.numbers.contains(expr.name);
+    case Expr::Kind::boolean: return true;
+    case Expr::Kind::name: return room_.numbers.contains(expr.name);
     case Expr::Kind::transpose:
     case Expr::Kind::text:
-    case Expr::Kind::rest:
-      return false;
+    case Expr::Kind::rest: return false;
     case Expr::Kind::call: {
       const auto& known = number_functions();
       if (!expr.named.empty() || std::find(known.begin(), known.end(), expr.name) == known.end()) return false;
@@ -57,8 +54,7 @@ bool Builder::arithmetic(const Expr& expr) const {
     case Expr::Kind::binary:
       if (expr.name == "@") return false;
       break;
-    default:
-      break;
+    default: break;
   }
   return std::all_of(expr.args.begin(), expr.args.end(), [&](const ExprPtr& e) { return arithmetic(*e); });
 }
@@ -73,22 +69,14 @@ Term Builder::term(const Expr& expr) {
     return *value;
   }
   switch (expr.kind) {
-    case Expr::Kind::name:
-      return name(expr);
-    case Expr::Kind::text:
-      return Value(Word{expr.name, {}});
-    case Expr::Kind::negate:
-      return apply(*ops::find("neg"), {operand(*expr.args[0])}, {}, expr.at)[0];
-    case Expr::Kind::binary:
-      return binary(expr);
-    case Expr::Kind::conditional:
-      return conditional(expr);
-    case Expr::Kind::transpose:
-      return transposed(expr);
-    case Expr::Kind::call:
-      return call(expr);
-    default:
-      break;
+    case Expr::Kind::name: return name(expr);
+    case Expr::Kind::text: return Value(Word{expr.name, {}});
+    case Expr::Kind::negate: return apply(*ops::find("neg"), {operand(*expr.args[0])}, {}, expr.at)[0];
+    case Expr::Kind::binary: return binary(expr);
+    case Expr::Kind::conditional: return conditional(expr);
+    case Expr::Kind::transpose: return transposed(expr);
+    case Expr::Kind::call: return call(expr);
+    default: break;
   }
   fail("E0206", expr.at, "comparisons are for params and `check`, not for tensors",
        "`greater(a, b)` gives 1 and 0, `where(c, a, b)` chooses by them");

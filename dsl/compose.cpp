@@ -86,19 +86,13 @@ Var Composer::item(const Item& item, const Var& x, Room& room, const std::string
 
 Var Composer::build(const Item& item, const Var& x, Room& room, const std::string& path) {
   switch (item.kind) {
-    case Item::Kind::call:
-      return call(item, x, room, path);
-    case Item::Kind::residual:
-      return residual(item, x, room, path);
-    case Item::Kind::parallel:
-      return parallel(item, x, room, path);
+    case Item::Kind::call: return call(item, x, room, path);
+    case Item::Kind::residual: return residual(item, x, room, path);
+    case Item::Kind::parallel: return parallel(item, x, room, path);
     case Item::Kind::repeat:
-    case Item::Kind::cycle:
-      return repeated(item, x, room, path);
-    case Item::Kind::share:
-      return share(item, x, room);
-    case Item::Kind::use:
-      break;
+    case Item::Kind::cycle: return repeated(item, x, room, path);
+    case Item::Kind::share: return share(item, x, room);
+    case Item::Kind::use: break;
   }
   return use(item, x, room, path);
 }

@@ -50,22 +50,15 @@ class Printer {
   }
   std::string plain(const Expr& e) const {
     switch (e.kind) {
-      case Expr::Kind::name:
-        return name(e.name);
-      case Expr::Kind::negate:
-        return "-" + part(*e.args[0], 4);
-      case Expr::Kind::transpose:
-        return part(*e.args[0], 6) + "ᵀ";
-      case Expr::Kind::binary:
-        return binary(e);
-      case Expr::Kind::call:
-        return call(e);
+      case Expr::Kind::name: return name(e.name);
+      case Expr::Kind::negate: return "-" + part(*e.args[0], 4);
+      case Expr::Kind::transpose: return part(*e.args[0], 6) + "ᵀ";
+      case Expr::Kind::binary: return binary(e);
+      case Expr::Kind::call: return call(e);
       case Expr::Kind::conditional:
         return fmt::format("{} if {} else {}", text(*e.args[1]), text(*e.args[0]), text(*e.args[2]));
-      case Expr::Kind::comparison:
-        return fmt::format("{} {} {}", part(*e.args[0], 2), e.name, part(*e.args[1], 2));
-      default:
-        return expr_text(e);
+      case Expr::Kind::comparison: return fmt::format("{} {} {}", part(*e.args[0], 2), e.name, part(*e.args[1], 2));
+      default: return expr_text(e);
     }
   }
   std::string binary(const Expr& e) const {

@@ -18,31 +18,21 @@ class Evaluator {
 
   Value run(const Expr& expr) {
     switch (expr.kind) {
-      case Expr::Kind::number:
-        return expr.integer ? Value(expr.whole) : Value(expr.number);
-      case Expr::Kind::boolean:
-        return expr.whole != 0;
-      case Expr::Kind::name:
-        return name(expr);
-      case Expr::Kind::negate:
-        return negate(expr);
-      case Expr::Kind::logical_not:
-        return !truth(*expr.args[0]);
-      case Expr::Kind::binary:
-        return binary(expr);
-      case Expr::Kind::comparison:
-        return comparison(expr);
+      case Expr::Kind::number: return expr.integer ? Value(expr.whole) : Value(expr.number);
+      case Expr::Kind::boolean: return expr.whole != 0;
+      case Expr::Kind::name: return name(expr);
+      case Expr::Kind::negate: return negate(expr);
+      case Expr::Kind::logical_not: return !truth(*expr.args[0]);
+      case Expr::Kind::binary: return binary(expr);
+      case Expr::Kind::comparison: return comparison(expr);
       case Expr::Kind::logical:
         return expr.name == "and" ? truth(*expr.args[0]) && truth(*expr.args[1])
                                   : truth(*expr.args[0]) || truth(*expr.args[1]);
-      case Expr::Kind::conditional:
-        return run(*expr.args[truth(*expr.args[0]) ? 1 : 2]);
-      case Expr::Kind::call:
-        return call(expr);
+      case Expr::Kind::conditional: return run(*expr.args[truth(*expr.args[0]) ? 1 : 2]);
+      case Expr::Kind::call: return call(expr);
       case Expr::Kind::text:
       case Expr::Kind::transpose:
-      case Expr::Kind::rest:
-        break;
+      case Expr::Kind::rest: break;
     }
     fail(expr.at, "a number was expected here");
   }
@@ -129,17 +119,10 @@ class Evaluator {
     i64 result = 0;
     bool over = false;
     switch (expr.name[0]) {
-      case '+':
-        over = __builtin_add_overflow(a, b, &result);
-        break;
-      case '-':
-        over = __builtin_sub_overflow(a, b, &result);
-        break;
-      case '*':
-        over = __builtin_mul_overflow(a, b, &result);
-        break;
-      case '^':
-        return power(expr, a, b);
+      case '+': over = __builtin_add_overflow(a, b, &result); break;
+      case '-': over = __builtin_sub_overflow(a, b, &result); break;
+      case '*': over = __builtin_mul_overflow(a, b, &result); break;
+      case '^': return power(expr, a, b);
       default:
         if (a == std::numeric_limits<i64>::min() && b == -1) overflow(expr);
         return quotient(expr, a, b);
@@ -174,18 +157,12 @@ class Evaluator {
 
   Value real_binary(const Expr& expr, double a, double b) {
     switch (expr.name[0]) {
-      case '+':
-        return finite(a + b, expr);
-      case '-':
-        return finite(a - b, expr);
-      case '*':
-        return finite(a * b, expr);
-      case '^':
-        return finite(std::pow(a, b), expr);
-      case '%':
-        return finite(a - b * std::floor(a / b), expr);
-      default:
-        return finite(expr.name == "//" ? std::floor(a / b) : a / b, expr);
+      case '+': return finite(a + b, expr);
+      case '-': return finite(a - b, expr);
+      case '*': return finite(a * b, expr);
+      case '^': return finite(std::pow(a, b), expr);
+      case '%': return finite(a - b * std::floor(a / b), expr);
+      default: return finite(expr.name == "//" ? std::floor(a / b) : a / b, expr);
     }
   }
 

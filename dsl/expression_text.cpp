@@ -14,20 +14,13 @@ constexpr int kAtom = 10;
 // The same order as the parser's: an operand weaker than its place needs parentheses.
 int strength(const Expr& expr) {
   switch (expr.kind) {
-    case Expr::Kind::conditional:
-      return 1;
-    case Expr::Kind::logical:
-      return expr.name == "or" ? 2 : 3;
-    case Expr::Kind::logical_not:
-      return 4;
-    case Expr::Kind::comparison:
-      return 5;
-    case Expr::Kind::binary:
-      return expr.name == "+" || expr.name == "-" ? 6 : expr.name == "^" ? 9 : 7;
-    case Expr::Kind::negate:
-      return 8;
-    default:
-      return kAtom;
+    case Expr::Kind::conditional: return 1;
+    case Expr::Kind::logical: return expr.name == "or" ? 2 : 3;
+    case Expr::Kind::logical_not: return 4;
+    case Expr::Kind::comparison: return 5;
+    case Expr::Kind::binary: return expr.name == "+" || expr.name == "-" ? 6 : expr.name == "^" ? 9 : 7;
+    case Expr::Kind::negate: return 8;
+    default: return kAtom;
   }
 }
 
@@ -70,30 +63,22 @@ void collect(const Expr& expr, std::vector<std::string>& names) {
 
 std::string expr_text(const Expr& expr) {
   switch (expr.kind) {
-    case Expr::Kind::number:
-      return expr.integer ? fmt::format("{}", expr.whole) : real_text(expr.number);
+    case Expr::Kind::number: return expr.integer ? fmt::format("{}", expr.whole) : real_text(expr.number);
     case Expr::Kind::boolean:
-    case Expr::Kind::name:
-      return expr.name;
+    case Expr::Kind::name: return expr.name;
     case Expr::Kind::text:
       return fmt::format("{0}{1}{0}", expr.name.find('"') == std::string::npos ? '"' : '\'', expr.name);
-    case Expr::Kind::negate:
-      return "-" + operand(*expr.args[0], 8);
-    case Expr::Kind::logical_not:
-      return "not " + operand(*expr.args[0], 4);
+    case Expr::Kind::negate: return "-" + operand(*expr.args[0], 8);
+    case Expr::Kind::logical_not: return "not " + operand(*expr.args[0], 4);
     case Expr::Kind::binary:
     case Expr::Kind::comparison:
-    case Expr::Kind::logical:
-      return infix_text(expr);
+    case Expr::Kind::logical: return infix_text(expr);
     case Expr::Kind::conditional:
       return fmt::format("{} if {} else {}", operand(*expr.args[1], 2), operand(*expr.args[0], 2),
                          expr_text(*expr.args[2]));
-    case Expr::Kind::transpose:
-      return operand(*expr.args[0], kAtom) + "^T";
-    case Expr::Kind::call:
-      return call_text(expr);
-    case Expr::Kind::rest:
-      return "...";
+    case Expr::Kind::transpose: return operand(*expr.args[0], kAtom) + "^T";
+    case Expr::Kind::call: return call_text(expr);
+    case Expr::Kind::rest: return "...";
   }
   return {};
 }

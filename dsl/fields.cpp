@@ -9,14 +9,10 @@ namespace {
 
 std::string_view wanted_name(Yaml::Kind kind) {
   switch (kind) {
-    case Yaml::Kind::map:
-      return "a map";
-    case Yaml::Kind::list:
-      return "a list";
-    case Yaml::Kind::null:
-      return "nothing";
-    case Yaml::Kind::scalar:
-      break;
+    case Yaml::Kind::map: return "a map";
+    case Yaml::Kind::list: return "a list";
+    case Yaml::Kind::null: return "nothing";
+    case Yaml::Kind::scalar: break;
   }
   return "a single value";
 }

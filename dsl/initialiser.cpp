@@ -105,8 +105,7 @@ Tensor Initialiser::draw(const Shape& shape, DType dtype, Key key) const {
   const i64 columns = rank > 0 ? shape[rank - 1] : 1, rows = rank > 1 ? shape[rank - 2] : 1;
   std::vector<double> values(count, value);
   switch (kind) {
-    case Kind::constant:
-      break;
+    case Kind::constant: break;
     case Kind::normal:
       for (std::size_t i = 0; i < count; ++i) values[i] = value * normal(key, i);
       break;

@@ -126,16 +126,13 @@ class Reader {
     if (!expect_kind(value, Yaml::Kind::scalar, fmt::format("`{}`", option.name), diagnostics_)) return;
     switch (option.kind) {
       case OptionKind::whole:
-      case OptionKind::real:
-        return number(option, path, value, given);
+      case OptionKind::real: return number(option, path, value, given);
       case OptionKind::boolean:
         if (const auto truth = parse_bool(value, fmt::format("`{}`", option.name), diagnostics_))
           put(option, path, *truth, value.span, given);
         return;
-      case OptionKind::word:
-        return word(option, path, value, given);
-      default:
-        return put(option, path, value.text, value.span, given);
+      case OptionKind::word: return word(option, path, value, given);
+      default: return put(option, path, value.text, value.span, given);
     }
   }
 

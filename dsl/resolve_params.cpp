@@ -38,8 +38,7 @@ std::optional<Value> typed(const Param& param, Value value, const Span& span, Di
     case Param::Type::boolean:
       return std::holds_alternative<bool>(value) ? std::optional(value) : wrong("`true` or `false`", "");
     case Param::Type::word:
-    case Param::Type::any:
-      break;
+    case Param::Type::any: break;
   }
   return value;
 }

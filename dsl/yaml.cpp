@@ -91,14 +91,10 @@ Yaml* Yaml::find(std::string_view key) {
 
 std::string_view kind_name(const Yaml& value) {
   switch (value.kind) {
-    case Yaml::Kind::null:
-      return "nothing";
-    case Yaml::Kind::map:
-      return "a map";
-    case Yaml::Kind::list:
-      return "a list";
-    case Yaml::Kind::scalar:
-      break;
+    case Yaml::Kind::null: return "nothing";
+    case Yaml::Kind::map: return "a map";
+    case Yaml::Kind::list: return "a list";
+    case Yaml::Kind::scalar: break;
   }
   return "a single value";
 }

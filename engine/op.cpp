@@ -8,22 +8,14 @@ namespace weft {
 
 std::string_view name(AttributeInfo::Type type) {
   switch (type) {
-    case AttributeInfo::Type::boolean:
-      return "true or false";
-    case AttributeInfo::Type::whole:
-      return "a whole number";
-    case AttributeInfo::Type::real:
-      return "a number";
-    case AttributeInfo::Type::word:
-      return "a word";
-    case AttributeInfo::Type::axis:
-      return "a dimension";
-    case AttributeInfo::Type::size:
-      return "a size";
-    case AttributeInfo::Type::sizes:
-      return "a shape";
-    default:
-      return "a graph";
+    case AttributeInfo::Type::boolean: return "true or false";
+    case AttributeInfo::Type::whole: return "a whole number";
+    case AttributeInfo::Type::real: return "a number";
+    case AttributeInfo::Type::word: return "a word";
+    case AttributeInfo::Type::axis: return "a dimension";
+    case AttributeInfo::Type::size: return "a size";
+    case AttributeInfo::Type::sizes: return "a shape";
+    default: return "a graph";
   }
 }
 

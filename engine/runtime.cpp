@@ -85,12 +85,9 @@ Isa best_isa() {
 
 std::string_view name(Isa isa) {
   switch (isa) {
-    case Isa::avx512:
-      return "AVX-512";
-    case Isa::avx2:
-      return "AVX2";
-    default:
-      return "baseline";
+    case Isa::avx512: return "AVX-512";
+    case Isa::avx2: return "AVX2";
+    default: return "baseline";
   }
 }
 

@@ -21,12 +21,9 @@ template <class To, class From> To cast(From x) {
 
 template <class F> auto visit(DType dtype, F f) {
   switch (dtype) {
-    case DType::f32:
-      return f(float());
-    case DType::f64:
-      return f(double());
-    default:
-      return f(i32());
+    case DType::f32: return f(float());
+    case DType::f64: return f(double());
+    default: return f(i32());
   }
 }
 
@@ -34,12 +31,9 @@ template <class F> auto visit(DType dtype, F f) {
 
 std::string_view name(DType dtype) {
   switch (dtype) {
-    case DType::f32:
-      return "f32";
-    case DType::f64:
-      return "f64";
-    default:
-      return "i32";
+    case DType::f32: return "f32";
+    case DType::f64: return "f64";
+    default: return "i32";
   }
 }
 

@@ -23,12 +23,9 @@ std::string_view as_text(std::span<const std::byte> bytes) {
 
 std::string_view dtype_name(DType dtype) {
   switch (dtype) {
-    case DType::f32:
-      return "F32";
-    case DType::f64:
-      return "F64";
-    default:
-      return "I32";
+    case DType::f32: return "F32";
+    case DType::f64: return "F64";
+    default: return "I32";
   }
 }
 

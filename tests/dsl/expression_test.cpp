@@ -11,18 +11,12 @@ std::string tree(const Expr& e) {
   switch (e.kind) {
     case K::binary:
     case K::comparison:
-    case K::logical:
-      return "(" + arg(0) + " " + e.name + " " + arg(1) + ")";
-    case K::negate:
-      return "(-" + arg(0) + ")";
-    case K::logical_not:
-      return "(not " + arg(0) + ")";
-    case K::conditional:
-      return "(" + arg(1) + " if " + arg(0) + " else " + arg(2) + ")";
-    case K::transpose:
-      return arg(0) + "'";
-    default:
-      return expr_text(e);
+    case K::logical: return "(" + arg(0) + " " + e.name + " " + arg(1) + ")";
+    case K::negate: return "(-" + arg(0) + ")";
+    case K::logical_not: return "(not " + arg(0) + ")";
+    case K::conditional: return "(" + arg(1) + " if " + arg(0) + " else " + arg(2) + ")";
+    case K::transpose: return arg(0) + "'";
+    default: return expr_text(e);
   }
 }
 

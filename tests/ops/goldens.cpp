@@ -57,21 +57,14 @@ std::shared_ptr<const Graph> scan_step() {
 AttributeValue attribute(const AttributeInfo& info, const nlohmann::json& value) {
   using Type = AttributeInfo::Type;
   switch (info.type) {
-    case Type::boolean:
-      return value.get<bool>();
+    case Type::boolean: return value.get<bool>();
     case Type::whole:
-    case Type::axis:
-      return value.get<i64>();
-    case Type::real:
-      return value.get<double>();
-    case Type::word:
-      return value.get<std::string>();
-    case Type::size:
-      return Dim(value.get<i64>());
-    case Type::sizes:
-      return to_dims(value.get<Shape>());
-    default:
-      throw Error("an attribute of the goldens has no type that JSON has");
+    case Type::axis: return value.get<i64>();
+    case Type::real: return value.get<double>();
+    case Type::word: return value.get<std::string>();
+    case Type::size: return Dim(value.get<i64>());
+    case Type::sizes: return to_dims(value.get<Shape>());
+    default: throw Error("an attribute of the goldens has no type that JSON has");
   }
 }
 
