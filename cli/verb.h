@@ -20,6 +20,8 @@ struct Verb {
 
 Verb new_verb();
 Verb check_verb();
+Verb verify_verb();
+Verb equal_verb();
 Verb train_verb();
 Verb resume_verb();
 Verb eval_verb();

@@ -76,29 +76,25 @@ dsl::SourcePtr read_description(const Options& options) {
   throw Reported{d.exit_code()};
 }
 
-namespace {
-
-// `-p` is for the def that was asked for, where it has such a param or size, and else for the file.
-void divide_params(const dsl::SourcePtr& source, Options& options, dsl::Asked& asked) {
-  if (asked.def.empty()) return;
+std::pair<Options, std::vector<std::string>> divided(const dsl::SourcePtr& source, Options options,
+                                                     const std::string& def) {
+  std::vector<std::string> of_file, of_def;
   dsl::Diagnostics unread;
   const dsl::Description plain(source, options.set, surroundings(), unread);
-  if (!plain.file().tree->is_map()) return;
-  std::vector<std::string> others;
+  if (def.empty() || !plain.file().tree->is_map()) return {options, {}};
   for (const std::string& p : options.params) {
-    (plain.belongs_to(p.substr(0, p.find('=')), asked.def) ? asked.params : others).push_back(p);
+    (plain.belongs_to(p.substr(0, p.find('=')), def) ? of_def : of_file).push_back(p);
   }
-  options.params = others;
+  options.params = of_file;
+  return {options, of_def};
 }
-
-}  // namespace
 
 Work prepare(const dsl::SourcePtr& source, const Options& given, const Preparation& how) {
   Work work;
   dsl::Diagnostics d;
   Options options = given;
   dsl::Asked asked = how.asked.value_or(dsl::Asked{});
-  if (how.asked) divide_params(source, options, asked);
+  if (how.asked) std::tie(options, asked.params) = divided(source, given, asked.def);
   work.description = std::make_unique<dsl::Description>(source, options.overrides(how.seed_of), surroundings(), d);
   const bool readable = work.description->file().tree->is_map();
   const auto end = [&] {

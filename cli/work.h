@@ -44,6 +44,10 @@ struct Work {
   train::Job job() const;
 };
 
+/// `-p` is for the def, where it has such a param or size, and else for the file: options without the first, and those.
+std::pair<Options, std::vector<std::string>> divided(const dsl::SourcePtr& source, Options options,
+                                                     const std::string& def);
+
 enum class WithData { yes, no };
 struct Preparation {
   WithData data = WithData::yes;

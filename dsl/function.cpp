@@ -19,7 +19,11 @@ std::string bound_text(const Bindings& sizes) {
 }  // namespace
 
 Function::Function(const Asked& asked, Diagnostics& diagnostics)
-    : asked_(asked), program_(asked.gradients ? Mode::train : Mode::evaluate, diagnostics) {}
+    : asked_(asked),
+      program_(asked.streams     ? Mode::stream
+               : asked.gradients ? Mode::train
+                                 : Mode::evaluate,
+               diagnostics) {}
 
 const Port* Function::port(const std::string& name) const {
   const auto found = std::find_if(ports_.begin(), ports_.end(), [&](const Port& p) { return p.name == name; });
@@ -30,6 +34,12 @@ std::vector<Weight> Function::weights() const {
   std::vector<Weight> all;
   for (const WeightSlot& w : program_.weights) all.push_back(w.weight);
   return all;
+}
+
+const Dims& Function::result_dims(const std::string& result) const {
+  const auto found = std::find_if(results_.begin(), results_.end(), [&](const Result& r) { return r.name == result; });
+  check(found != results_.end(), "the function has no result {}", result);
+  return found->dims;
 }
 
 std::vector<Var> Function::outputs() const {
@@ -89,12 +99,9 @@ std::vector<Tensor> Function::initial_weights(u64 seed, DType dtype) const {
   return draw_weights(program_.weights, seed, dtype);
 }
 
-std::vector<std::pair<std::string, Tensor>> Function::operator()(const Runtime& runtime, DType dtype,
-                                                                 const std::vector<Tensor>& weights,
-                                                                 const Tensors& inputs,
-                                                                 const RunSettings& settings) const {
+Run::Feeds Function::feeds(DType dtype, const std::vector<Tensor>& weights, const Tensors& inputs,
+                           Bindings& sizes) const {
   Run::Feeds feeds;
-  Bindings sizes;
   for (const Port& p : ports_) {
     const auto found = inputs.find(p.name);
     if (found == inputs.end()) continue;
@@ -107,14 +114,57 @@ std::vector<std::pair<std::string, Tensor>> Function::operator()(const Runtime& 
     }
   }
   for (std::size_t i = 0; i < weights.size(); ++i) feeds.emplace_back(program_.weights[i].var, weights[i]);
+  return feeds;
+}
+
+std::vector<std::pair<std::string, Tensor>> Function::operator()(const Runtime& runtime, DType dtype,
+                                                                 const std::vector<Tensor>& weights,
+                                                                 const Tensors& inputs, const RunSettings& settings,
+                                                                 Observer* observer) const {
+  Bindings sizes;
+  const Run::Feeds fed = feeds(dtype, weights, inputs, sizes);
   Run run(program_.graph, outputs());
-  auto computed = run(runtime, dtype, feeds, settings);
+  auto computed = run(runtime, dtype, fed, settings, observer);
   std::vector<std::pair<std::string, Tensor>> results;
   std::size_t next = 0;
   for (const Result& r : results_) {
     // A gradient of what nothing depends on is zero.
     results.emplace_back(r.name, r.var ? std::move(computed[next++]) : Tensor::zeros(weft::bind(r.dims, sizes), dtype));
   }
+  return results;
+}
+
+std::vector<Dims> Function::state_dims() const {
+  std::vector<Dims> all;
+  for (const StreamState& s : program_.states) all.push_back(s.in.dims());
+  return all;
+}
+
+std::vector<std::pair<std::string, Tensor>> Function::feed(const Runtime& runtime, DType dtype,
+                                                           const std::vector<Tensor>& weights, const Tensors& inputs,
+                                                           const RunSettings& settings,
+                                                           std::vector<Tensor>& states) const {
+  Bindings sizes;
+  Run::Feeds fed = feeds(dtype, weights, inputs, sizes);
+  std::vector<Var> wanted = outputs(), starts;
+  const std::size_t given = wanted.size();
+  for (const StreamState& s : program_.states) {
+    wanted.push_back(s.out);
+    if (s.start) starts.push_back(s.start);
+  }
+  if (states.empty()) {
+    auto started = Run(program_.graph, starts)(runtime, dtype, fed, settings);
+    sizes["P"] = 0;
+    std::size_t next = 0;
+    for (const StreamState& s : program_.states) {
+      states.push_back(s.start ? std::move(started[next++]) : Tensor::zeros(weft::bind(s.in.dims(), sizes), dtype));
+    }
+  }
+  for (std::size_t i = 0; i < states.size(); ++i) fed.emplace_back(program_.states[i].in, states[i]);
+  auto computed = Run(program_.graph, wanted)(runtime, dtype, fed, settings);
+  std::vector<std::pair<std::string, Tensor>> results;
+  for (std::size_t i = 0; i < given; ++i) results.emplace_back(results_[i].name, std::move(computed[i]));
+  for (std::size_t i = 0; i < states.size(); ++i) states[i] = std::move(computed[given + i]);
   return results;
 }
 

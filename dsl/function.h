@@ -20,6 +20,10 @@ struct Asked {
   std::map<std::string, Shape> given = {};  // the tensors that there are
   bool with_tensors = false;                // sizes come from them; else from params and the params of the file
   bool gradients = false;
+  // For proofs.
+  std::optional<Proof> proof = {};
+  bool streams = false;  // it is fed part after part, and its caller keeps the states
+  bool causal = false;   // a def, too, must not see what follows
 };
 
 /// A tensor that the function takes.
@@ -46,9 +50,16 @@ class Function {
   const std::vector<Port>& ports() const { return ports_; }
   /// What was decided because nobody said it, for people.
   const std::vector<std::string>& notes() const { return notes_; }
+  i64 vocab() const { return program_.vocab.value_or(0); }
   const Graph& graph() const { return program_.graph; }
+  /// Of a result by its name, with the batch.
+  const Dims& result_dims(const std::string& result) const;
   /// The values that it gives, in the graph.
   std::vector<Var> outputs() const;
+  /// Recurrences without the form of `Asked::proof`.
+  const std::vector<Underived>& underived() const { return program_.underived; }
+  /// Where all positions before are computed again in a stream; nothing where its states suffice.
+  const std::optional<Span>& repeats() const { return program_.repeats; }
 
   /// All that is wrong with these inputs, a line each; empty when they fit.
   std::string faults(const Tensors& inputs) const;
@@ -56,7 +67,15 @@ class Function {
   /// in `dtype`. Evaluation mode unless `settings` say otherwise.
   std::vector<std::pair<std::string, Tensor>> operator()(const Runtime& runtime, DType dtype,
                                                          const std::vector<Tensor>& weights, const Tensors& inputs,
-                                                         const RunSettings& settings = {}) const;
+                                                         const RunSettings& settings = {},
+                                                         Observer* observer = nullptr) const;
+  /// Of a function that streams: the next part of the sequence, from `states` as the call before left them (empty: from
+  /// the start). `settings.offsets` say where each row stands.
+  std::vector<std::pair<std::string, Tensor>> feed(const Runtime& runtime, DType dtype,
+                                                   const std::vector<Tensor>& weights, const Tensors& inputs,
+                                                   const RunSettings& settings, std::vector<Tensor>& states) const;
+  /// Of the states of a stream, [B, ...] each; P is the number of positions before.
+  std::vector<Dims> state_dims() const;
 
  private:
   friend std::unique_ptr<Function> lower_function(const Blueprint&, const Asked&, Diagnostics&);
@@ -66,10 +85,12 @@ class Function {
     Dims dims;
   };
 
+  Run::Feeds feeds(DType dtype, const std::vector<Tensor>& weights, const Tensors& inputs, Bindings& sizes) const;
   void lower_whole(const Blueprint& plan);
   void lower_def(const Blueprint& plan);
   void finish();
   void differentiate(std::size_t inputs);
+  std::vector<std::pair<std::string, Var>> entries(std::size_t inputs);
   std::vector<Argument> arguments(const Def& def, const Room& file, std::map<std::string, i64>& sizes);
   Dims input_dims(const InputDef& in, const Room& file, Scope& scope);
   bool has(const std::string& name) const { return asked_.given.contains(name); }

@@ -160,7 +160,7 @@ void Function::lower_def(const Blueprint& plan) {
   }
   const Def& def = *found.def;
   if (def.broken) throw Failed{};
-  program_.causal = false;  // alone it predicts nothing
+  program_.causal = asked_.causal;  // alone it predicts nothing
   Room file = file_room(program_, *plan.module, {}, nullptr, def.span);
   if (const auto v = file.numbers.find("vocab"); !program_.vocab && v != file.numbers.end() && v->second) {
     if (const i64* whole = std::get_if<i64>(&*v->second)) program_.vocab = *whole;
@@ -214,6 +214,7 @@ void Function::finish() {
   if (!has_batch(out_)) out_ = append(g, "expand", {out_}, {{"shape", with_batch(dims_of(out_), true)}})[0];
   results_.push_back({is_model() ? "logits" : "out", out_, out_.dims()});
   if (loss_) results_.push_back({"loss", loss_, {}});
+  if (asked_.streams) return;
   // Of a loss the gradient is that of its mean; a cotangent would be a second meaning.
   if (!loss_)
     ports_.push_back({kCotangent, out_.dims(), Kind::real, Port::Use::cotangent, g.input(kCotangent, out_.dims())});
@@ -225,6 +226,21 @@ void Function::finish() {
     results_.push_back({kFinal + s.name, s.final, dims});
   }
   if (asked_.gradients) differentiate(inputs);
+}
+
+// What is made of whole numbers, which have no gradient themselves: the vectors of an embedding.
+std::vector<std::pair<std::string, Var>> Function::entries(std::size_t inputs) {
+  std::vector<std::pair<std::string, Var>> all;
+  for (const Node& node : program_.graph.nodes()) {
+    for (std::size_t i = 0; i < inputs; ++i) {
+      const bool read = std::find(node.inputs.begin(), node.inputs.end(), ports_[i].var.id()) != node.inputs.end();
+      if (ports_[i].kind != Kind::index || !read || node.phase != Phase::forward) continue;
+      const Var made(program_.graph, node.outputs[0]);
+      if (!made.needs_gradient() || made.dims().empty() || count_time(made.dims()) != 1) continue;
+      all.emplace_back(fmt::format("{}#{}", ports_[i].name, all.size() + 1), made);
+    }
+  }
+  return all;
 }
 
 void Function::differentiate(std::size_t inputs) {
@@ -255,6 +271,9 @@ void Function::differentiate(std::size_t inputs) {
   for (std::size_t i = 0; i < inputs; ++i) {
     if (ports_[i].kind == Kind::real) named.emplace_back(ports_[i].name, ports_[i].var);
   }
+  if (asked_.proof) {
+    for (const auto& [name, var] : entries(inputs)) named.emplace_back(name, var);
+  }
   for (const WeightSlot& w : program_.weights) named.emplace_back(w.weight.name, w.var);
   for (const NamedState& s : program_.named_states) named.emplace_back(kInitial + s.name, s.start);
   for (const auto& [name, var] : named) wrt.push_back(var);
@@ -270,7 +289,8 @@ std::unique_ptr<Function> lower_function(const Blueprint& plan, const Asked& ask
   p.vocab = plan.vocab;
   p.form = plan.form;
   p.load = plan.load;
-  p.names_states = true;
+  p.names_states = !asked.streams;
+  p.proof = asked.proof;
   for (const auto& [name, shape] : asked.given) {
     if (name.starts_with(kInitial)) p.given_states.insert(name.substr(kInitial.size()));
   }

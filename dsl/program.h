@@ -62,6 +62,23 @@ FoundDef find_def(const Module& module, const std::string& name, bool prelude);
 /// `alias.name` of an import that could not be read, which has been reported.
 bool from_lost_import(const Module& module, const std::string& name);
 
+class Builder;
+struct StateForm;
+
+/// How recurrences are computed where forms are held against each other.
+struct Proof {
+  std::string form = "auto";  // of those that have it, the others by the loop; `loop`: all by their meaning
+  i64 chunk = 0;              // instead of their own; 0: their own
+  /// Sees each recurrence before it is lowered.
+  std::function<void(Builder&, const Recurrence&, const std::vector<StateForm>&)> watch = {};
+};
+/// A form that was wanted, and why a recurrence does not have it.
+struct Underived {
+  Span recurrence;
+  std::string reason;
+  Span where;
+};
+
 struct Program {
   Program(Mode mode, Diagnostics& diagnostics)
       : graph(mode == Mode::train ? Graph::Gradients::yes : Graph::Gradients::no),
@@ -79,6 +96,8 @@ struct Program {
   std::set<i32> masked;         // values whose last dimension is T and which are zero where that is the future
   std::optional<Span> repeats;  // where a value needs all positions before it, so that a stream computes them again
   std::vector<StreamState> states;
+  std::optional<Proof> proof;
+  std::vector<Underived> underived;    // under `proof`
   std::set<std::string> confirmed;     // recurrences whose derived forms were held against the loop
   bool names_states = false;           // the states of recurrences are kept in `named_states`
   std::set<std::string> given_states;  // those that start from a tensor of the caller

@@ -50,6 +50,13 @@ Var named_start(Builder& builder, const std::string& name, const Dims& dims, con
   return s.start;
 }
 
+// `train.form` is about training; a stream takes what is best for the number of tokens it is given.
+std::string form_of(const Program& program, const Recurrence& r) {
+  if (program.proof) return program.proof->form;
+  if (program.mode == Mode::stream) return "auto";
+  return program.form == "auto" && r.forms.size() == 1 ? r.forms[0].name : program.form;
+}
+
 bool all_finals_kept(Builder& builder, const Recurrence& r) {
   if (!builder.program().names_states) return true;
   return std::all_of(r.states.begin(), r.states.end(), [&](const StateDef& s) {
@@ -99,6 +106,7 @@ void keep_final(Builder& builder, const StateDef& state, const Var& final) {
 }
 
 i64 chunk_of(Builder& builder, const Recurrence& recurrence) {
+  if (const auto& proof = builder.program().proof; proof && proof->chunk) return proof->chunk;
   if (!recurrence.chunk) return 0;
   const auto chunk = evaluate_whole(*recurrence.chunk, builder.room().numbers, builder.program().diagnostics);
   if (!chunk) throw Failed{};
@@ -112,6 +120,9 @@ void lower_recurrence(Builder& builder, const Recurrence& written) {
     for (Equation& e : *equations) e.value = chosen(e.value, builder);
   }
   const auto forms = classify(r);
+  const auto& proof = program.proof;
+  if (proof && proof->watch) proof->watch(builder, r, forms);
+  if (proof && proof->form == "loop") return lower_scan(builder, r);
   const auto hindered = std::find_if(forms.begin(), forms.end(), [](const StateForm& f) { return !f.derivable(); });
   NotDerivable why;
   if (hindered == forms.end()) {
@@ -120,9 +131,7 @@ void lower_recurrence(Builder& builder, const Recurrence& written) {
     const std::size_t states = program.states.size(), named = program.named_states.size();
     const auto tensors = builder.room().tensors;
     try {
-      std::string form = program.form;
-      if (form == "auto" && r.forms.size() == 1) form = r.forms[0].name;
-      lower_linear(builder, r, forms, program.mode == Mode::stream ? "auto" : form);
+      lower_linear(builder, r, forms, form_of(program, r));
       if (all_finals_kept(builder, r)) return confirm_linear(builder, r, forms);
       why = {"a state that nothing reads is computed by the loop alone", r.span};
     } catch (const NotDerivable& n) {
@@ -137,7 +146,8 @@ void lower_recurrence(Builder& builder, const Recurrence& written) {
   } else {
     why = {fmt::format("{} ({})", hindered->reason, name(hindered->kind)), hindered->where};
   }
-  require_forms(builder, r, why);
+  if (proof) program.underived.push_back({r.span, why.reason, why.where});
+  else require_forms(builder, r, why);
   lower_scan(builder, r);
 }
 

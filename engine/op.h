@@ -153,6 +153,7 @@ struct Op {
   Along along = Along::pointwise;  // with its attributes as they are by default
   bool causal_axis = false;        // along its axis each element sees those before it alone
   bool random = false;             // draws numbers: its samples run under a fixed key
+  bool straight_through = false;   // its gradient is that of the first saved value, also where the result is another
   std::vector<Input> inputs;
   bool variadic = false;             // the last input may be repeated
   std::vector<std::string> outputs;  // an op with a `graph` attribute may have more: as many as its shape rule says
@@ -208,6 +209,7 @@ struct OpDefaults {
   static constexpr unsigned passes_cotangent = 0;
   static constexpr bool causal_axis = false;
   static constexpr bool random = false;
+  static constexpr bool straight_through = false;
   static constexpr bool variadic = false;
   static std::vector<StateInfo> states() { return {}; }
   static Kind output_kind(std::size_t) { return Kind::real; }

@@ -262,6 +262,7 @@ template <class D> Op make_op(const char* name) {
   op.along_with = &detail::along_with<D>;
   op.causal_axis = D::causal_axis;
   op.random = D::random;
+  op.straight_through = D::straight_through;
   op.inputs.assign(D::inputs.begin(), D::inputs.end());
   op.variadic = D::variadic;
   op.outputs = D::outputs();

@@ -58,6 +58,7 @@ std::vector<Tensor> compute(const Graph& graph, const Node& node, const std::vec
   const auto kernel =
       dtype == DType::f64 ? (forward ? op.forward_f64 : op.backward_f64) : (forward ? op.forward_f32 : op.backward_f32);
   kernel(call);
+  if (forward && settings.intervention) (*settings.intervention)(node, call.results);
   return std::move(call.results);
 }
 

@@ -1,6 +1,7 @@
 // The eager interpreter of a graph: computes the nodes that the wanted outputs need, in order, and lets go of each
 // value after its last use.
 #pragma once
+#include <functional>
 #include <map>
 
 #include "engine/graph.h"
@@ -10,12 +11,16 @@ namespace weft {
 
 class Observer;
 
+/// Sees what a forward node made, and may change it, before anyone reads it. Proofs hold values still by it.
+using Intervention = std::function<void(const Node& node, std::vector<Tensor>& made)>;
+
 /// What differs from run to run of one graph.
 struct RunSettings {
   Key key{};                 // of this step; random ops draw below it
   bool training = false;     // what training and evaluation do differently is up to the op
   i64 first_row = 0;         // global index of batch row 0
   std::vector<i64> offsets;  // position of the first token, one a row, or one for all; empty: 0
+  const Intervention* intervention = nullptr;  // also inside the steps of a scan
 };
 
 /// Concrete shapes and last uses of a graph for one binding of its symbols.

@@ -13,6 +13,7 @@ struct GumbelSoftmax : General {
   static constexpr const char* gradient =
       "dx = s * (dy - sum(s * dy)) / tau, s = softmax((x + g) / tau), also where the choice is hard";
   static constexpr bool random = true;
+  static constexpr bool straight_through = true;
   static constexpr std::array inputs{Input{"x", Input::plain, 1}, Input{"noise", Input::optional | Input::fixed, 1}};
   static constexpr Reads reads{.inputs = 0};
   static constexpr std::size_t saved = 1;  // the soft choice, which the gradient follows also where the choice is hard

@@ -1,0 +1,89 @@
+// What the machine must not change: threads, precision, and what was predicted of a run.
+#include <fmt/format.h>
+
+#include "engine/observer.h"
+#include "verify/property.h"
+
+namespace weft::verify {
+
+Finding prove_threads(const Subject& s, const std::vector<i64>& lengths) {
+  const How how{.form = "auto", .gradients = true};
+  Worst worst(0);
+  RunSettings settings;
+  settings.training = true;
+  settings.key = Key{5};
+  for (const i64 n : lengths) {
+    const Tensors inputs = s.inputs(how, 3, n);
+    Subject::Results wanted;
+    for (const int threads : {1, 2, 3}) {
+      RuntimeOptions options = s.claim().runtime;
+      options.threads = threads;
+      const Subject::Results found = s.run(how, Runtime(options), DType::f32, s.weights(), inputs, settings);
+      if (threads == 1) wanted = found;
+      for (const auto& [name, t] : wanted) {
+        const Difference d = difference(name, t, found.at(name));
+        worst.add(d.error, n, d.where.empty() ? "" : fmt::format("{} ({} threads, T = {})", d.where, threads, n));
+      }
+    }
+  }
+  return worst.finding("1, 2 and 3 threads give the same bits, gradients too");
+}
+
+Finding prove_precision(const Subject& s, const std::vector<i64>& lengths) {
+  Worst worst(kSingle);
+  std::vector<Tensor> rounded;
+  for (const Tensor& w : s.weights()) rounded.push_back(w.converted(DType::f32).converted(DType::f64));
+  std::vector<How> forms = {{.form = "auto", .gradients = true}};
+  for (const std::string& form : forms_of(s)) forms.push_back({.form = form, .gradients = true});
+  for (const i64 n : lengths) {
+    for (const How& how : forms) {
+      Tensors inputs = s.inputs(how, Subject::kRows, n);
+      for (auto& [name, t] : inputs) {
+        if (t.dtype() != DType::i32) t = t.converted(DType::f32).converted(DType::f64);
+      }
+      const auto wanted = s.run(how, s.runtime(), DType::f64, rounded, inputs);
+      const auto found = s.run(how, s.runtime(), DType::f32, rounded, inputs);
+      worst.compare(wanted, found, n, fmt::format("f32, {}, T = {}", how.form, n));
+    }
+  }
+  return worst.finding("outputs and gradients on the path that training uses");
+}
+
+namespace {
+struct Counter final : Observer {
+  double operations = 0;
+  void computed(const Graph&, const Node&, double, double flops, double) override { operations += flops; }
+};
+}  // namespace
+
+// Predicted are the values of the graph. Measured is also what an op needs meanwhile, which is most at small sizes: up
+// to 22 % of the descriptions of the tests, 6 % of the models of the library.
+Finding prove_cost(const Subject& s, const std::vector<i64>& lengths) {
+  constexpr double kMemory = 0.25;
+  const How how{.form = "auto", .gradients = true};
+  const dsl::Function& f = s.function(how);
+  Worst worst(kMemory);
+  double predicted = 0, measured = 0;
+  for (const i64 n : lengths) {
+    const Tensors inputs = s.inputs(how, Subject::kRows, n);
+    const Bindings sizes = {{"B", Subject::kRows}, {"T", n}};
+    const Run run(f.graph(), f.outputs());
+    const Runtime runtime(s.claim().runtime);
+    Counter counter;
+    s.run(how, runtime, DType::f64, s.weights(), inputs, {}, &counter);
+    double given = 0;
+    for (const Value& v : f.graph().values()) {
+      if (v.node < 0) given += static_cast<double>(byte_count(bind(v.dims, sizes), DType::f64));
+    }
+    predicted = static_cast<double>(run.peak_bytes(sizes, DType::f64));
+    measured = static_cast<double>(runtime.pool()->peak_bytes()) + given;
+    worst.add(
+        std::abs(counter.operations - run.flops(sizes)) / std::max(1.0, counter.operations), n,
+        fmt::format("{:.6g} operations counted, {:.6g} predicted (T = {})", counter.operations, run.flops(sizes), n));
+    worst.add(std::abs(measured - predicted) / measured, n,
+              fmt::format("{:.6g} bytes measured, {:.6g} predicted (T = {})", measured, predicted, n));
+  }
+  return worst.finding("operations and memory of a step are what `check` says");
+}
+
+}  // namespace weft::verify
