@@ -167,7 +167,7 @@ class Expander {
     if (e.name == "rotate" && left && !right) {
       Summands terms = run(a);
       for (Summand& t : terms) {
-        if (t.core != Summand::Core::state || t.rotation) return rest(p);
+        if (t.core != Summand::Core::state || t.rotation) affine(e);
         t.rotation = b;
       }
       return terms;

@@ -160,7 +160,7 @@ class Linear {
     }
     const Dims dims = state_dims(builder_, *f.state);
     Var initial = initial_state(builder_, *f.state, dims);
-    if (initial && m.theta) initial = turned(initial, parts_.theta_of(f));
+    if (initial && m.theta) initial = turned(initial, times(m.theta, minus(builder_.constant(1), first_position())));
     if (initial && t.transposed) initial = parts_.swapped(initial);
     std::vector<std::pair<std::string, AttributeValue>> given = {
         {"form", form_}, {"read", std::string(t.previous ? "before" : "after")}, {"error", m.error}};
@@ -171,15 +171,24 @@ class Linear {
     return renamed(outputs[0], rows);
   }
 
-  // What a state ends with, out of the layout and the turning frame in which `linrec` had it: S = R^(T - 1) Z.
+  // The place of the first of these positions: where states have names, a sequence may be cut.
+  Var first_position() {
+    if (!builder_.program().names_states) return builder_.constant(0);
+    return renamed(append(builder_.graph(), "position", {}, {{"length", Dim(1)}})[0], {});
+  }
+  static Var minus(const Var& a, const Var& b) { return append(a.graph(), "sub", {a, b})[0]; }
+  static Var times(const Var& a, const Var& b) { return append(a.graph(), "mul", {a, b})[0]; }
+
+  // What a state ends with, out of the layout and the turning frame in which `linrec` had it. At position n that is
+  // S = R^n Z, n counted from the start of the sequence as `rotate` does.
   void keep_matrix(const StateForm& f, bool transposed, const Var& theta, Var final) {
     if (!builder_.program().names_states) return;
     Graph& g = builder_.graph();
     if (transposed) final = parts_.swapped(final);
     if (theta) {
       const Var length = append(g, "size", {}, {{"length", Dim::symbol("T")}})[0];
-      const Var turns = append(g, "sub", {length, builder_.constant(1)})[0];
-      final = turned(final, append(g, "mul", {theta, turns})[0]);
+      const Var last = append(g, "add", {first_position(), minus(length, builder_.constant(1))})[0];
+      final = turned(final, times(theta, last));
     }
     keep_final(builder_, *f.state, final);
   }

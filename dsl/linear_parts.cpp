@@ -35,6 +35,10 @@ const MatrixParts& LinearParts::matrix(const StateForm& f, bool transposed) {
     if (transposed)
       throw NotDerivable{fmt::format("`{}` is rotated along its rows and read along its columns", f.state->name),
                          f.where};
+    // Turning pairs of rows commutes with a decay of the whole state, and not with one of single rows.
+    if (m.decay && !is_one(m.decay.dims().back()))
+      throw NotDerivable{fmt::format("the rows of `{}` are turned in pairs and decay one by one", f.state->name),
+                         f.where};
     m.theta = theta_of(f);
     m.k = apply("rotate", {m.k, m.theta}, {{"inverse", true}}, f.where)[0];
   }

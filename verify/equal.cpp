@@ -33,7 +33,8 @@ std::vector<Entry> entries(const dsl::Yaml& map, const std::string& side, dsl::D
 // they are.
 class Mapper {
  public:
-  Mapper(const Subject& source, const dsl::Surroundings& surroundings) : source_(source), surroundings_(surroundings) {
+  Mapper(const Subject& source, const dsl::Surroundings& surroundings, const std::vector<Entry>& let)
+      : source_(source), surroundings_(surroundings), let_(let) {
     const auto& slots = source.function({}).slots();
     for (std::size_t i = 0; i < slots.size(); ++i) index_[slots[i].weight.name] = i;
   }
@@ -42,20 +43,24 @@ class Mapper {
   bool has(const std::string& name) const { return index_.contains(name); }
 
   Tensor by_expression(const std::string& target, const dsl::Expr& e) const {
-    std::string in, text = dsl::expr_text(e);
+    std::set<std::string> names;
+    add_names(e, names);
+    std::string in, let;
     Tensors inputs;
-    std::set<std::string> seen;
-    for (const std::string& name : dsl::names_in(e)) {
-      if (!seen.insert(name).second) continue;
+    for (const Entry& equation : let_) {
+      if (names.contains(equation.key)) let += fmt::format("      {}: \"{}\"\n", equation.key, quoted(*equation.value));
+    }
+    for (const std::string& name : names) {
+      if (defined(name)) continue;
       const Tensor& w = by_name(beside(target, name));
       in += fmt::format("{}{}: [{}]", in.empty() ? "" : ", ", name, fmt::join(w.shape(), ", "));
       Shape batched = w.shape();
       batched.insert(batched.begin(), 1);
       inputs[name] = w.reshaped(batched);
     }
-    check(!inputs.empty(), "the map says no weight in `{}: {}`", target, text);
-    const std::string description =
-        fmt::format("schema: 1\ndefs:\n  map:\n    in: {{{}}}\n    out: \"{}\"\n", in, text);
+    check(!inputs.empty(), "the map says no weight in `{}: {}`", target, dsl::expr_text(e));
+    const std::string description = fmt::format("schema: 1\ndefs:\n  map:\n    in: {{{}}}\n{}    out: \"{}\"\n", in,
+                                                let.empty() ? "" : "    let:\n" + let, quoted(e));
     dsl::Diagnostics d;
     const dsl::Description map(dsl::make_source(fmt::format("<map of {}>", target), description), {}, surroundings_, d);
     dsl::Asked asked;
@@ -67,6 +72,22 @@ class Mapper {
   }
 
  private:
+  const Entry* defined(const std::string& name) const {
+    const auto found = std::find_if(let_.begin(), let_.end(), [&](const Entry& e) { return e.key == name; });
+    return found == let_.end() ? nullptr : &*found;
+  }
+  // The names of an expression, and of the equations of `let` that it comes down to.
+  void add_names(const dsl::Expr& e, std::set<std::string>& names) const {
+    for (const std::string& name : dsl::names_in(e)) {
+      if (!names.insert(name).second) continue;
+      if (const Entry* equation = defined(name)) add_names(*equation->value, names);
+    }
+  }
+  static std::string quoted(const dsl::Expr& e) {
+    std::string text;
+    for (const char c : dsl::expr_text(e)) text += c == '"' ? "\\\"" : std::string(1, c);
+    return text;
+  }
   std::string beside(const std::string& target, const std::string& name) const {
     if (has(before_last(target) + name)) return before_last(target) + name;
     std::vector<std::string> same, all;
@@ -81,6 +102,7 @@ class Mapper {
 
   const Subject& source_;
   dsl::Surroundings surroundings_;
+  std::vector<Entry> let_;
   std::map<std::string, std::size_t> index_;
 };
 
@@ -163,9 +185,10 @@ Comparison compare(const Claim& a, const Claim& b, const dsl::SourcePtr& map) {
   if (tree) {
     check(tree->is_map(), "{}: a map has the sides `a` and `b`", map->name);
     for (const dsl::Entry& e : tree->entries)
-      check(e.key.text == "a" || e.key.text == "b", "{}: a map has the sides `a` and `b`, not `{}`", map->name,
-            e.key.text);
+      check(e.key.text == "a" || e.key.text == "b" || e.key.text == "let",
+            "{}: a map has the sides `a` and `b`, and `let`; not `{}`", map->name, e.key.text);
   }
+  const auto let = tree ? entries(*tree, "let", d) : std::vector<Entry>{};
   Comparison comparison;
   for (const bool forward : {true, false}) {
     const std::string from = forward ? "a" : "b", to = forward ? "b" : "a";
@@ -176,7 +199,7 @@ Comparison compare(const Claim& a, const Claim& b, const dsl::SourcePtr& map) {
     const Subject &source = forward ? first : second, &target = forward ? second : first;
     Direction direction{from, to, 0, {}};
     std::set<std::string> used, same;
-    const auto weights = weights_of(target, Mapper(source, a.surroundings), side, direction, used, same);
+    const auto weights = weights_of(target, Mapper(source, a.surroundings, let), side, direction, used, same);
     hold_against(source, target, weights, same, direction);
     comparison.directions.push_back(std::move(direction));
   }

@@ -39,7 +39,7 @@ Finding prove_form(const Subject& s, const std::string& form, const std::vector<
   if (s.recurrences().empty()) return Finding::absent("there is no recurrence");
   const auto forms = forms_of(s);
   if (std::find(forms.begin(), forms.end(), form) == forms.end())
-    return Finding::absent("not derived: " + underived(s, form));
+    return Finding::absent((form == "recurrent" ? "the loop itself: " : "not derived: ") + underived(s, form));
   Worst worst(kEqual);
   const bool one = lengths.size() == 1;  // when a failure is shrunk
   for (const auto& r : s.recurrences()) {

@@ -59,7 +59,7 @@ struct Counter final : Observer {
 // Predicted are the values of the graph. Measured is also what an op needs meanwhile, which is most at small sizes: up
 // to 22 % of the descriptions of the tests, 6 % of the models of the library.
 Finding prove_cost(const Subject& s, const std::vector<i64>& lengths) {
-  constexpr double kMemory = 0.25;
+  constexpr double kMemory = 0.25, kSlack = 64 * 1024;
   const How how{.form = "auto", .gradients = true};
   const dsl::Function& f = s.function(how);
   Worst worst(kMemory);
@@ -80,7 +80,7 @@ Finding prove_cost(const Subject& s, const std::vector<i64>& lengths) {
     worst.add(
         std::abs(counter.operations - run.flops(sizes)) / std::max(1.0, counter.operations), n,
         fmt::format("{:.6g} operations counted, {:.6g} predicted (T = {})", counter.operations, run.flops(sizes), n));
-    worst.add(std::abs(measured - predicted) / measured, n,
+    worst.add(std::max(0.0, std::abs(measured - predicted) - kSlack) / measured, n,
               fmt::format("{:.6g} bytes measured, {:.6g} predicted (T = {})", measured, predicted, n));
   }
   return worst.finding("operations and memory of a step are what `check` says");
