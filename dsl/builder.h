@@ -64,6 +64,7 @@ class Builder {
   Var call_op(const Op& op, const Expr& expr);
   Var call_def(const FoundDef& def, const Expr& expr);
   AttributeValue attribute(const Op& op, const AttributeInfo& info, const Expr& expr, const Var& first);
+  void refuse_growing(const Op& op, const Dims& state, const Span& at);
   void refuse_tensors(const Op& op, const AttributeInfo& info, const Expr& expr);
   i64 axis(const Expr& expr, const Var& first);
   std::string word(const AttributeInfo& info, const Expr& expr);

@@ -246,22 +246,23 @@ std::vector<Var> Builder::apply(const Op& op, std::vector<std::optional<Operand>
   std::size_t next = 0;
   for (const auto& o : operands) inputs.push_back(o ? present[next++].var : Var());
   try {
-    const bool streams = program_.mode == Mode::stream && &graph_ == &program_.graph && !op.states.empty();
-    if (streams && !batched) {  // a state belongs to a row of the batch, also where all rows are alike
+    const bool carried = streams(program_.mode) && &graph_ == &program_.graph && !op.states.empty();
+    if (carried && !batched) {  // a state belongs to a row of the batch, also where all rows are alike
       inputs[0] = append(graph_, "expand", {inputs[0]}, {{"shape", with_batch(dims_of(inputs[0]), true)}})[0];
     }
     const std::size_t first_state = program_.states.size();
     for (const StateInfo& state : op.states) {
-      if (!streams) break;
+      if (!carried) break;
       inputs.resize(std::max(inputs.size(), state.input + 1));
       std::vector<const Dims*> dims;
       for (const Var& v : inputs) dims.push_back(v ? &v.dims() : nullptr);
-      Dims carried = op.state_dims(op, attributes, InputDims(op, dims), state.input, Dim::symbol("P"));
-      if (!carried.empty() && is_batch(carried[0])) carried.erase(carried.begin());
-      inputs[state.input] = program_.state_input(carried, inputs[state.input]);
+      Dims kept = op.state_dims(op, attributes, InputDims(op, dims), state.input, Dim::symbol("P"));
+      if (!kept.empty() && is_batch(kept[0])) kept.erase(kept.begin());
+      refuse_growing(op, kept, at);
+      inputs[state.input] = program_.state_input(kept, inputs[state.input]);
     }
     const auto outputs = graph_.append(op, attributes, inputs);
-    for (std::size_t i = 0; streams && i < op.states.size(); ++i) {
+    for (std::size_t i = 0; carried && i < op.states.size(); ++i) {
       program_.states[first_state + i].out = outputs[op.states[i].output];
     }
     watch_time(op, inputs, attributes, outputs, at);
@@ -275,6 +276,14 @@ std::vector<Var> Builder::apply(const Op& op, std::vector<std::optional<Operand>
     }
     throw Failed{};
   }
+}
+
+// What is carried from window to window of a text without end must have one size.
+void Builder::refuse_growing(const Op& op, const Dims& state, const Span& at) {
+  const bool grows = std::any_of(state.begin(), state.end(), [](const Dim& d) { return !d.known(); });
+  if (program_.mode != Mode::carry || !grows) return;
+  fail("E0320", at, fmt::format("`{}` keeps all positions before, and `train.carry_state` has no end", op.name),
+       "leave `carry_state` out, or use a mixer whose state does not grow");
 }
 
 Var Builder::call_def(const FoundDef& found, const Expr& expr) {

@@ -367,6 +367,11 @@ constexpr auto kCodes = std::to_array<Code>({
      "import: {r: std/retnet}\n"
      "model: [{embed: {width: 8}}, {logits: {tie: embed}}]",
      2},
+    {"E0320", "a state that cannot be carried",
+     "With `train.carry_state` a window goes on where the one before it ended, for ever. A cache of all positions grows "
+     "with them, and what is computed from the whole prefix has no state at all.",
+     "train: {carry_state: true}\nmodel: [{use: std/transformer, with: {D: 8, H: 2, layers: 1}}]",
+     "train: {carry_state: true}\nmodel: [{use: std/retnet, with: {D: 8, H: 2, layers: 1}}]", 2},
     {"E0390", "not in this version", "The reader understands it; running it is not written yet.",
      "defs:\n"
      "  f:\n"

@@ -8,7 +8,7 @@ namespace weft::dsl {
 
 void confirm_linear(Builder& builder, const Recurrence& r, const std::vector<StateForm>& forms) {
   const Program& program = builder.program();
-  if (program.mode != Mode::train || program.proof) return;
+  if (!trains(program.mode) || program.proof) return;
   if (!builder.program().confirmed.insert(identity(builder, r)).second) return;
   const LoneRecurrence derived(builder, r, forms, "auto"), loop(builder, r, forms, "loop");
   constexpr i64 kPositions = 4;  // a start, an end, and one between two others

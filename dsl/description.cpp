@@ -116,6 +116,7 @@ Blueprint Description::blueprint(Modules& modules, std::optional<i64> vocab) con
   Diagnostics elsewhere;  // whoever reads the section reports its errors
   const Settings train = section("train", elsewhere);
   if (train.has("form")) plan.form = train.word("form");
+  if (train.has("carry_state")) plan.carries = train.boolean("carry_state");
   return plan;
 }
 
@@ -144,7 +145,7 @@ bool Description::belongs_to(const std::string& name, const std::string& def) co
 std::shared_ptr<const Model> Description::model(std::optional<i64> vocab, Diagnostics& diagnostics) const {
   Modules modules(surroundings_, diagnostics);
   const Blueprint plan = blueprint(modules, vocab);
-  auto train_graph = lower(plan, Mode::train, diagnostics);
+  auto train_graph = lower(plan, plan.carries ? Mode::carry : Mode::train, diagnostics);
   if (!train_graph) return nullptr;
   auto evaluate = lower(plan, Mode::evaluate, diagnostics);
   auto stream = lower(plan, Mode::stream, diagnostics);

@@ -59,7 +59,12 @@ std::unique_ptr<Lowering> lower(const Blueprint& plan, Mode mode, Diagnostics& d
   if (p.failed || diagnostics.has_errors()) return nullptr;
   if (mode == Mode::stream) return l;
   l->loss = append(p.graph, "cross_entropy", {l->logits, l->targets})[0];
-  if (mode == Mode::train) {
+  if (mode == Mode::carry && p.repeats) {
+    diagnostics.error("E0320", *p.repeats, "this needs all positions before, and `train.carry_state` has no end")
+        .help("leave `carry_state` out, or write it as a `recurrence`");
+    return nullptr;
+  }
+  if (trains(mode)) {
     std::vector<Var> weights;
     for (const WeightSlot& w : p.weights) weights.push_back(w.var);
     const Var one = p.graph.constant(Tensor::full({}, 1, DType::f64));
@@ -75,6 +80,7 @@ Lowered::Lowered(std::unique_ptr<Lowering> train, std::unique_ptr<Lowering> eval
   for (const Var& g : train_->gradients) {
     if (g) outputs.push_back(g);
   }
+  for (const StreamState& s : train_->program.states) outputs.push_back(s.out);  // under `carry_state`
   train_run_ = std::make_unique<Run>(train_->program.graph, outputs);
   loss_run_ = std::make_unique<Run>(evaluate_->program.graph, std::vector<Var>{evaluate_->loss});
   logits_run_ = std::make_unique<Run>(evaluate_->program.graph, std::vector<Var>{evaluate_->logits});

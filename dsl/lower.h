@@ -20,6 +20,7 @@ struct Blueprint {
   const Module* module;  // the description
   std::optional<i64> vocab;
   std::string form = "auto";
+  bool carries = false;  // `train.carry_state`
   std::function<const Module*(const std::string&, const Span&, const Module&)> load;
 };
 

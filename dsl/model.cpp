@@ -28,6 +28,20 @@ i64 counted(const Tensor& targets) {
   return std::count_if(t.begin(), t.end(), [](i32 x) { return x >= 0; });
 }
 
+// The states where the rows stand; at position 0 what they hold does not matter.
+void feed_carried(const Program& program, const Carried& carried, i64 rows, DType dtype, Run::Feeds& feeds,
+                  RunSettings& settings) {
+  const bool anew = carried.position == 0;
+  check(anew || carried.states.size() == program.states.size(), "the model carries {} states, and {} were given",
+        program.states.size(), carried.states.size());
+  if (program.begins) feeds.emplace_back(program.begins, Tensor::full({rows}, anew ? 1 : 0, dtype));
+  for (std::size_t i = 0; i < program.states.size(); ++i) {
+    const Var& in = program.states[i].in;
+    feeds.emplace_back(in, anew ? Tensor::zeros(bind(in.dims(), {{"B", rows}}), dtype) : carried.states[i]);
+  }
+  settings.offsets = {carried.position};
+}
+
 // [B, T, V] -> [B, V], the last position.
 Tensor last_position(const Tensor& logits) {
   const i64 B = logits.shape()[0], T = logits.shape()[1], V = logits.shape()[2];
@@ -143,6 +157,8 @@ i64 Model::weight_count() const {
 
 i64 Model::vocab() const { return *lowered_->train().program.vocab; }
 
+bool Model::carries() const { return lowered_->train().program.mode == Mode::carry; }
+
 bool Model::streams() const { return !lowered_->stream().program.repeats; }
 
 std::vector<Tensor> Model::initial_weights(u64 seed, DType dtype) const {
@@ -186,19 +202,27 @@ LossSum Model::loss(Runtime& runtime, const std::vector<Tensor>& weights, const 
 }
 
 LossSum Model::gradients(Runtime& runtime, const std::vector<Tensor>& weights, const Batch& batch, Key key,
-                         std::vector<Tensor>& gradients, Observer* observer) const {
+                         std::vector<Tensor>& gradients, Observer* observer, Carried* carried) const {
   const Lowering& l = lowered_->train();
+  Carried anew;
+  if (!carried) carried = &anew;
   const i64 count = counted(batch.targets);
   RunSettings settings;
   settings.key = key;
   settings.training = true;
-  const auto feeds = feeds_of(l, weights, batch.tokens, batch.targets);
+  auto feeds = feeds_of(l, weights, batch.tokens, batch.targets);
+  if (carries()) feed_carried(l.program, *carried, batch.tokens.shape()[0], dtype_of(weights), feeds, settings);
   auto results = lowered_->train_run()(runtime, dtype_of(weights), feeds, settings, observer);
   gradients.clear();
   std::size_t next = 1;
   for (std::size_t i = 0; i < l.gradients.size(); ++i) {
     if (l.gradients[i]) gradients.push_back(std::move(results[next++]));
     else gradients.push_back(Tensor::zeros(l.program.weights[i].weight.shape, dtype_of(weights)));
+  }
+  if (carries()) {
+    carried->states.assign(std::make_move_iterator(results.begin() + static_cast<std::ptrdiff_t>(next)),
+                           std::make_move_iterator(results.end()));
+    carried->position += batch.tokens.shape()[1];
   }
   return {scalar(results[0]) * static_cast<double>(count), count};
 }

@@ -35,6 +35,13 @@ struct LossSum {
   i64 count = 0;
 };
 
+/// What a training step hands to the next under `train.carry_state`: the states, [B, ...] each, and the place in the
+/// stripe that all rows are at. At position 0 every row starts anew.
+struct Carried {
+  std::vector<Tensor> states;
+  i64 position = 0;
+};
+
 /// What one training step of `batch` windows of `context` tokens takes, and one generated token.
 struct StepCost {
   double flops = 0;            // forward and backward
@@ -74,9 +81,12 @@ class Model {
 
   /// Evaluation mode: nothing random, no gradients.
   LossSum loss(Runtime& runtime, const std::vector<Tensor>& weights, const Batch& batch) const;
-  /// Training mode under `key` (of this step): the loss, and the gradients of the mean loss by weight.
+  /// Whether a training step goes on from the states of the one before (`train.carry_state`).
+  bool carries() const;
+  /// Training mode under `key` (of this step): the loss, and the gradients of the mean loss by weight. `carried` is
+  /// read and replaced when the model carries; without one every row starts anew.
   LossSum gradients(Runtime& runtime, const std::vector<Tensor>& weights, const Batch& batch, Key key,
-                    std::vector<Tensor>& gradients, Observer* observer = nullptr) const;
+                    std::vector<Tensor>& gradients, Observer* observer = nullptr, Carried* carried = nullptr) const;
   std::unique_ptr<Stream> stream(Runtime& runtime, std::vector<Tensor> weights) const;
 
  private:

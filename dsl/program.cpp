@@ -50,7 +50,13 @@ Var Program::state_input(const Dims& dims, Var start) {
   const Var in = graph.input("state " + std::to_string(states.size()), full);
   if (start) start = append(graph, "expand", {start}, {{"shape", full}})[0];
   states.push_back({in, {}, start});
-  return in;
+  if (mode != Mode::carry) return in;
+  // A row that starts anew takes its start, by which a learned one gets its gradient; none crosses the cut.
+  if (!begins) begins = graph.input("begins", {Dim::symbol("B")});
+  if (!start) start = append(graph, "zeros", {}, {{"shape", full}})[0];
+  Dims column(full.size(), Dim(1));
+  column[0] = full[0];
+  return append(graph, "where", {append(graph, "reshape", {begins}, {{"shape", column}})[0], start, in})[0];
 }
 
 std::vector<Tensor> draw_weights(const std::vector<WeightSlot>& slots, u64 seed, DType dtype) {

@@ -18,7 +18,14 @@
 
 namespace weft::dsl {
 
-enum class Mode { train, evaluate, stream };
+enum class Mode {
+  train,
+  evaluate,
+  stream,  // part after part, the caller keeps the states
+  carry,   // trained part after part: both
+};
+inline bool trains(Mode mode) { return mode == Mode::train || mode == Mode::carry; }
+inline bool streams(Mode mode) { return mode == Mode::stream || mode == Mode::carry; }
 
 /// A weight of the model, and how it is drawn.
 struct WeightSlot {
@@ -81,9 +88,7 @@ struct Underived {
 
 struct Program {
   Program(Mode mode, Diagnostics& diagnostics)
-      : graph(mode == Mode::train ? Graph::Gradients::yes : Graph::Gradients::no),
-        mode(mode),
-        diagnostics(diagnostics) {}
+      : graph(trains(mode) ? Graph::Gradients::yes : Graph::Gradients::no), mode(mode), diagnostics(diagnostics) {}
 
   Graph graph;
   Mode mode;
@@ -96,6 +101,7 @@ struct Program {
   std::set<i32> masked;         // values whose last dimension is T and which are zero where that is the future
   std::optional<Span> repeats;  // where a value needs all positions before it, so that a stream computes them again
   std::vector<StreamState> states;
+  Var begins;  // Mode::carry: [B], not 0 where a row starts anew
   std::optional<Proof> proof;
   std::vector<Underived> underived;    // under `proof`
   std::set<std::string> confirmed;     // recurrences whose derived forms were held against the loop
@@ -115,7 +121,7 @@ struct Program {
              std::optional<i64> redraw = {});
   /// Counts one more layer or call of a def; an error, said once, beyond 10,000. Throws Failed.
   void count_part(const Span& at);
-  /// In a stream: an input that carries a state of these dims from call to call. `start` may be empty.
+  /// In a stream: what an op takes as a state of these dims, carried from call to call. `start` may be empty.
   Var state_input(const Dims& dims, Var start);
   /// Null when no state of that path is kept.
   NamedState* named_state(const std::string& name);

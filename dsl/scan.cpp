@@ -71,7 +71,7 @@ class Scan {
       : outer_(outer),
         r_(r),
         program_(outer.program()),
-        step_(std::make_shared<Graph>(program_.mode == Mode::train ? Graph::Gradients::yes : Graph::Gradients::no)),
+        step_(std::make_shared<Graph>(trains(program_.mode) ? Graph::Gradients::yes : Graph::Gradients::no)),
         bridge_(outer, *step_),
         builder_(program_, *step_, room_, &bridge_) {}
 
@@ -154,14 +154,14 @@ class Scan {
 
   void apply() {
     std::vector<Var> inputs;
-    const bool streams = program_.mode == Mode::stream;
+    const bool carried = streams(program_.mode);
     const std::size_t first_state = program_.states.size();
     for (const StateDef& s : r_.states) {
       const Dims full = with_batch(dims_[s.name], true);
       Graph& g = program_.graph;
       Var start = initial_state(outer_, s, dims_[s.name]);
       if (start) start = append(g, "expand", {start}, {{"shape", full}})[0];
-      if (streams) start = program_.state_input(dims_[s.name], start);
+      if (carried) start = program_.state_input(dims_[s.name], start);
       inputs.push_back(start ? start : append(g, "zeros", {}, {{"shape", full}})[0]);
       step_->inputs.push_back(before_[s.name]);
       step_->results.push_back(room_.tensors[s.name]);
@@ -180,7 +180,7 @@ class Scan {
           .help("read an input that has T");
       throw Failed{};
     }
-    if (program_.mode == Mode::train) step_->differentiate();
+    if (trains(program_.mode)) step_->differentiate();
     program_.graph.set_origin(place_text(r_.span));
     const auto outputs = append(program_.graph, "scan", inputs,
                                 {{"step", std::shared_ptr<const Graph>(step_)},
@@ -188,7 +188,7 @@ class Scan {
                                  {"sequences", static_cast<i64>(bridge_.sequences.size())},
                                  {"chunk", chunk_of(outer_, r_)}});
     for (std::size_t i = 0; i < r_.states.size(); ++i) {
-      if (streams) program_.states[first_state + i].out = outputs[i];
+      if (carried) program_.states[first_state + i].out = outputs[i];
       keep_final(outer_, r_.states[i], outputs[i]);
     }
     for (std::size_t i = 0; i < r_.read.size(); ++i) {

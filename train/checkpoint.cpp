@@ -8,7 +8,10 @@
 namespace weft::train {
 namespace {
 
-constexpr std::string_view kFirst = "adamw.first.", kSecond = "adamw.second.";
+constexpr std::string_view kFirst = "adamw.first.", kSecond = "adamw.second.", kCarried = "carried.";
+
+// What is kept beside the weights.
+bool is_beside(std::string_view name) { return name.starts_with("adamw.") || name.starts_with(kCarried); }
 constexpr std::string_view kStepFolder = "step_";
 constexpr std::size_t kKept = 2;
 
@@ -82,19 +85,34 @@ std::vector<Tensor> taken(std::vector<NamedTensor>& tensors, const std::vector<d
     by_name.erase(full);
   }
   for (const auto& [name, tensor] : by_name) {
-    if (prefix.empty() && !name.starts_with("adamw.")) faults += fmt::format("\n  not in the model: {}", shown(name));
+    if (prefix.empty() && !is_beside(name)) faults += fmt::format("\n  not in the model: {}", shown(name));
   }
   if (!faults.empty()) fail_data("{}: does not fit the model{}", file.string(), faults);
   return result;
 }
 
+std::string carried_name(std::size_t part, std::size_t state) { return fmt::format("{}{}.{}", kCarried, part, state); }
+
+std::vector<dsl::Carried> carried_of(const std::vector<NamedTensor>& tensors) {
+  std::map<std::string_view, Tensor> by_name;
+  for (const NamedTensor& t : tensors) by_name[t.name] = t.tensor;
+  std::vector<dsl::Carried> all;
+  for (std::size_t part = 0; by_name.contains(carried_name(part, 0)); ++part) {
+    all.emplace_back();
+    for (std::size_t i = 0; by_name.contains(carried_name(part, i)); ++i)
+      all.back().states.push_back(by_name[carried_name(part, i)]);
+  }
+  return all;
+}
+
 Checkpoint read_checkpoint(const fs::path& file, const std::vector<dsl::Weight>& names) {
   const Safetensors saved(file);
-  Checkpoint checkpoint{progress_of(saved.metadata(), file), {}, {}, {}};
+  Checkpoint checkpoint{progress_of(saved.metadata(), file), {}, {}, {}, {}};
   std::vector<NamedTensor> tensors = saved.load_all();
   checkpoint.weights = taken(tensors, names, "", file);
   checkpoint.first = taken(tensors, names, kFirst, file);
   checkpoint.second = taken(tensors, names, kSecond, file);
+  checkpoint.carried = carried_of(tensors);
   return checkpoint;
 }
 
@@ -129,6 +147,10 @@ void save_checkpoint(const fs::path& checkpoints, const std::vector<dsl::Weight>
     tensors.push_back({names[i].name, checkpoint.weights[i]});
     tensors.push_back({std::string(kFirst) + names[i].name, checkpoint.first[i]});
     tensors.push_back({std::string(kSecond) + names[i].name, checkpoint.second[i]});
+  }
+  for (std::size_t part = 0; part < checkpoint.carried.size(); ++part) {
+    const auto& states = checkpoint.carried[part].states;
+    for (std::size_t i = 0; i < states.size(); ++i) tensors.push_back({carried_name(part, i), states[i]});
   }
   write_safetensors(file, tensors, metadata_of(checkpoint.progress));
   sync_folder(checkpoints);
@@ -195,7 +217,7 @@ WeightFile read_weights(const fs::path& run_or_file) {
   const Safetensors file(saved.file);
   saved.metadata = file.metadata();
   for (const TensorEntry& entry : file.entries()) {
-    if (entry.name.starts_with("adamw.")) continue;
+    if (is_beside(entry.name)) continue;
     saved.tensors.push_back({entry.name, file.load(entry, Safetensors::Accept::convertible)});
   }
   return saved;

@@ -3,7 +3,8 @@
 //
 //   checkpoints/step_0001200/state.safetensors   weights by their names, and the moments of AdamW
 //   as
-//                                                adamw.first.<name> and adamw.second.<name>
+//                                                adamw.first.<name> and adamw.second.<name>; with
+//                                                carry_state the states, as carried.<part>.<number>
 //   checkpoints/best.safetensors                 the weights with the lowest validation loss so far
 //
 // There is no pointer file: what is there is found by looking. Files hold no time, host or
@@ -34,6 +35,7 @@ struct Progress {
 struct Checkpoint {
   Progress progress;
   std::vector<Tensor> weights, first, second;  // in the order of the model's weights
+  std::vector<dsl::Carried> carried = {};      // the states of each part of a step; their position follows from it
 };
 
 /// The files a checkpoint of `step` and the best weights are kept in.

@@ -13,6 +13,7 @@ struct TrainOptions {
   i64 batch = 16;             // windows per update
   i64 accumulate = 1;         // parts in which a step computes `batch` windows each; their gradients add up
   i64 context = 128;          // tokens of a window
+  bool carry_state = false;   // rows read stripes of the text, window after window, and keep their states
   std::string form = "auto";  // of all recurrences: auto | recurrent | chunkwise | parallel
   u64 seed = 1;
   AdamWOptions optimizer;

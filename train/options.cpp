@@ -77,14 +77,23 @@ Option schedule_table() {
 Option train_table() {
   return section(
       "train", "Training.",
-      {whole("steps", "1000", 1, "Updates of the weights."), whole("batch", "16", 1, "Windows per update."),
+      {whole("steps", "1000", 1, "Updates of the weights."),
+       whole("batch", "16", 1, "Windows per update."),
        whole("accumulate", "1", 1,
              "Parts in which an update computes `batch` windows each; for large batches in little "
              "memory."),
        whole("context", "128", 1, "Tokens of a window."),
+       {.name = "carry_state",
+        .kind = OptionKind::boolean,
+        .fallback = "false",
+        .about =
+            "Every row reads a stripe of the text of its own, window after window, and keeps its states from one to "
+            "the next; no gradient crosses."},
        word("form", "auto", {"auto", "recurrent", "chunkwise", "parallel"}, "The form of all recurrences."),
-       whole("seed", "1", 0, "Of the first weights, the order of the data and everything random."), optimizer_table(),
-       schedule_table(), real("clip", "1", 0, {}, "Largest norm of all gradients together; 0: no limit."),
+       whole("seed", "1", 0, "Of the first weights, the order of the data and everything random."),
+       optimizer_table(),
+       schedule_table(),
+       real("clip", "1", 0, {}, "Largest norm of all gradients together; 0: no limit."),
        whole("log_every", "10", 1, "Steps between two lines of output when it is no terminal."),
        whole("save_every", "500", 0, "Steps between two checkpoints; 0: at the end alone."),
        word("dtype", "f32", {"f32", "f64"}, "Precision of weights and computation.")});
@@ -149,6 +158,7 @@ TrainOptions train_options(const Settings& train) {
   o.batch = train.whole("batch");
   o.accumulate = train.whole("accumulate");
   o.context = train.whole("context");
+  o.carry_state = train.boolean("carry_state");
   o.form = train.word("form");
   o.seed = static_cast<u64>(train.whole("seed"));
   const std::vector<double> betas = train.reals("optimizer.adamw.betas");

@@ -54,6 +54,7 @@ Session::Session(Runtime& runtime, const Learner& learner, const TextData& text,
       progress_(std::move(state.progress)),
       weights_(std::move(state.weights)),
       optimizer_(job.train.optimizer, weights_, decays(learner.weights())),
+      carried_(std::move(state.carried)),
       log_(run, progress_.step, progress_.evaluated),
       line_(terminal, progress_.step, job.train.steps, job.train.batch * job.train.accumulate * job.train.context,
             job.train.log_every) {
@@ -99,9 +100,14 @@ bool Session::due(i64 every) const {
 dsl::LossSum Session::gradients(i64 step, std::vector<Tensor>& total) {
   const TrainOptions& o = job_.train;
   const Key key = Key{o.seed}.fold("model").fold(static_cast<u64>(step));
+  const Stripes stripes{o.batch * o.accumulate, o.context};
+  carried_.resize(static_cast<std::size_t>(o.accumulate));
   const auto part = [&](i64 i, std::vector<Tensor>& to) {
-    const dsl::Batch batch = training_batch(text_.train, o.seed, step, i * o.batch, o.batch, o.context);
-    return learner_.gradients(runtime_, weights_, batch, key.fold(static_cast<u64>(i)), to);
+    dsl::Carried& carried = carried_[static_cast<std::size_t>(i)];
+    carried.position = o.carry_state ? stripes.window(text_.train.size(), step) * o.context : 0;
+    const dsl::Batch batch = o.carry_state ? stripes.batch(text_.train, step, i * o.batch, o.batch)
+                                           : training_batch(text_.train, o.seed, step, i * o.batch, o.batch, o.context);
+    return learner_.gradients(runtime_, weights_, batch, key.fold(static_cast<u64>(i)), to, carried);
   };
   if (o.accumulate == 1) return part(0, total);
   dsl::LossSum sum;
@@ -170,7 +176,7 @@ void Session::require_finite_weights() {
 void Session::save() {
   require_finite_weights();
   save_checkpoint(run_.checkpoints(), learner_.weights(),
-                  {progress_, weights_, optimizer_.first_moments(), optimizer_.second_moments()});
+                  {progress_, weights_, optimizer_.first_moments(), optimizer_.second_moments(), carried_});
   saved_ = progress_.step;
 }
 

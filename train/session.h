@@ -38,7 +38,8 @@ class Session {
   Progress progress_;
   std::vector<Tensor> weights_;
   AdamW optimizer_;
-  i64 saved_ = -1;  // the step of the newest checkpoint that is up to date
+  std::vector<dsl::Carried> carried_;  // one a part of `accumulate`
+  i64 saved_ = -1;                     // the step of the newest checkpoint that is up to date
   std::optional<double> validation_;
   Interrupt interrupt_;
   RunLog log_;

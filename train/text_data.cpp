@@ -72,6 +72,17 @@ dsl::Batch training_batch(std::span<const i32> tokens, u64 seed, i64 step, i64 f
   return {Tensor::of_indices(inputs, {rows, context}), Tensor::of_indices(targets, {rows, context})};
 }
 
+dsl::Batch Stripes::batch(std::span<const i32> tokens, i64 step, i64 first_row, i64 rows) const {
+  const i64 stripe = (static_cast<i64>(tokens.size()) - 1) / all;
+  std::vector<i32> inputs, targets;
+  for (i64 row = first_row; row < first_row + rows; ++row) {
+    const auto start = tokens.begin() + row * stripe + window(tokens.size(), step) * context;
+    inputs.insert(inputs.end(), start, start + context);
+    targets.insert(targets.end(), start + 1, start + context + 1);
+  }
+  return {Tensor::of_indices(inputs, {rows, context}), Tensor::of_indices(targets, {rows, context})};
+}
+
 ValidationBatches::ValidationBatches(std::span<const i32> tokens, i64 rows, i64 context)
     : tokens_(tokens), rows_(rows), context_(context) {
   const i64 targets = std::max<i64>(0, static_cast<i64>(tokens.size()) - 1);

@@ -38,6 +38,16 @@ void check_length(const TextData& text, i64 context);
 /// resuming needs nothing else.
 dsl::Batch training_batch(std::span<const i32> tokens, u64 seed, i64 step, i64 first_row, i64 rows, i64 context);
 
+/// The same where states are carried: of `all` rows each has a stripe of the text to itself and reads it window after
+/// window; at the end of the stripes all start anew.
+struct Stripes {
+  i64 all, context;
+  i64 windows(std::size_t tokens) const { return (static_cast<i64>(tokens) - 1) / all / context; }
+  /// Which window of its stripe a row reads in step `step`, from 1 on.
+  i64 window(std::size_t tokens, i64 step) const { return (step - 1) % windows(tokens); }
+  dsl::Batch batch(std::span<const i32> tokens, i64 step, i64 first_row, i64 rows) const;
+};
+
 /// The validation part, whole and in order: every token after the first is a target exactly once.
 class ValidationBatches {
  public:

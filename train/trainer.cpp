@@ -25,11 +25,19 @@ void check_options(const Job& job) {
   check_options(job.generate);
 }
 
+void check_stripes(const TextData& text, const TrainOptions& o) {
+  const i64 rows = o.batch * o.accumulate, tokens = static_cast<i64>(text.train.size());
+  if (Stripes{rows, o.context}.windows(text.train.size()) >= 1) return;
+  fail_data("{}: {} {}s to learn from are no stripes for {} rows: each needs a window of {}", text.source, tokens,
+            text.tokenizer.unit(), rows, o.context);
+}
+
 void check_fit(const Learner& learner, const TextData& text, const Job& job) {
   check_options(job);
   check(learner.vocab() == text.tokenizer.vocab(), "the model has a vocabulary of {} and the text one of {}",
         learner.vocab(), text.tokenizer.vocab());
   check_length(text, job.train.context);
+  if (job.train.carry_state) check_stripes(text, job.train);
   prompt_tokens(job.generate, text.tokenizer);
 }
 

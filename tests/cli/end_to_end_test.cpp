@@ -51,6 +51,35 @@ train: {steps: 3, batch: 2, context: 8}
   CHECK(contains(desk.read("p/samples.txt"), "step 3\n"));
 }
 
+TEST_CASE("carried states are saved: a run that was resumed in the middle of its stripes ends with the same bytes") {
+  Desk desk;
+  desk.write("c.yaml", R"(schema: 1
+model: [{use: std/retnet, with: {D: 8, H: 2, layers: 1}}]
+data: {text: {path: t.txt}}
+train: {steps: 9, batch: 4, context: 16, accumulate: 2, carry_state: true}
+)");
+  CHECK(desk.run({"train", "c.yaml", "--run-dir", "whole"}).exit == 0);
+  for (const char* steps : {"4", "7"}) {  // a stripe has 14 windows: these stop within the first
+    const std::string run = std::string("r") + steps;
+    CHECK(desk.run({"train", "c.yaml", "--run-dir", run, "--set", std::string("train.steps=") + steps, "--set",
+                    "train.schedule.constant.warmup=0"})
+              .exit == 0);
+    CHECK(desk.run({"train", "c.yaml", "--run-dir", run + "w", "--set", "train.schedule.constant.warmup=0"}).exit == 0);
+    CHECK(desk.run({"resume", run, "--set", "train.steps=9"}).exit == 0);
+    const auto newest = [&](const std::string& r) {
+      std::vector<std::string> bytes;
+      for (auto& t : train::Safetensors(train::checkpoint_file(desk / r / "checkpoints", 9)).load_all())
+        bytes.push_back(t.name + std::string(reinterpret_cast<const char*>(t.tensor.raw()), t.tensor.bytes()));
+      return bytes;
+    };
+    CHECK(newest(run) == newest(run + "w"));
+    CHECK(newest(run).size() > 3 * 12);
+  }
+  const Finished f = desk.run({"train", "c.yaml", "--set", "train.batch=400"});
+  CHECK(f.exit == 4);
+  CHECK(contains(f.err, "to learn from are no stripes for 800 rows: each needs a window of 16"));
+}
+
 TEST_CASE("check tells weights, memory, cost and state, as a table and as JSON") {
   Desk desk;
   const Finished f = desk.run({"check", "tiny.yaml", "-v"});

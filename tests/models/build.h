@@ -21,7 +21,8 @@ inline dsl::Surroundings surroundings() {
        .children = {{.name = "form",
                      .kind = dsl::OptionKind::word,
                      .fallback = "auto",
-                     .choices = {"auto", "recurrent", "chunkwise", "parallel"}}}}};
+                     .choices = {"auto", "recurrent", "chunkwise", "parallel"}},
+                    {.name = "carry_state", .kind = dsl::OptionKind::boolean, .fallback = "false"}}}};
   dsl::Surroundings s;
   s.library = [](std::string_view name) -> std::optional<std::string_view> {
     for (const models::Embedded& e : models::library()) {

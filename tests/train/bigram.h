@@ -43,7 +43,7 @@ class Bigram final : public Learner {
   }
 
   dsl::LossSum gradients(Runtime&, const std::vector<Tensor>& weights, const dsl::Batch& batch, Key,
-                         std::vector<Tensor>& gradients) const override {
+                         std::vector<Tensor>& gradients, dsl::Carried&) const override {
     const i64 call = ++calls;
     if (before) before(call);
     std::vector<double> d(static_cast<std::size_t>(vocab_ * vocab_ + vocab_));
