@@ -282,7 +282,7 @@ std::vector<Var> Builder::apply(const Op& op, std::vector<std::optional<Operand>
 void Builder::refuse_growing(const Op& op, const Dims& state, const Span& at) {
   const bool grows = std::any_of(state.begin(), state.end(), [](const Dim& d) { return !d.known(); });
   if (program_.mode != Mode::carry || !grows) return;
-  fail("E0320", at, fmt::format("`{}` keeps all positions before, and `train.carry_state` has no end", op.name),
+  fail("E0322", at, fmt::format("`{}` keeps all positions before, and `train.carry_state` has no end", op.name),
        "leave `carry_state` out, or use a mixer whose state does not grow");
 }
 

@@ -367,7 +367,7 @@ constexpr auto kCodes = std::to_array<Code>({
      "import: {r: std/retnet}\n"
      "model: [{embed: {width: 8}}, {logits: {tie: embed}}]",
      2},
-    {"E0320", "a state that cannot be carried",
+    {"E0322", "a state that cannot be carried",
      "With `train.carry_state` a window goes on where the one before it ended, for ever. A cache of all positions grows "
      "with them, and what is computed from the whole prefix has no state at all.",
      "train: {carry_state: true}\nmodel: [{use: std/transformer, with: {D: 8, H: 2, layers: 1}}]",

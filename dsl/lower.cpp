@@ -60,7 +60,7 @@ std::unique_ptr<Lowering> lower(const Blueprint& plan, Mode mode, Diagnostics& d
   if (mode == Mode::stream) return l;
   l->loss = append(p.graph, "cross_entropy", {l->logits, l->targets})[0];
   if (mode == Mode::carry && p.repeats) {
-    diagnostics.error("E0320", *p.repeats, "this needs all positions before, and `train.carry_state` has no end")
+    diagnostics.error("E0322", *p.repeats, "this needs all positions before, and `train.carry_state` has no end")
         .help("leave `carry_state` out, or write it as a `recurrence`");
     return nullptr;
   }
