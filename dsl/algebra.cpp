@@ -5,17 +5,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "dsl/terms.h"
+
 namespace weft::dsl {
 namespace {
-
-ExprPtr dot_of(const ExprPtr& a, const ExprPtr& b) {
-  auto e = std::make_shared<Expr>();
-  e->kind = Expr::Kind::call;
-  e->name = "dot";
-  e->span = a->span, e->at = a->at;
-  e->args = {a, b};
-  return e;
-}
 
 class Expander {
  public:
@@ -108,11 +101,11 @@ class Expander {
       Piece& met = last ? t.right : t.left;    // what x meets in an outer product,
       Piece& stays = last ? t.left : t.right;  // and what stays of it
       if (met) {
-        t.factors.push_back({dot_of(x.value, met.value), same_place(x, met, e)});
+        t.factors.push_back({call_of("dot", {x.value, met.value}), same_place(x, met, e)});
         met = {};
       } else if (stays) {
         if (t.core != Summand::Core::free) affine(e);
-        t.factors.push_back({dot_of(x.value, t.value.value), same_place(x, t.value, e)});
+        t.factors.push_back({call_of("dot", {x.value, t.value.value}), same_place(x, t.value, e)});
         t.value = std::exchange(stays, {});
       } else if (t.core == Summand::Core::state && !t.rotation) {
         t.core = Summand::Core::read;
@@ -201,6 +194,23 @@ bool reads(const Expr& expr, const std::string& state, const Recurrence& r) {
     if (at && r.step[*at].value.get() != &expr && reads(*r.step[*at].value, state, r)) return true;
   }
   return false;
+}
+
+ExprPtr product_of(int sign, const std::vector<Piece>& factors, const ExprPtr& core, const Expr& from) {
+  ExprPtr product;
+  for (const Piece& p : factors) {
+    if (!product && p.inverse) product = number_of(1, from);
+    product = product ? binary_of(p.inverse ? "/" : "*", product, p.value) : p.value;
+  }
+  if (core) product = product ? binary_of("*", product, core) : core;
+  if (!product) return number_of(sign, from);
+  return sign > 0 ? product : negated(product);
+}
+
+ExprPtr sum_of(const ExprPtr& a, const ExprPtr& b) {
+  if (!a || !b) return a ? a : b;
+  const bool minus = b->kind == Expr::Kind::negate;
+  return binary_of(minus ? "-" : "+", a, minus ? b->args[0] : b);
 }
 
 std::vector<Summand> expand(const Piece& piece, const std::string& state, const Recurrence& r) {

@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "dsl/recurrence.h"
+#include "dsl/shadow.h"
 #include "engine/run.h"
 
 namespace weft::dsl {
@@ -12,70 +12,38 @@ namespace {
 
 constexpr i64 kPositions = 4;  // a start, an end, and one between two others
 
-// The room of the recurrence with fresh inputs for its tensors.
-struct Shadow {
-  Diagnostics diagnostics;
-  Program program{Mode::evaluate, diagnostics};
-  Room room;
-  Builder builder{program, program.graph, room};
-  std::map<std::string, Var> inputs;
+// Numbers that a run is fed and keeps as states; as a real, because the product may be beyond 64 bits.
+double numbers(Shadow& shadow, const Recurrence& r) {
+  double all = 0;
+  const auto add = [&](const Dims& dims) {
+    double count = 1;
+    for (const Dim& d : dims) count *= d.known() ? static_cast<double>(d.value()) : static_cast<double>(kPositions);
+    all += count;
+  };
+  for (const auto& [name, v] : shadow.inputs) add(v.dims());
+  for (const WeightSlot& w : shadow.program.weights) add(w.var.dims());
+  for (const StateDef& s : r.states) add(state_dims(shadow.builder, s));
+  return all;
+}
 
-  explicit Shadow(Builder& model) : room(model.room()) {
-    program.vocab = model.program().vocab;
-    program.load = model.program().load;
-    program.open = model.program().open;
-    program.causal = model.program().causal;
-    room.failed.clear();
-    std::vector<std::string> names;
-    for (const auto& [name, v] : room.tensors) names.push_back(name);
-    for (const auto& [name, make] : room.weights) names.push_back(name);
-    room.tensors.clear();
-    for (const std::string& name : names) {
-      room.weights[name] = [this, name, &model] {
-        Expr e;
-        e.kind = Expr::Kind::name;
-        e.name = name;
-        const Var v = model.tensor(e);
-        return inputs[name] = program.graph.input(name, v.dims(), model.graph().value(v.id()).kind);
-      };
+// What `read` gives, on numbers drawn for the names of the inputs from low .. 1.
+std::vector<Tensor> run(Shadow& shadow, const Runtime& runtime, const Recurrence& r, double low) {
+  Run::Feeds feeds;
+  const auto feed = [&](const std::string& name, const Var& v) {
+    const Shape shape = bind(v.dims(), {{"B", 1}, {"T", kPositions}});
+    if (shadow.program.graph.value(v.id()).kind == Kind::index) {
+      feeds.emplace_back(v,
+                         Tensor::of_indices(std::vector<i32>(static_cast<std::size_t>(element_count(shape))), shape));
+      return;
     }
-  }
-
-  // Numbers that a run is fed and keeps as states; as a real, because the product may be beyond 64 bits.
-  double numbers(const Recurrence& r) {
-    double all = 0;
-    const auto add = [&](const Dims& dims) {
-      double count = 1;
-      for (const Dim& d : dims) count *= d.known() ? static_cast<double>(d.value()) : static_cast<double>(kPositions);
-      all += count;
-    };
-    for (const auto& [name, v] : inputs) add(v.dims());
-    for (const WeightSlot& w : program.weights) add(w.var.dims());
-    for (const StateDef& s : r.states) add(state_dims(builder, s));
-    return all;
-  }
-
-  // What `read` gives, on numbers drawn for the names of the inputs from low .. 1.
-  std::vector<Tensor> run(const Runtime& runtime, const Recurrence& r, double low) {
-    std::vector<Var> reads;
-    for (const Equation& e : r.read) reads.push_back(room.tensors.at(e.name));
-    Run::Feeds feeds;
-    const auto feed = [&](const std::string& name, const Var& v) {
-      const Shape shape = bind(v.dims(), {{"B", 1}, {"T", kPositions}});
-      if (program.graph.value(v.id()).kind == Kind::index) {
-        feeds.emplace_back(v,
-                           Tensor::of_indices(std::vector<i32>(static_cast<std::size_t>(element_count(shape))), shape));
-        return;
-      }
-      std::vector<double> values(static_cast<std::size_t>(element_count(shape)));
-      for (std::size_t i = 0; i < values.size(); ++i) values[i] = low + (1 - low) * uniform(Key{1}.fold(name), i);
-      feeds.emplace_back(v, Tensor::from(values, shape, DType::f64));
-    };
-    for (const auto& [name, v] : inputs) feed(name, v);
-    for (const WeightSlot& w : program.weights) feed(w.weight.name, w.var);
-    return Run(program.graph, reads)(runtime, DType::f64, feeds);
-  }
-};
+    std::vector<double> values(static_cast<std::size_t>(element_count(shape)));
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = low + (1 - low) * uniform(Key{1}.fold(name), i);
+    feeds.emplace_back(v, Tensor::from(values, shape, DType::f64));
+  };
+  for (const auto& [name, v] : shadow.inputs) feed(name, v);
+  for (const WeightSlot& w : shadow.program.weights) feed(w.weight.name, w.var);
+  return Run(shadow.program.graph, shadow.reads(r))(runtime, DType::f64, feeds);
+}
 
 // Relative to the largest element; what is not finite must be so on both sides.
 double distance(const Tensor& a, const Tensor& b) {
@@ -93,30 +61,20 @@ double distance(const Tensor& a, const Tensor& b) {
   return worst / size;
 }
 
-// What decides the forms: the equations, choices made, and the sizes.
-std::string identity(Builder& builder, const Recurrence& r) {
-  std::string all = place_text(r.span);
-  for (const StateDef& s : r.states) all += text(state_dims(builder, s));
-  for (const auto* equations : {&r.step, &r.read}) {
-    for (const Equation& e : *equations) all += e.name + ":" + expr_text(*e.value) + ";";
-  }
-  return all;
-}
-
 }  // namespace
 
 void confirm_linear(Builder& builder, const Recurrence& r, const std::vector<StateForm>& forms) {
   if (builder.program().mode != Mode::train || !builder.program().confirmed.insert(identity(builder, r)).second) return;
-  Shadow derived(builder), loop(builder);
+  Shadow derived(builder, Mode::evaluate), loop(builder, Mode::evaluate);
   lower_linear(derived.builder, r, forms, "auto");
   lower_scan(loop.builder, r);
   // About 100 MB of doubles. What is larger is checked with the rest of the run's memory, not by filling it here; the
   // algebra does not depend on the sizes.
   constexpr double kNumbers = 1 << 23;
-  if (loop.numbers(r) > kNumbers) return;
+  if (numbers(loop, r) > kNumbers) return;
   const Runtime runtime({.products = "loops", .parallel = "serial", .threads = 0});
   for (const double low : {-1.0, 0.1}) {  // with signs, and where logarithms and roots have values
-    const auto a = derived.run(runtime, r, low), b = loop.run(runtime, r, low);
+    const auto a = run(derived, runtime, r, low), b = run(loop, runtime, r, low);
     for (std::size_t i = 0; i < a.size(); ++i) {
       // Sums of some thousand terms of 1e-16 each, as everywhere in f64.
       if (const double d = distance(a[i], b[i]); !(d < 1e-9)) {

@@ -19,7 +19,7 @@ std::string bound_text(const Bindings& sizes) {
 }  // namespace
 
 Function::Function(const Asked& asked, Diagnostics& diagnostics)
-    : asked_(asked), program_(asked.gradients ? Mode::train : Mode::evaluate, diagnostics) {}
+    : asked_(asked), program_(asked.gradients || asked.explain ? Mode::train : Mode::evaluate, diagnostics) {}
 
 const Port* Function::port(const std::string& name) const {
   const auto found = std::find_if(ports_.begin(), ports_.end(), [&](const Port& p) { return p.name == name; });

@@ -20,6 +20,7 @@ struct Asked {
   std::map<std::string, Shape> given = {};  // the tensors that there are
   bool with_tensors = false;                // sizes come from them; else from params and the params of the file
   bool gradients = false;
+  bool explain = false;  // for its recurrences alone: it cannot be run
 };
 
 /// A tensor that the function takes.
@@ -46,6 +47,7 @@ class Function {
   const std::vector<Port>& ports() const { return ports_; }
   /// What was decided because nobody said it, for people.
   const std::vector<std::string>& notes() const { return notes_; }
+  const std::vector<RecurrenceReport>& recurrences() const { return program_.recurrences; }
   const Graph& graph() const { return program_.graph; }
   /// The values that it gives, in the graph.
   std::vector<Var> outputs() const;

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "dsl/terms.h"
+
 #include "ops/table.h"
 
 namespace weft::dsl {
@@ -82,21 +84,22 @@ std::vector<LinearParts::Added> LinearParts::added(const StateForm& f, bool tran
 }
 
 void LinearParts::set_decay(const StateForm& f, MatrixParts& m) {
-  Var total;
+  Part total;
   bool one = true;
   int terms = 0;
   for (const Summand& t : f.terms) {
     if (t.core != Core::state) continue;
     one = one && t.sign > 0 && t.factors.empty();
-    total = plus(total, product(t.sign, t.factors, {}, f.where), f.where);
+    total = plus(total, product(t.sign, t.factors, {}, f), f.where);
     ++terms;
   }
   if (one && terms == 1) return;  // a sum
-  if (!total) total = builder_.constant(0);
-  const bool scalar = only(total, m.lead);
+  if (!total) total = number(0, f);
+  m.texts.emplace_back("decay", total.text);
+  const bool scalar = only(total.value, m.lead);
   Dims target = rows(m, scalar ? Dim(1) : m.K);
   if (scalar) target.pop_back();
-  m.decay = fit(total, target, 0, f.where);
+  m.decay = fit(total.value, target, 0, f.where);
   if (scalar) {
     target = dims_of(m.decay);
     target.push_back(Dim(1));
@@ -119,19 +122,20 @@ bool LinearParts::set_beta(const StateForm& f, const std::vector<Added>& all, Ma
   }
   const auto inside = texts(error.term->inside);
   if (!inside.empty() && (terms != 1 || inside != texts(own))) return false;
-  const Var beta = product(1, value.term->factors, {}, f.where);
-  if (!only(beta, m.lead)) throw NotDerivable{"the strength of a correction differs by element", f.where};
+  const Part beta = product(1, value.term->factors, {}, f);
+  if (!only(beta.value, m.lead)) throw NotDerivable{"the strength of a correction differs by element", f.where};
   Dims along = m.lead;
   along.push_back(Dim::symbol("T"));
-  m.beta = fit(beta, along, 0, f.where);
+  m.beta = fit(beta.value, along, 0, f.where);
   m.k = fit(build_(value.key), rows(m, m.K), 2, f.where);
   m.v = fit(build_(value.value), rows(m, m.V), 2, f.where);
   m.error = inside.empty() ? "before" : "decayed";
+  m.texts.insert(m.texts.begin(), {{"k", value.key.value}, {"v", value.value.value}, {"beta", beta.text}});
   return true;
 }
 
 void LinearParts::set_sums(const StateForm& f, const std::vector<Added>& all, MatrixParts& m) {
-  Var k = all.empty() ? builder_.constant(0) : build_(all[0].key), v, erase;
+  Part k = all.empty() ? number(0, f) : part(all[0].key), v, erase;
   for (const Added& a : all) {
     if (a.term->core == Core::free) {
       std::vector<Piece> to_value;
@@ -139,10 +143,10 @@ void LinearParts::set_sums(const StateForm& f, const std::vector<Added>& all, Ma
         Dims keys = m.lead;
         keys.push_back(m.K);
         const Var factor = build_(p);
-        if (all.size() == 1 && only(factor, keys) && !only(factor, m.lead)) k = product(1, {p}, k, f.where);
+        if (all.size() == 1 && only(factor, keys) && !only(factor, m.lead)) k = product(1, {p}, k, f);
         else to_value.push_back(p);
       }
-      v = plus(v, product(a.term->sign, to_value, build_(a.value), f.where), f.where);
+      v = plus(v, product(a.term->sign, to_value, part(a.value), f), f.where);
     } else {
       for (const Piece& p : a.term->factors) {
         if (!only(build_(p), m.lead))
@@ -150,12 +154,16 @@ void LinearParts::set_sums(const StateForm& f, const std::vector<Added>& all, Ma
       }
       std::vector<Piece> factors = a.term->inside;
       factors.insert(factors.end(), a.term->factors.begin(), a.term->factors.end());
-      erase = plus(erase, product(-a.term->sign, factors, build_(a.term->value), f.where), f.where);
+      erase = plus(erase, product(-a.term->sign, factors, part(a.term->value), f), f.where);
     }
   }
-  m.k = fit(k, rows(m, m.K), 2, f.where);
-  m.v = fit(v ? v : builder_.constant(0), rows(m, m.V), 2, f.where);
-  if (erase) m.erase = fit(erase, rows(m, m.K), 2, f.where);
+  if (!v) v = number(0, f);
+  m.k = fit(k.value, rows(m, m.K), 2, f.where);
+  m.v = fit(v.value, rows(m, m.V), 2, f.where);
+  m.texts.insert(m.texts.begin(), {{"k", k.text}, {"v", v.text}});
+  if (!erase) return;
+  m.erase = fit(erase.value, rows(m, m.K), 2, f.where);
+  m.texts.emplace_back("erase", erase.text);
 }
 
 // ---- tensors ----------------------------------------------------------------------------------------------------
@@ -176,24 +184,31 @@ bool LinearParts::only(const Var& v, const Dims& allowed) const {
   });
 }
 
-Var LinearParts::product(int sign, const std::vector<Piece>& factors, Var start, const Span& at) {
-  for (const Piece& p : factors) {
-    const Var factor = build_(p);
-    if (!start && !p.inverse) {
-      start = factor;
-      continue;
-    }
-    const Operand value{start ? start : builder_.constant(1), "the value", at},
-        by{factor, expr_text(*p.value), p.value->span};
-    start = builder_.apply(*ops::find(p.inverse ? "div" : "mul"), {value, by}, {}, at)[0];
-  }
-  if (!start) return builder_.constant(sign);
-  return sign > 0 ? start : append(builder_.graph(), "neg", {start})[0];
+Part LinearParts::number(double value, const StateForm& f) {
+  return {builder_.constant(value), number_of(value, *f.update->value)};
 }
 
-Var LinearParts::plus(const Var& sum, const Var& term, const Span& at) {
+Part LinearParts::product(int sign, const std::vector<Piece>& factors, const Part& start, const StateForm& f) {
+  const Span& at = f.where;
+  Var y = start.value;
+  for (const Piece& p : factors) {
+    const Var factor = build_(p);
+    if (!y && !p.inverse) {
+      y = factor;
+      continue;
+    }
+    const Operand value{y ? y : builder_.constant(1), "the value", at}, by{factor, expr_text(*p.value), p.value->span};
+    y = builder_.apply(*ops::find(p.inverse ? "div" : "mul"), {value, by}, {}, at)[0];
+  }
+  if (!y) y = builder_.constant(sign);
+  else if (sign < 0) y = append(builder_.graph(), "neg", {y})[0];
+  return {y, product_of(sign, factors, start.text, *f.update->value)};
+}
+
+Part LinearParts::plus(const Part& sum, const Part& term, const Span& at) {
   if (!sum) return term;
-  return builder_.apply(*ops::find("add"), {Operand{sum, "the sum", at}, Operand{term, "a term", at}}, {}, at)[0];
+  const Operand a{sum.value, "the sum", at}, b{term.value, "a term", at};
+  return {builder_.apply(*ops::find("add"), {a, b}, {}, at)[0], sum_of(sum.text, term.text)};
 }
 
 Var LinearParts::fit(Var v, const Dims& target, std::size_t full, const Span& at) {

@@ -58,7 +58,42 @@ bool all_finals_kept(Builder& builder, const Recurrence& r) {
   });
 }
 
+// Builds it for all positions at once, or says why not.
+std::optional<NotDerivable> derive(Builder& builder, const Recurrence& r, const std::vector<StateForm>& forms) {
+  const auto hindered = std::find_if(forms.begin(), forms.end(), [](const StateForm& f) { return !f.derivable(); });
+  if (hindered != forms.end())
+    return NotDerivable{fmt::format("{} ({})", hindered->reason, name(hindered->kind)), hindered->where};
+  // What fails on the way is tried again by the sequential loop, which reports what is really wrong.
+  Program& program = builder.program();
+  const Diagnostics before = program.diagnostics;
+  const std::size_t states = program.states.size(), named = program.named_states.size();
+  const auto tensors = builder.room().tensors;
+  NotDerivable why;
+  try {
+    lower_linear(builder, r, forms, program.mode == Mode::stream ? "auto" : form_of(builder, r));
+    if (all_finals_kept(builder, r)) {
+      confirm_linear(builder, r, forms);
+      return {};
+    }
+    why = {"a state that nothing reads is computed by the loop alone", r.span};
+  } catch (const NotDerivable& n) {
+    why = n;
+  } catch (const Failed&) {
+    why = {"its parts cannot be computed for all positions at once", r.span};
+  }
+  program.diagnostics = before;
+  program.states.resize(states);
+  program.named_states.resize(named);
+  builder.room().tensors = tensors;
+  return why;
+}
+
 }  // namespace
+
+std::string form_of(Builder& builder, const Recurrence& r) {
+  const std::string& all = builder.program().form;
+  return all == "auto" && r.forms.size() == 1 ? r.forms[0].name : all;
+}
 
 Dims state_dims(Builder& builder, const StateDef& state) {
   const Dims dims = builder.shape(state.shape);
@@ -106,39 +141,17 @@ i64 chunk_of(Builder& builder, const Recurrence& recurrence) {
 }
 
 void lower_recurrence(Builder& builder, const Recurrence& written) {
-  Program& program = builder.program();
   Recurrence r = written;  // with every choice between expressions made
   for (auto* equations : {&r.step, &r.read}) {
     for (Equation& e : *equations) e.value = chosen(e.value, builder);
   }
   const auto forms = classify(r);
-  const auto hindered = std::find_if(forms.begin(), forms.end(), [](const StateForm& f) { return !f.derivable(); });
-  NotDerivable why;
-  if (hindered == forms.end()) {
-    // What fails on the way is tried again by the sequential loop, which reports what is really wrong.
-    const Diagnostics before = program.diagnostics;
-    const std::size_t states = program.states.size(), named = program.named_states.size();
-    const auto tensors = builder.room().tensors;
-    try {
-      std::string form = program.form;
-      if (form == "auto" && r.forms.size() == 1) form = r.forms[0].name;
-      lower_linear(builder, r, forms, program.mode == Mode::stream ? "auto" : form);
-      if (all_finals_kept(builder, r)) return confirm_linear(builder, r, forms);
-      why = {"a state that nothing reads is computed by the loop alone", r.span};
-    } catch (const NotDerivable& n) {
-      why = n;
-    } catch (const Failed&) {
-      why = {"its parts cannot be computed for all positions at once", r.span};
-    }
-    program.diagnostics = before;
-    program.states.resize(states);
-    program.named_states.resize(named);
-    builder.room().tensors = tensors;
-  } else {
-    why = {fmt::format("{} ({})", hindered->reason, name(hindered->kind)), hindered->where};
+  const auto why = derive(builder, r, forms);
+  if (why) {
+    require_forms(builder, r, *why);
+    lower_scan(builder, r);
   }
-  require_forms(builder, r, why);
-  lower_scan(builder, r);
+  if (builder.program().explains) explain(builder, r, forms, why);
 }
 
 }  // namespace weft::dsl
