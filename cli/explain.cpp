@@ -67,6 +67,9 @@ std::string choice(const Report& r) {
 // ---- as text --------------------------------------------------------------------------------------------------
 
 void print_states(const Report& r) {
+  for (const dsl::GradientReport& g : r.gradients) {
+    std::cout << wrapped("  ", g.written) << wrapped("      is        ", g.derived);
+  }
   for (const dsl::StateReport& s : r.states) {
     std::cout << fmt::format("  {} {} = {}: {}\n", s.name, text(s.dims), text(weft::bind(s.dims, {})), s.kind)
               << wrapped("      equation  ", s.update) << wrapped("      because   ", s.why.text);
@@ -109,7 +112,7 @@ void print_text(const Report& r, const At& at) {
 // ---- as JSON --------------------------------------------------------------------------------------------------
 
 Json document(const Report& r, const At& at) {
-  Json states = Json::array(), parts = Json::array(), forms = Json::array();
+  Json states = Json::array(), gradients = Json::array(), parts = Json::array(), forms = Json::array();
   for (const dsl::StateReport& s : r.states) {
     states.push_back({{"name", s.name},
                       {"dims", text(s.dims)},
@@ -118,6 +121,9 @@ Json document(const Report& r, const At& at) {
                       {"equation", s.update},
                       {"why", s.why.text},
                       {"where", line_of(s.why.where)}});
+  }
+  for (const dsl::GradientReport& g : r.gradients) {
+    gradients.push_back({{"written", g.written}, {"derived", g.derived}, {"where", line_of(g.where)}});
   }
   for (const dsl::PartReport& p : r.parts)
     parts.push_back({{"state", p.state}, {"name", p.name}, {"expression", p.text}});
@@ -137,6 +143,7 @@ Json document(const Report& r, const At& at) {
           {"where", line_of(r.where)},
           {"places", r.paths},
           {"states", states},
+          {"gradients", gradients},
           {"parts", parts},
           {"forms", forms},
           {"state_bytes", state_bytes(r, at.dtype)},

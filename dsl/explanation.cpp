@@ -114,7 +114,7 @@ void add_forms(Builder& builder, Recurrence r, const std::vector<StateForm>& for
 }  // namespace
 
 void explain(Builder& builder, const Recurrence& r, const std::vector<StateForm>& forms,
-             const std::optional<NotDerivable>& why) {
+             const std::optional<NotDerivable>& why, const std::vector<GradientReport>& gradients) {
   Program& program = builder.program();
   const std::string path = builder.room().path, id = identity(builder, r);
   for (RecurrenceReport& known : program.recurrences) {
@@ -125,6 +125,7 @@ void explain(Builder& builder, const Recurrence& r, const std::vector<StateForm>
   report.identity = id;
   report.paths = {path};
   report.where = r.span;
+  report.gradients = gradients;
   report.taken = why ? "scan" : form_of(builder, r);
   for (const StateForm& f : forms) {
     const std::string update = f.update ? expr_text(*f.update->value) : "";

@@ -34,6 +34,12 @@ struct StateReport {
   Reason why;  // of this class and no other
 };
 
+/// `grad(..)` as it was written, and what it is.
+struct GradientReport {
+  std::string written, derived;
+  Span where;
+};
+
 /// A part that a derivation found: `decay` of the state S is `1 - g`.
 struct PartReport {
   std::string state, name, text;
@@ -44,6 +50,7 @@ struct RecurrenceReport {
   std::vector<std::string> paths;
   Span where;
   std::vector<StateReport> states;
+  std::vector<GradientReport> gradients;
   std::vector<PartReport> parts;
   std::vector<FormReport> forms;
   std::vector<std::string> ops;  // that run it: linrec, affine_scan or scan

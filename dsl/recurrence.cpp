@@ -145,13 +145,14 @@ void lower_recurrence(Builder& builder, const Recurrence& written) {
   for (auto* equations : {&r.step, &r.read}) {
     for (Equation& e : *equations) e.value = chosen(e.value, builder);
   }
+  const auto gradients = derive_gradients(builder, r);
   const auto forms = classify(r);
   const auto why = derive(builder, r, forms);
   if (why) {
     require_forms(builder, r, *why);
     lower_scan(builder, r);
   }
-  if (builder.program().explains) explain(builder, r, forms, why);
+  if (builder.program().explains) explain(builder, r, forms, why, gradients);
 }
 
 }  // namespace weft::dsl

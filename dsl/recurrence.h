@@ -23,7 +23,9 @@ std::vector<PartReport> lower_linear(Builder& builder, const Recurrence& recurre
 void confirm_linear(Builder& builder, const Recurrence& recurrence, const std::vector<StateForm>& forms);
 /// Appends what was decided to `program.recurrences`; `why`: the loop was taken (explanation.cpp).
 void explain(Builder& builder, const Recurrence& recurrence, const std::vector<StateForm>& forms,
-             const std::optional<NotDerivable>& why);
+             const std::optional<NotDerivable>& why, const std::vector<GradientReport>& gradients);
+/// Replaces each `grad(..)` of the step by the gradient (scan.cpp: there the shapes of a step are known).
+std::vector<GradientReport> derive_gradients(Builder& builder, Recurrence& recurrence);
 /// By `scan` (scan.cpp): the meaning of every recurrence.
 void lower_scan(Builder& builder, const Recurrence& recurrence);
 
