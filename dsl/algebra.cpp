@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
+#include <set>
 #include <utility>
 
 #include "dsl/terms.h"
@@ -40,7 +42,10 @@ class Expander {
     if (e.kind == Expr::Kind::call) return e.name == "outer" && e.args.size() == 2;
     if (e.kind == Expr::Kind::name) {
       const auto at = find_state(r_, e.name) ? std::nullopt : assignment(r_, e.name);
-      return at && structured(*r_.step[*at].value);
+      if (!at) return false;
+      auto& known = structured_[*at];  // names that read two others each would be visited 2^n times
+      if (!known) known = structured(*r_.step[*at].value);
+      return *known;
     }
     return std::any_of(e.args.begin(), e.args.end(), [&](const ExprPtr& a) { return structured(*a); });
   }
@@ -77,6 +82,10 @@ class Expander {
     const Piece a{e.args[0], p.at}, b{e.args[1], p.at};
     if (e.name == "+" || e.name == "-") {
       Summands terms = run(a), more = run(b);
+      if (terms.size() + more.size() > kMostTerms) {
+        throw NotLinear{StateClass::affine,
+                        fmt::format("the update of `{}` has more than {} terms", state_, kMostTerms), e.span};
+      }
       for (Summand& t : more) t.sign *= e.name == "-" ? -1 : 1;
       terms.insert(terms.end(), more.begin(), more.end());
       return terms;
@@ -168,8 +177,10 @@ class Expander {
     return rest(p);
   }
 
+  static constexpr std::size_t kMostTerms = 256;  // people write some ten; names that add names can make 2^n
   const std::string& state_;
   const Recurrence& r_;
+  mutable std::map<std::size_t, std::optional<bool>> structured_;
 };
 
 }  // namespace
@@ -186,12 +197,18 @@ std::optional<std::size_t> assignment(const Recurrence& r, const std::string& na
   return {};
 }
 
-// Equations read only what stands above them, so this ends.
+// Equations read only what stands above them, so this ends; each is looked at once.
 bool reads(const Expr& expr, const std::string& state, const Recurrence& r) {
-  for (const std::string& name : names_in(expr)) {
-    if (name == state) return true;
-    const auto at = find_state(r, name) ? std::nullopt : assignment(r, name);
-    if (at && r.step[*at].value.get() != &expr && reads(*r.step[*at].value, state, r)) return true;
+  std::vector<const Expr*> open = {&expr};
+  std::set<std::size_t> seen;
+  while (!open.empty()) {
+    const Expr& e = *open.back();
+    open.pop_back();
+    for (const std::string& name : names_in(e)) {
+      if (name == state) return true;
+      const auto at = find_state(r, name) ? std::nullopt : assignment(r, name);
+      if (at && seen.insert(*at).second) open.push_back(r.step[*at].value.get());
+    }
   }
   return false;
 }
