@@ -29,13 +29,16 @@ class Linear {
       Builder& b;
       ~Restore() { b.intercept = nullptr; }
     } restore{builder_};
+    std::map<std::string, Var> read;
     for (const Equation& e : r_.read) {
       at_ = r_.step.size();
       require_within_position(*e.value);
       builder_.graph().set_origin(place_text(e.value->span));
-      reads_[e.name] = claimed(builder_.tensor(*e.value), e);
+      const Var v = builder_.tensor(*e.value), all = claimed(sequence(v, e.value->span), e);
+      reads_[e.name] = e.claim ? all : v;
+      read[e.name] = all;
     }
-    for (const auto& [name, v] : reads_) builder_.room().tensors[name] = v;
+    for (const auto& [name, v] : read) builder_.room().tensors[name] = v;
     return found_;
   }
 
@@ -233,6 +236,15 @@ class Linear {
     if (std::none_of(found_.begin(), found_.end(), same)) found_.push_back(part);
   }
 
+  // What `read` gives has T before its last dimension, also where it has one value a head, or does not vary.
+  Var sequence(const Var& v, const Span& at) {
+    Dims rows;
+    for (const Dim& d : dims_of(v)) {
+      if (!is_time(d)) rows.push_back(d);
+    }
+    rows.insert(rows.empty() ? rows.end() : rows.end() - 1, Dim::symbol("T"));
+    return parts_.fit(v, rows, std::min<std::size_t>(2, rows.size()), at);
+  }
   // Claims in `read` speak of one position.
   Var claimed(const Var& v, const Equation& e) {
     if (!e.claim || count_time(dims_of(v)) != 1) return v;

@@ -31,7 +31,7 @@ const MatrixParts& LinearParts::matrix(const StateForm& f, bool transposed) {
   m.K = transposed ? dims.back() : dims[dims.size() - 2];
   m.V = transposed ? dims[dims.size() - 2] : dims.back();
   set_decay(f, m);
-  const auto all = added(f, transposed);
+  const auto all = added(f, transposed, m.lead);
   if (!set_beta(f, all, m)) set_sums(f, all, m);
   if (f.kind == StateClass::rotating) {
     if (transposed)
@@ -59,7 +59,7 @@ Var LinearParts::theta_of(const StateForm& f) {
 }
 
 // Every term but those of the state itself as an outer product, all with the same key.
-std::vector<LinearParts::Added> LinearParts::added(const StateForm& f, bool transposed) const {
+std::vector<LinearParts::Added> LinearParts::added(const StateForm& f, bool transposed, const Dims& lead) {
   std::vector<Added> all;
   for (const Summand& t : f.terms) {
     if (t.core == Core::state) continue;
@@ -73,14 +73,41 @@ std::vector<LinearParts::Added> LinearParts::added(const StateForm& f, bool tran
       throw NotDerivable{fmt::format("`{}` is read along one dimension and written along the other", f.state->name),
                          f.where};
     }
-    all.push_back({&t, transposed ? column : row, transposed ? row : column});
-    if (expr_text(*all.back().key.value) != expr_text(*all[0].key.value)) {
-      throw NotDerivable{fmt::format("`{}` is written with two keys, `{}` and `{}`", f.state->name,
-                                     expr_text(*all[0].key.value), expr_text(*all.back().key.value)),
-                         f.where};
-    }
+    all.push_back({&t, t.sign, t.factors, transposed ? column : row, transposed ? row : column});
+  }
+  const auto other = [&] {
+    return std::find_if(all.begin(), all.end(),
+                        [&](const Added& a) { return expr_text(*a.key.value) != expr_text(*all[0].key.value); });
+  };
+  if (other() != all.end()) {  // `k` and `beta * k` are one key
+    for (Added& a : all) take_factors_of_key(a, lead);
+  }
+  if (const auto second = other(); second != all.end()) {
+    throw NotDerivable{fmt::format("`{}` is written with two keys, `{}` and `{}`", f.state->name,
+                                   expr_text(*all[0].key.value), expr_text(*second->key.value)),
+                       f.where};
   }
   return all;
+}
+
+void LinearParts::take_factors_of_key(Added& a, const Dims& lead) {
+  const auto scales = [&](const ExprPtr& e) { return only(build_({e, a.key.at}), lead); };
+  for (;;) {
+    const ExprPtr key = a.key.value;
+    const auto& args = key->args;
+    const bool divides = key->kind == Expr::Kind::binary && key->name == "/";
+    if (key->kind == Expr::Kind::negate) {
+      a.sign = -a.sign;
+      a.key.value = args[0];
+    } else if (divides || (key->kind == Expr::Kind::binary && key->name == "*")) {
+      const std::size_t factor = !divides && scales(args[0]) ? 0 : 1;
+      if (factor == 1 && !scales(args[1])) return;
+      a.factors.push_back({args[factor], a.key.at, divides});
+      a.key.value = args[1 - factor];
+    } else {
+      return;
+    }
+  }
 }
 
 void LinearParts::set_decay(const StateForm& f, MatrixParts& m) {
@@ -111,8 +138,7 @@ void LinearParts::set_decay(const StateForm& f, MatrixParts& m) {
 bool LinearParts::set_beta(const StateForm& f, const std::vector<Added>& all, MatrixParts& m) {
   if (all.size() != 2 || all[0].term->core == all[1].term->core) return false;
   const Added &value = all[0].term->core == Core::free ? all[0] : all[1], &error = &value == &all[0] ? all[1] : all[0];
-  if (value.term->sign < 0 || error.term->sign > 0 || texts(value.term->factors) != texts(error.term->factors))
-    return false;
+  if (value.sign < 0 || error.sign > 0 || texts(value.factors) != texts(error.factors)) return false;
   if (expr_text(*error.term->value.value) != expr_text(*error.key.value)) return false;
   std::vector<Piece> own;
   int terms = 0;
@@ -122,7 +148,7 @@ bool LinearParts::set_beta(const StateForm& f, const std::vector<Added>& all, Ma
   }
   const auto inside = texts(error.term->inside);
   if (!inside.empty() && (terms != 1 || inside != texts(own))) return false;
-  const Part beta = product(1, value.term->factors, {}, f);
+  const Part beta = product(1, value.factors, {}, f);
   if (!only(beta.value, m.lead)) throw NotDerivable{"the strength of a correction differs by element", f.where};
   Dims along = m.lead;
   along.push_back(Dim::symbol("T"));
@@ -139,22 +165,22 @@ void LinearParts::set_sums(const StateForm& f, const std::vector<Added>& all, Ma
   for (const Added& a : all) {
     if (a.term->core == Core::free) {
       std::vector<Piece> to_value;
-      for (const Piece& p : a.term->factors) {  // a factor along the keys belongs to the only key
+      for (const Piece& p : a.factors) {  // a factor along the keys belongs to the only key
         Dims keys = m.lead;
         keys.push_back(m.K);
         const Var factor = build_(p);
         if (all.size() == 1 && only(factor, keys) && !only(factor, m.lead)) k = product(1, {p}, k, f);
         else to_value.push_back(p);
       }
-      v = plus(v, product(a.term->sign, to_value, part(a.value), f), f.where);
+      v = plus(v, product(a.sign, to_value, part(a.value), f), f.where);
     } else {
-      for (const Piece& p : a.term->factors) {
+      for (const Piece& p : a.factors) {
         if (!only(build_(p), m.lead))
           throw NotDerivable{"the strength of a correction differs by element", p.value->span};
       }
       std::vector<Piece> factors = a.term->inside;
-      factors.insert(factors.end(), a.term->factors.begin(), a.term->factors.end());
-      erase = plus(erase, product(-a.term->sign, factors, part(a.term->value), f), f.where);
+      factors.insert(factors.end(), a.factors.begin(), a.factors.end());
+      erase = plus(erase, product(-a.sign, factors, part(a.term->value), f), f.where);
     }
   }
   if (!v) v = number(0, f);
@@ -225,7 +251,15 @@ Var LinearParts::fit(Var v, const Dims& target, std::size_t full, const Span& at
     if (found >= 0) order.push_back(found);
     wide.push_back(found >= 0 ? t : Dim(1));
   }
-  if (order.size() != now.size()) {
+  Dims kept;  // a 1 that stands for nothing is left out
+  for (int i = static_cast<int>(now.size()); i-- > 0;) {
+    const bool placed = std::find(order.begin(), order.end(), i) != order.end();
+    if (placed || !is_one(now[static_cast<std::size_t>(i)]))
+      kept.insert(kept.begin(), now[static_cast<std::size_t>(i)]);
+    else std::for_each(order.begin(), order.end(), [i](int& o) { o -= o > i; });
+  }
+  v = renamed(v, kept);
+  if (order.size() != kept.size()) {
     throw NotDerivable{fmt::format("a part is {}, where {} was expected", text(now), text(target)), at};
   }
   if (!std::is_sorted(order.begin(), order.end())) v = permuted(v, order);

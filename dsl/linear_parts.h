@@ -53,9 +53,12 @@ class LinearParts {
  private:
   struct Added {  // a term of the update: factors * outer(key, value), or the error's share of it
     const Summand* term;
+    int sign;
+    std::vector<Piece> factors;
     Piece key, value;
   };
-  std::vector<Added> added(const StateForm& f, bool transposed) const;
+  std::vector<Added> added(const StateForm& f, bool transposed, const Dims& lead);
+  void take_factors_of_key(Added& a, const Dims& lead);
   void set_decay(const StateForm& f, MatrixParts& m);
   bool set_beta(const StateForm& f, const std::vector<Added>& all, MatrixParts& m);
   void set_sums(const StateForm& f, const std::vector<Added>& all, MatrixParts& m);

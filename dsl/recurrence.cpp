@@ -149,8 +149,8 @@ void lower_recurrence(Builder& builder, const Recurrence& written) {
   const auto forms = classify(r);
   const auto why = derive(builder, r, forms);
   if (why) {
+    lower_scan(builder, r);  // what is wrong in the equations themselves comes first
     require_forms(builder, r, *why);
-    lower_scan(builder, r);
   }
   if (builder.program().explains) explain(builder, r, forms, why, gradients);
 }
