@@ -59,9 +59,9 @@ std::string choice(const Report& r) {
   const std::string by = "(" + dsl::listed(r.ops, "and") + ")";
   if (!runs(r, "linrec")) return "one pass over all positions, under the name of any form " + by;
   const std::string chunks = fmt::format("chunkwise, {} positions a chunk", r.chunk);
-  if (r.taken != "auto")
-    return fmt::format("{} {}, because it is demanded", r.taken == "chunkwise" ? chunks : r.taken, by);
-  return fmt::format("{} {}, in training: measured as the fastest; single steps in a stream", chunks, by);
+  if (r.taken != "auto") return fmt::format("{} {}, demanded", r.taken == "chunkwise" ? chunks : r.taken, by);
+  return fmt::format("{} {}, in training: {}; single steps in a stream", chunks, by,
+                     r.chunk_written ? "as the file says" : "measured as the fastest");
 }
 
 // ---- as text --------------------------------------------------------------------------------------------------

@@ -134,6 +134,7 @@ void explain(Builder& builder, const Recurrence& r, const std::vector<StateForm>
   }
   add_forms(builder, r, forms, why, report);
   const bool chunks = std::find(report.ops.begin(), report.ops.end(), "linrec") != report.ops.end();
+  report.chunk_written = r.chunk != nullptr;
   if (chunks) report.chunk = chunk_taken(builder, r, forms, report.forms[2]);
   program.recurrences.push_back(std::move(report));
 }

@@ -56,6 +56,7 @@ struct RecurrenceReport {
   std::vector<std::string> ops;  // that run it: linrec, affine_scan or scan
   std::string taken;             // auto, or the form that was demanded; scan where there is no other
   i64 chunk = 0;                 // positions of a chunk, where chunks are taken
+  bool chunk_written = false;    // in the file; else it is the op's own choice
 };
 
 }  // namespace weft::dsl

@@ -25,4 +25,12 @@ bool has_gradient(const Recurrence& recurrence);
 /// The expression with each `grad` replaced, and told in `found`. Throws Failed after reporting.
 ExprPtr with_gradients(const ExprPtr& expr, const GradientSite& site, std::vector<GradientReport>& found);
 
+/// The gradient of an objective with these dimensions by a state; null when it does not read that (gradient_rules.cpp).
+ExprPtr backward(const ExprPtr& objective, const StateDef& state, const Dims& scalar, const GradientSite& site);
+/// The slope dy/dx of a function of single elements, y being its call on x; null for one that has none here
+/// (slope.cpp).
+ExprPtr slope(const std::string& name, const ExprPtr& x, const ExprPtr& y);
+/// Whether a dimension of that name is among them.
+bool has(const Dims& all, const Dim& dim);
+
 }  // namespace weft::dsl

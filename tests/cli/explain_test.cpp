@@ -88,6 +88,8 @@ TEST_CASE("explain tells why a form is missing, with its place") {
   CHECK(contains(gla["forms"][3]["why"].get<std::string>(), "decays as a whole; `S` is not so"));
   CHECK(contains(gla["forms"][3]["where"].get<std::string>(), "gla.yaml:24"));
   CHECK(gla["chunk"] == 16);
+  CHECK(contains(desk.run({"explain", file("multi_head_decay_data.yaml")}).out,
+                 "  taken     chunkwise, 8 positions a chunk (`linrec`), in training: as the file says;"));
 }
 
 TEST_CASE("explain takes a def alone, counts a recurrence once a size, and says where there is none") {
@@ -112,8 +114,20 @@ TEST_CASE("explain takes a def alone, counts a recurrence once a size, and says 
 TEST_CASE("a demanded form is what explain says is taken") {
   Desk desk;
   CHECK(contains(desk.run({"explain", "std/retnet", "--set", "train.form=parallel"}).out,
-                 "  taken     parallel (`linrec`), because it is demanded\n"));
+                 "  taken     parallel (`linrec`), demanded\n"));
   const Finished no = desk.run({"explain", file("gla.yaml"), "--set", "train.form=parallel"});
   CHECK(no.exit == 2);
   CHECK(contains(no.err, "error[E0316]"));
+}
+
+TEST_CASE("explain shows what a gradient is") {
+  Desk desk;
+  const Finished f = desk.run({"explain", file("objective.yaml")});
+  CHECK(contains(f.out, "  grad(loss + 0.05 * sum(S ^ 2), S)\n      is        0.1 * S + outer(k, k @ S - v)\n"));
+  CHECK(contains(f.out, ": gated delta\n      equation  S - beta * (0.1 * S + outer(k, k @ S - v))\n"));
+  CHECK(contains(f.out, "      decay     1 - 0.1 * beta\n"));
+  const auto json = Json::parse(desk.run({"explain", file("objective.yaml"), "--json"}).out);
+  CHECK(json["recurrences"][0]["gradients"][0]["derived"] == "0.1 * S + outer(k, k @ S - v)");
+  CHECK(contains(desk.run({"show", file("objective.yaml"), "--equations"}).out,
+                 "  the classes are those of the derived gradients: `weft explain` tells\n"));
 }
