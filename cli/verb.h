@@ -27,6 +27,7 @@ Verb resume_verb();
 Verb eval_verb();
 Verb generate_verb();
 Verb show_verb();
+Verb explain_verb();
 Verb init_verb();
 Verb apply_verb();
 Verb ops_verb();

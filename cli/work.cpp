@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <iostream>
 #include <iterator>
 
@@ -132,7 +133,10 @@ Work prepare(const dsl::SourcePtr& source, const Options& given, const Preparati
     if (build({}, silent)) trouble.reset();
   }
   constexpr i64 kSomeVocabulary = 256;  // stands for that of data which are not read: sizes alone depend on it
-  if (!vocab && work.description->has_data() && !work.function) vocab = kSomeVocabulary;
+  const auto& params = work.description->file().params;
+  const bool own = std::any_of(params.begin(), params.end(), [](const dsl::Param& p) { return p.name == "vocab"; });
+  const bool stands_for = work.description->has_data() || (asked.explain && !own);
+  if (!vocab && stands_for && !work.function) vocab = kSomeVocabulary;
   const bool built = work.function || build(vocab, d);
   if (d.has_errors() || !built) end();
   if (!options.json) report(d, false);

@@ -3,19 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
+#include <set>
 #include <utility>
+
+#include "dsl/terms.h"
 
 namespace weft::dsl {
 namespace {
-
-ExprPtr dot_of(const ExprPtr& a, const ExprPtr& b) {
-  auto e = std::make_shared<Expr>();
-  e->kind = Expr::Kind::call;
-  e->name = "dot";
-  e->span = a->span, e->at = a->at;
-  e->args = {a, b};
-  return e;
-}
 
 class Expander {
  public:
@@ -47,7 +42,10 @@ class Expander {
     if (e.kind == Expr::Kind::call) return e.name == "outer" && e.args.size() == 2;
     if (e.kind == Expr::Kind::name) {
       const auto at = find_state(r_, e.name) ? std::nullopt : assignment(r_, e.name);
-      return at && structured(*r_.step[*at].value);
+      if (!at) return false;
+      auto& known = structured_[*at];  // names that read two others each would be visited 2^n times
+      if (!known) known = structured(*r_.step[*at].value);
+      return *known;
     }
     return std::any_of(e.args.begin(), e.args.end(), [&](const ExprPtr& a) { return structured(*a); });
   }
@@ -84,6 +82,10 @@ class Expander {
     const Piece a{e.args[0], p.at}, b{e.args[1], p.at};
     if (e.name == "+" || e.name == "-") {
       Summands terms = run(a), more = run(b);
+      if (terms.size() + more.size() > kMostTerms) {
+        throw NotLinear{StateClass::affine,
+                        fmt::format("the update of `{}` has more than {} terms", state_, kMostTerms), e.span};
+      }
       for (Summand& t : more) t.sign *= e.name == "-" ? -1 : 1;
       terms.insert(terms.end(), more.begin(), more.end());
       return terms;
@@ -108,11 +110,11 @@ class Expander {
       Piece& met = last ? t.right : t.left;    // what x meets in an outer product,
       Piece& stays = last ? t.left : t.right;  // and what stays of it
       if (met) {
-        t.factors.push_back({dot_of(x.value, met.value), same_place(x, met, e)});
+        t.factors.push_back({call_of("dot", {x.value, met.value}), same_place(x, met, e)});
         met = {};
       } else if (stays) {
         if (t.core != Summand::Core::free) affine(e);
-        t.factors.push_back({dot_of(x.value, t.value.value), same_place(x, t.value, e)});
+        t.factors.push_back({call_of("dot", {x.value, t.value.value}), same_place(x, t.value, e)});
         t.value = std::exchange(stays, {});
       } else if (t.core == Summand::Core::state && !t.rotation) {
         t.core = Summand::Core::read;
@@ -175,8 +177,10 @@ class Expander {
     return rest(p);
   }
 
+  static constexpr std::size_t kMostTerms = 256;  // people write some ten; names that add names can make 2^n
   const std::string& state_;
   const Recurrence& r_;
+  mutable std::map<std::size_t, std::optional<bool>> structured_;
 };
 
 }  // namespace
@@ -193,14 +197,37 @@ std::optional<std::size_t> assignment(const Recurrence& r, const std::string& na
   return {};
 }
 
-// Equations read only what stands above them, so this ends.
+// Equations read only what stands above them, so this ends; each is looked at once.
 bool reads(const Expr& expr, const std::string& state, const Recurrence& r) {
-  for (const std::string& name : names_in(expr)) {
-    if (name == state) return true;
-    const auto at = find_state(r, name) ? std::nullopt : assignment(r, name);
-    if (at && r.step[*at].value.get() != &expr && reads(*r.step[*at].value, state, r)) return true;
+  std::vector<const Expr*> open = {&expr};
+  std::set<std::size_t> seen;
+  while (!open.empty()) {
+    const Expr& e = *open.back();
+    open.pop_back();
+    for (const std::string& name : names_in(e)) {
+      if (name == state) return true;
+      const auto at = find_state(r, name) ? std::nullopt : assignment(r, name);
+      if (at && seen.insert(*at).second) open.push_back(r.step[*at].value.get());
+    }
   }
   return false;
+}
+
+ExprPtr product_of(int sign, const std::vector<Piece>& factors, const ExprPtr& core, const Expr& from) {
+  ExprPtr product;
+  for (const Piece& p : factors) {
+    if (!product && p.inverse) product = number_of(1, from);
+    product = product ? binary_of(p.inverse ? "/" : "*", product, p.value) : p.value;
+  }
+  if (core) product = product ? binary_of("*", product, core) : core;
+  if (!product) return number_of(sign, from);
+  return sign > 0 ? product : negated(product);
+}
+
+ExprPtr sum_of(const ExprPtr& a, const ExprPtr& b) {
+  if (!a || !b) return a ? a : b;
+  const bool minus = b->kind == Expr::Kind::negate;
+  return binary_of(minus ? "-" : "+", a, minus ? b->args[0] : b);
 }
 
 std::vector<Summand> expand(const Piece& piece, const std::string& state, const Recurrence& r) {

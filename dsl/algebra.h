@@ -51,6 +51,10 @@ std::optional<std::size_t> assignment(const Recurrence& r, const std::string& na
 /// Whether `expr` reads the state, itself or through an equation of the step.
 bool reads(const Expr& expr, const std::string& state, const Recurrence& r);
 
+/// sign * factors * core as an expression, and a + b; empty parts are left out.
+ExprPtr product_of(int sign, const std::vector<Piece>& factors, const ExprPtr& core, const Expr& from);
+ExprPtr sum_of(const ExprPtr& a, const ExprPtr& b);
+
 /// `piece` as a sum of terms in `state`; outer products of what does not read it are taken apart too. Throws NotLinear.
 std::vector<Summand> expand(const Piece& piece, const std::string& state, const Recurrence& r);
 

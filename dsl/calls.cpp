@@ -89,6 +89,9 @@ Term Builder::call(const Expr& expr) {
   if (op) return call_op(*op, expr);
   if (const FoundDef def = find_def(*room_.module, expr.name, true)) return call_def(def, expr);
   if (from_lost_import(*room_.module, expr.name)) throw Failed{};
+  if (expr.name == "grad")
+    fail("E0321", expr.span, "`grad` stands outside the step of a recurrence",
+         "assign it to a name in `step`, and read that");
   std::vector<std::string> names;
   for (const Op* row : ops::table()) {
     if (!has_graph(*row)) names.push_back(row->name);

@@ -44,6 +44,32 @@ StateClass class_of(const StateForm& f) {
   return f.is_matrix() ? StateClass::decay : StateClass::elementwise;
 }
 
+// How the state comes back, and what else decides its class, in the words of the equation.
+std::string reason_of(const StateForm& f) {
+  const std::string& name = f.state->name;
+  const Expr& update = *f.update->value;
+  ExprPtr back, reads;
+  bool own = false;
+  std::string turned;
+  for (const Summand& t : f.terms) {
+    if (t.core == Summand::Core::read) reads = reads ? reads : t.value.value;
+    if (t.core != Summand::Core::state) continue;
+    own = true;
+    if (t.rotation) turned = fmt::format("turned by `{}`", expr_text(*t.rotation.value));
+    if (t.sign < 0 || !t.factors.empty() || back || !t.rotation)
+      back = sum_of(back, product_of(t.sign, t.factors, {}, update));
+  }
+  if (!own && !reads) return fmt::format("the update does not read `{}`", name);
+  const std::string by = back ? expr_text(*back) : "1";
+  std::string text = fmt::format("`{}` comes back ", name);
+  if (!own) text = fmt::format("of `{}` nothing comes back", name);
+  else if (by == "1") text += turned.empty() ? "as it is" : turned;
+  else text += fmt::format("{}{}times `{}`", turned, turned.empty() ? "" : " and ", by);
+  if (reads) return text + fmt::format(", less what `{}` reads of it", expr_text(*reads));
+  if (f.kind == StateClass::elementwise && f.state->shape.size() > 1) text += ", and gets no outer product";
+  return text;
+}
+
 void settle(StateForm& f, StateClass kind, std::string reason, const Span& where) {
   f.kind = kind, f.reason = std::move(reason), f.where = where;
 }
@@ -71,6 +97,7 @@ void classify(StateForm& f, const Recurrence& r) {
   }
   if (rotated && own > 1) return settle(f, StateClass::affine, fmt::format("`{}` is rotated in a part", name), f.where);
   f.kind = class_of(f);
+  f.reason = reason_of(f);
 }
 
 }  // namespace

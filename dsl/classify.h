@@ -18,7 +18,7 @@ struct StateForm {
   const StateDef* state = nullptr;
   const Equation* update = nullptr;  // the equation that assigns it
   StateClass kind = StateClass::nonlinear;
-  std::string reason;  // why it is no better than that
+  std::string reason;  // why it is that, and no better
   Span where;          // the part of the equation that decides it
   std::vector<Summand> terms;
 

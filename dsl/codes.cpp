@@ -367,6 +367,54 @@ constexpr auto kCodes = std::to_array<Code>({
      "import: {r: std/retnet}\n"
      "model: [{embed: {width: 8}}, {logits: {tie: embed}}]",
      2},
+    {"E0320", "a gradient that cannot be derived",
+     "`grad` differentiates + - * / ^, @, dot, outer, ^T, sum, mean, maximum, minimum and functions of single elements. "
+     "What else reads the state must be written as an update, or stand behind `stop_gradient`.",
+     "defs:\n"
+     "  f:\n"
+     "    in: {x: [T, D]}\n"
+     "    recurrence:\n"
+     "      over: T\n"
+     "      state: {s: [D]}\n"
+     "      step: {s: \"s - grad(sum(softmax(s) * x, dim=D), s)\"}\n"
+     "      read: {y: s}\n"
+     "    out: y\n"
+     "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]",
+     "defs:\n"
+     "  f:\n"
+     "    in: {x: [T, D]}\n"
+     "    recurrence:\n"
+     "      over: T\n"
+     "      state: {s: [D]}\n"
+     "      step: {s: \"s - grad(0.5 * sum((s - x) ^ 2, dim=D), s)\"}\n"
+     "      read: {y: s}\n"
+     "    out: y\n"
+     "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]",
+     2},
+    {"E0321", "`grad` where it cannot stand",
+     "`grad(f, S)` is an expression of a step: the gradient of a scalar f, one for each leading index of S, at the value "
+     "that the state S has before the step.",
+     "defs:\n"
+     "  f:\n"
+     "    in: {x: [T, D]}\n"
+     "    recurrence:\n"
+     "      over: T\n"
+     "      state: {s: [D]}\n"
+     "      step: {s: \"s - grad((s - x) ^ 2, s)\"}\n"
+     "      read: {y: s}\n"
+     "    out: y\n"
+     "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]",
+     "defs:\n"
+     "  f:\n"
+     "    in: {x: [T, D]}\n"
+     "    recurrence:\n"
+     "      over: T\n"
+     "      state: {s: [D]}\n"
+     "      step: {s: \"s - grad(sum((s - x) ^ 2, dim=D), s)\"}\n"
+     "      read: {y: s}\n"
+     "    out: y\n"
+     "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]",
+     2},
     {"E0322", "a state that cannot be carried",
      "With `train.carry_state` a window goes on where the one before it ended, for ever. A cache of all positions grows "
      "with them, and what is computed from the whole prefix has no state at all.",

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "dsl/classify.h"
+#include "dsl/gradient.h"
 
 namespace weft::dsl {
 namespace {
@@ -174,6 +175,8 @@ class Sheet {
 
   std::string classes() const {
     if (!def_.recurrence) return {};
+    if (has_gradient(*def_.recurrence))
+      return "  the classes are those of the derived gradients: `weft explain` tells\n";
     std::string s;
     for (const StateForm& f : classify(*def_.recurrence)) {
       s += fmt::format("  {} is {}, {}\n", symbol(f.state->name), name(f.kind),

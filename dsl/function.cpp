@@ -20,9 +20,9 @@ std::string bound_text(const Bindings& sizes) {
 
 Function::Function(const Asked& asked, Diagnostics& diagnostics)
     : asked_(asked),
-      program_(asked.streams     ? Mode::stream
-               : asked.gradients ? Mode::train
-                                 : Mode::evaluate,
+      program_(asked.streams                      ? Mode::stream
+               : asked.gradients || asked.explain ? Mode::train
+                                                  : Mode::evaluate,
                diagnostics) {}
 
 const Port* Function::port(const std::string& name) const {

@@ -24,6 +24,7 @@ struct Asked {
   std::optional<Proof> proof = {};
   bool streams = false;  // it is fed part after part, and its caller keeps the states
   bool causal = false;   // a def, too, must not see what follows
+  bool explain = false;  // for its recurrences alone: it cannot be run
 };
 
 /// A tensor that the function takes.
@@ -51,6 +52,7 @@ class Function {
   /// What was decided because nobody said it, for people.
   const std::vector<std::string>& notes() const { return notes_; }
   i64 vocab() const { return program_.vocab.value_or(0); }
+  const std::vector<RecurrenceReport>& recurrences() const { return program_.recurrences; }
   const Graph& graph() const { return program_.graph; }
   /// Of a result by its name, with the batch.
   const Dims& result_dims(const std::string& result) const;

@@ -23,19 +23,23 @@ class Linear {
           return build(p);
         }) {}
 
-  void run() {
+  std::vector<PartReport> run() {
     builder_.intercept = [this](const Expr& e) { return lifted(e); };
     struct Restore {
       Builder& b;
       ~Restore() { b.intercept = nullptr; }
     } restore{builder_};
+    std::map<std::string, Var> read;
     for (const Equation& e : r_.read) {
       at_ = r_.step.size();
       require_within_position(*e.value);
       builder_.graph().set_origin(place_text(e.value->span));
-      reads_[e.name] = claimed(builder_.tensor(*e.value), e);
+      const Var v = builder_.tensor(*e.value), all = claimed(sequence(v, e.value->span), e);
+      reads_[e.name] = e.claim ? all : v;
+      read[e.name] = all;
     }
-    for (const auto& [name, v] : reads_) builder_.room().tensors[name] = v;
+    for (const auto& [name, v] : read) builder_.room().tensors[name] = v;
+    return found_;
   }
 
  private:
@@ -133,12 +137,12 @@ class Linear {
     const bool whole = std::all_of(terms.begin(), terms.end(),
                                    [](const Summand& t) { return t.core != Core::state && !t.left && !t.right; });
     if (!whole) throw NotDerivable{fmt::format("`{}` is no row times the state", expr_text(e)), e.span};
-    Var sum;
+    Part sum;
     for (const Summand& t : terms) {
-      const Var core = t.core == Core::read ? matrix_read(f, t, e.span) : build(t.value);
-      sum = parts_.plus(sum, parts_.product(t.sign, t.factors, core, e.span), e.span);
+      const Part core{t.core == Core::read ? matrix_read(f, t, e.span) : build(t.value), t.value.value};
+      sum = parts_.plus(sum, parts_.product(t.sign, t.factors, core, f), e.span);
     }
-    return sum;
+    return sum.value;
   }
 
   Var matrix_read(const StateForm& f, const Summand& t, const Span& at) {
@@ -153,7 +157,10 @@ class Linear {
     }
     Dims rows = m.lead;
     rows.insert(rows.end(), {Dim::symbol("T"), m.K});
-    Var q = parts_.fit(parts_.product(1, t.inside, build(t.value), at), rows, 2, at);
+    const Part query = parts_.product(1, t.inside, parts_.part(t.value), f);
+    report(f, "q", query.text);
+    for (const auto& [name, e] : m.texts) report(f, name, e);
+    Var q = parts_.fit(query.value, rows, 2, at);
     if (m.theta) {
       if (t.previous) throw NotDerivable{"a rotated state is read before its step", at};
       q = parts_.apply("rotate", {q, m.theta}, {{"inverse", true}}, at)[0];
@@ -202,32 +209,51 @@ class Linear {
     const Dims dims = state_dims(builder_, *f.state);
     Dims rows = dims;
     rows.insert(rows.empty() ? rows.end() : rows.end() - 1, Dim::symbol("T"));
-    Var a, b;
+    Part a, b;
     for (const Summand& t : f.terms) {
       if (t.left || t.right || t.rotation || t.core == Core::read) {
         throw NotDerivable{fmt::format("`{}` is read element by element, and is a matrix of products", f.state->name),
                            f.where};
       }
       const bool own = t.core == Core::state;
-      const Var value = parts_.product(t.sign, t.factors, own ? Var() : build(t.value), f.where);
+      const Part value = parts_.product(t.sign, t.factors, own ? Part() : parts_.part(t.value), f);
       (own ? a : b) = parts_.plus(own ? a : b, value, f.where);
     }
-    if (!b) b = builder_.constant(0);
-    b = parts_.fit(b, rows, dims.empty() ? 1 : 2, f.where);
-    const bool named = builder_.program().names_states;          // then somebody wants the last value
-    if (!a && !before && !named) return trajectories_[key] = b;  // nothing is left of the value before
-    a = parts_.fit(a ? a : builder_.constant(0), rows, 0, f.where);
+    if (!b) b = parts_.number(0, f);
+    if (a) report(f, "a", a.text);
+    report(f, "b", b.text);
+    Var added = parts_.fit(b.value, rows, dims.empty() ? 1 : 2, f.where);
+    const bool named = builder_.program().names_states;              // then somebody wants the last value
+    if (!a && !before && !named) return trajectories_[key] = added;  // nothing is left of the value before
+    Var factor = parts_.fit(a ? a.value : builder_.constant(0), rows, 0, f.where);
     Var initial = initial_state(builder_, *f.state, dims);
     if (dims.empty()) {  // a column of one element
-      a = renamed(a, {dims_of(a)[0], Dim(1)}), b = renamed(b, {Dim::symbol("T"), Dim(1)});
+      factor = renamed(factor, {dims_of(factor)[0], Dim(1)}), added = renamed(added, {Dim::symbol("T"), Dim(1)});
       if (initial) initial = renamed(initial, {Dim(1)});
     }
-    const auto outputs =
-        parts_.apply("affine_scan", {b, a, initial}, {{"read", std::string(before ? "before" : "after")}}, f.where);
+    const auto outputs = parts_.apply("affine_scan", {added, factor, initial},
+                                      {{"read", std::string(before ? "before" : "after")}}, f.where);
     keep_final(builder_, *f.state, outputs[1]);
     return trajectories_[key] = renamed(outputs[0], rows);
   }
 
+  void report(const StateForm& f, const std::string& name, const ExprPtr& text) {
+    const PartReport part{f.state->name, name, expr_text(*text)};
+    const auto same = [&](const PartReport& p) {
+      return p.state == part.state && p.name == name && p.text == part.text;
+    };
+    if (std::none_of(found_.begin(), found_.end(), same)) found_.push_back(part);
+  }
+
+  // What `read` gives has T before its last dimension, also where it has one value a head, or does not vary.
+  Var sequence(const Var& v, const Span& at) {
+    Dims rows;
+    for (const Dim& d : dims_of(v)) {
+      if (!is_time(d)) rows.push_back(d);
+    }
+    rows.insert(rows.empty() ? rows.end() : rows.end() - 1, Dim::symbol("T"));
+    return parts_.fit(v, rows, std::min<std::size_t>(2, rows.size()), at);
+  }
   // Claims in `read` speak of one position.
   Var claimed(const Var& v, const Equation& e) {
     if (!e.claim || count_time(dims_of(v)) != 1) return v;
@@ -245,6 +271,7 @@ class Linear {
   const std::vector<StateForm>& forms_;
   std::string form_;
   LinearParts parts_;
+  std::vector<PartReport> found_;
   std::size_t at_ = 0;  // where the expression at hand stands: in that equation of the step, or behind all
   std::map<std::string, Var> reads_;
   std::map<std::pair<std::string, bool>, Var> trajectories_;
@@ -253,9 +280,9 @@ class Linear {
 
 }  // namespace
 
-void lower_linear(Builder& builder, const Recurrence& recurrence, const std::vector<StateForm>& forms,
-                  const std::string& form) {
-  Linear(builder, recurrence, forms, form).run();
+std::vector<PartReport> lower_linear(Builder& builder, const Recurrence& recurrence,
+                                     const std::vector<StateForm>& forms, const std::string& form) {
+  return Linear(builder, recurrence, forms, form).run();
 }
 
 }  // namespace weft::dsl

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "dsl/terms.h"
+
 #include "ops/table.h"
 
 namespace weft::dsl {
@@ -29,7 +31,7 @@ const MatrixParts& LinearParts::matrix(const StateForm& f, bool transposed) {
   m.K = transposed ? dims.back() : dims[dims.size() - 2];
   m.V = transposed ? dims[dims.size() - 2] : dims.back();
   set_decay(f, m);
-  const auto all = added(f, transposed);
+  const auto all = added(f, transposed, m.lead);
   if (!set_beta(f, all, m)) set_sums(f, all, m);
   if (f.kind == StateClass::rotating) {
     if (transposed)
@@ -61,7 +63,7 @@ Var LinearParts::theta_of(const StateForm& f) {
 }
 
 // Every term but those of the state itself as an outer product, all with the same key.
-std::vector<LinearParts::Added> LinearParts::added(const StateForm& f, bool transposed) const {
+std::vector<LinearParts::Added> LinearParts::added(const StateForm& f, bool transposed, const Dims& lead) {
   std::vector<Added> all;
   for (const Summand& t : f.terms) {
     if (t.core == Core::state) continue;
@@ -75,32 +77,60 @@ std::vector<LinearParts::Added> LinearParts::added(const StateForm& f, bool tran
       throw NotDerivable{fmt::format("`{}` is read along one dimension and written along the other", f.state->name),
                          f.where};
     }
-    all.push_back({&t, transposed ? column : row, transposed ? row : column});
-    if (expr_text(*all.back().key.value) != expr_text(*all[0].key.value)) {
-      throw NotDerivable{fmt::format("`{}` is written with two keys, `{}` and `{}`", f.state->name,
-                                     expr_text(*all[0].key.value), expr_text(*all.back().key.value)),
-                         f.where};
-    }
+    all.push_back({&t, t.sign, t.factors, transposed ? column : row, transposed ? row : column});
+  }
+  const auto other = [&] {
+    return std::find_if(all.begin(), all.end(),
+                        [&](const Added& a) { return expr_text(*a.key.value) != expr_text(*all[0].key.value); });
+  };
+  if (other() != all.end()) {  // `k` and `beta * k` are one key
+    for (Added& a : all) take_factors_of_key(a, lead);
+  }
+  if (const auto second = other(); second != all.end()) {
+    throw NotDerivable{fmt::format("`{}` is written with two keys, `{}` and `{}`", f.state->name,
+                                   expr_text(*all[0].key.value), expr_text(*second->key.value)),
+                       f.where};
   }
   return all;
 }
 
+void LinearParts::take_factors_of_key(Added& a, const Dims& lead) {
+  const auto scales = [&](const ExprPtr& e) { return only(build_({e, a.key.at}), lead); };
+  for (;;) {
+    const ExprPtr key = a.key.value;
+    const auto& args = key->args;
+    const bool divides = key->kind == Expr::Kind::binary && key->name == "/";
+    if (key->kind == Expr::Kind::negate) {
+      a.sign = -a.sign;
+      a.key.value = args[0];
+    } else if (divides || (key->kind == Expr::Kind::binary && key->name == "*")) {
+      const std::size_t factor = !divides && scales(args[0]) ? 0 : 1;
+      if (factor == 1 && !scales(args[1])) return;
+      a.factors.push_back({args[factor], a.key.at, divides});
+      a.key.value = args[1 - factor];
+    } else {
+      return;
+    }
+  }
+}
+
 void LinearParts::set_decay(const StateForm& f, MatrixParts& m) {
-  Var total;
+  Part total;
   bool one = true;
   int terms = 0;
   for (const Summand& t : f.terms) {
     if (t.core != Core::state) continue;
     one = one && t.sign > 0 && t.factors.empty();
-    total = plus(total, product(t.sign, t.factors, {}, f.where), f.where);
+    total = plus(total, product(t.sign, t.factors, {}, f), f.where);
     ++terms;
   }
   if (one && terms == 1) return;  // a sum
-  if (!total) total = builder_.constant(0);
-  const bool scalar = only(total, m.lead);
+  if (!total) total = number(0, f);
+  m.texts.emplace_back("decay", total.text);
+  const bool scalar = only(total.value, m.lead);
   Dims target = rows(m, scalar ? Dim(1) : m.K);
   if (scalar) target.pop_back();
-  m.decay = fit(total, target, 0, f.where);
+  m.decay = fit(total.value, target, 0, f.where);
   if (scalar) {
     target = dims_of(m.decay);
     target.push_back(Dim(1));
@@ -112,8 +142,7 @@ void LinearParts::set_decay(const StateForm& f, MatrixParts& m) {
 bool LinearParts::set_beta(const StateForm& f, const std::vector<Added>& all, MatrixParts& m) {
   if (all.size() != 2 || all[0].term->core == all[1].term->core) return false;
   const Added &value = all[0].term->core == Core::free ? all[0] : all[1], &error = &value == &all[0] ? all[1] : all[0];
-  if (value.term->sign < 0 || error.term->sign > 0 || texts(value.term->factors) != texts(error.term->factors))
-    return false;
+  if (value.sign < 0 || error.sign > 0 || texts(value.factors) != texts(error.factors)) return false;
   if (expr_text(*error.term->value.value) != expr_text(*error.key.value)) return false;
   std::vector<Piece> own;
   int terms = 0;
@@ -123,43 +152,48 @@ bool LinearParts::set_beta(const StateForm& f, const std::vector<Added>& all, Ma
   }
   const auto inside = texts(error.term->inside);
   if (!inside.empty() && (terms != 1 || inside != texts(own))) return false;
-  const Var beta = product(1, value.term->factors, {}, f.where);
-  if (!only(beta, m.lead)) throw NotDerivable{"the strength of a correction differs by element", f.where};
+  const Part beta = product(1, value.factors, {}, f);
+  if (!only(beta.value, m.lead)) throw NotDerivable{"the strength of a correction differs by element", f.where};
   Dims along = m.lead;
   along.push_back(Dim::symbol("T"));
-  m.beta = fit(beta, along, 0, f.where);
+  m.beta = fit(beta.value, along, 0, f.where);
   m.k = fit(build_(value.key), rows(m, m.K), 2, f.where);
   m.v = fit(build_(value.value), rows(m, m.V), 2, f.where);
   m.error = inside.empty() ? "before" : "decayed";
+  m.texts.insert(m.texts.begin(), {{"k", value.key.value}, {"v", value.value.value}, {"beta", beta.text}});
   return true;
 }
 
 void LinearParts::set_sums(const StateForm& f, const std::vector<Added>& all, MatrixParts& m) {
-  Var k = all.empty() ? builder_.constant(0) : build_(all[0].key), v, erase;
+  Part k = all.empty() ? number(0, f) : part(all[0].key), v, erase;
   for (const Added& a : all) {
     if (a.term->core == Core::free) {
       std::vector<Piece> to_value;
-      for (const Piece& p : a.term->factors) {  // a factor along the keys belongs to the only key
+      for (const Piece& p : a.factors) {  // a factor along the keys belongs to the only key
         Dims keys = m.lead;
         keys.push_back(m.K);
         const Var factor = build_(p);
-        if (all.size() == 1 && only(factor, keys) && !only(factor, m.lead)) k = product(1, {p}, k, f.where);
+        if (all.size() == 1 && only(factor, keys) && !only(factor, m.lead)) k = product(1, {p}, k, f);
         else to_value.push_back(p);
       }
-      v = plus(v, product(a.term->sign, to_value, build_(a.value), f.where), f.where);
+      v = plus(v, product(a.sign, to_value, part(a.value), f), f.where);
     } else {
-      for (const Piece& p : a.term->factors) {
+      for (const Piece& p : a.factors) {
         if (!only(build_(p), m.lead))
           throw NotDerivable{"the strength of a correction differs by element", p.value->span};
       }
       std::vector<Piece> factors = a.term->inside;
-      factors.insert(factors.end(), a.term->factors.begin(), a.term->factors.end());
-      erase = plus(erase, product(-a.term->sign, factors, build_(a.term->value), f.where), f.where);
+      factors.insert(factors.end(), a.factors.begin(), a.factors.end());
+      erase = plus(erase, product(-a.sign, factors, part(a.term->value), f), f.where);
     }
   }
-  m.k = fit(k, rows(m, m.K), 2, f.where);
-  m.v = fit(v ? v : builder_.constant(0), rows(m, m.V), 2, f.where);
-  if (erase) m.erase = fit(erase, rows(m, m.K), 2, f.where);
+  if (!v) v = number(0, f);
+  m.k = fit(k.value, rows(m, m.K), 2, f.where);
+  m.v = fit(v.value, rows(m, m.V), 2, f.where);
+  m.texts.insert(m.texts.begin(), {{"k", k.text}, {"v", v.text}});
+  if (!erase) return;
+  m.erase = fit(erase.value, rows(m, m.K), 2, f.where);
+  m.texts.emplace_back("erase", erase.text);
 }
 
 // ---- tensors ----------------------------------------------------------------------------------------------------
@@ -180,24 +214,31 @@ bool LinearParts::only(const Var& v, const Dims& allowed) const {
   });
 }
 
-Var LinearParts::product(int sign, const std::vector<Piece>& factors, Var start, const Span& at) {
-  for (const Piece& p : factors) {
-    const Var factor = build_(p);
-    if (!start && !p.inverse) {
-      start = factor;
-      continue;
-    }
-    const Operand value{start ? start : builder_.constant(1), "the value", at},
-        by{factor, expr_text(*p.value), p.value->span};
-    start = builder_.apply(*ops::find(p.inverse ? "div" : "mul"), {value, by}, {}, at)[0];
-  }
-  if (!start) return builder_.constant(sign);
-  return sign > 0 ? start : append(builder_.graph(), "neg", {start})[0];
+Part LinearParts::number(double value, const StateForm& f) {
+  return {builder_.constant(value), number_of(value, *f.update->value)};
 }
 
-Var LinearParts::plus(const Var& sum, const Var& term, const Span& at) {
+Part LinearParts::product(int sign, const std::vector<Piece>& factors, const Part& start, const StateForm& f) {
+  const Span& at = f.where;
+  Var y = start.value;
+  for (const Piece& p : factors) {
+    const Var factor = build_(p);
+    if (!y && !p.inverse) {
+      y = factor;
+      continue;
+    }
+    const Operand value{y ? y : builder_.constant(1), "the value", at}, by{factor, expr_text(*p.value), p.value->span};
+    y = builder_.apply(*ops::find(p.inverse ? "div" : "mul"), {value, by}, {}, at)[0];
+  }
+  if (!y) y = builder_.constant(sign);
+  else if (sign < 0) y = append(builder_.graph(), "neg", {y})[0];
+  return {y, product_of(sign, factors, start.text, *f.update->value)};
+}
+
+Part LinearParts::plus(const Part& sum, const Part& term, const Span& at) {
   if (!sum) return term;
-  return builder_.apply(*ops::find("add"), {Operand{sum, "the sum", at}, Operand{term, "a term", at}}, {}, at)[0];
+  const Operand a{sum.value, "the sum", at}, b{term.value, "a term", at};
+  return {builder_.apply(*ops::find("add"), {a, b}, {}, at)[0], sum_of(sum.text, term.text)};
 }
 
 Var LinearParts::fit(Var v, const Dims& target, std::size_t full, const Span& at) {
@@ -214,7 +255,15 @@ Var LinearParts::fit(Var v, const Dims& target, std::size_t full, const Span& at
     if (found >= 0) order.push_back(found);
     wide.push_back(found >= 0 ? t : Dim(1));
   }
-  if (order.size() != now.size()) {
+  Dims kept;  // a 1 that stands for nothing is left out
+  for (int i = static_cast<int>(now.size()); i-- > 0;) {
+    const bool placed = std::find(order.begin(), order.end(), i) != order.end();
+    if (placed || !is_one(now[static_cast<std::size_t>(i)]))
+      kept.insert(kept.begin(), now[static_cast<std::size_t>(i)]);
+    else std::for_each(order.begin(), order.end(), [i](int& o) { o -= o > i; });
+  }
+  v = renamed(v, kept);
+  if (order.size() != kept.size()) {
     throw NotDerivable{fmt::format("a part is {}, where {} was expected", text(now), text(target)), at};
   }
   if (!std::is_sorted(order.begin(), order.end())) v = permuted(v, order);

@@ -4,6 +4,13 @@
 
 namespace weft::dsl {
 
+/// A tensor over all positions, and the expression that it is.
+struct Part {
+  Var value;
+  ExprPtr text;
+  explicit operator bool() const { return bool(value); }
+};
+
 /// What a matrix state is made of, rows in the layout of `linrec`; absent parts are empty.
 ///
 ///     S' = decay o S + k^T (v - erase S)          or, with beta,
@@ -14,6 +21,7 @@ struct MatrixParts {
   Var k, v, decay, beta, erase;
   Var theta;  // k is turned back by the angle of its position, and q must be too
   std::string error = "before";
+  std::vector<std::pair<std::string, ExprPtr>> texts;  // of those that are there
 
   bool has_parallel() const { return !beta && !erase && (!decay || is_one(decay.dims().back())); }
 };
@@ -28,10 +36,12 @@ class LinearParts {
   const MatrixParts& matrix(const StateForm& f, bool transposed);
   Var theta_of(const StateForm& f);
 
+  Part part(const Piece& p) { return {build_(p), p.value}; }
+  Part number(double value, const StateForm& f);
   /// sign * factors * start; 1 without a start.
-  Var product(int sign, const std::vector<Piece>& factors, Var start, const Span& at);
+  Part product(int sign, const std::vector<Piece>& factors, const Part& start, const StateForm& f);
   /// sum + term, or the term alone.
-  Var plus(const Var& sum, const Var& term, const Span& at);
+  Part plus(const Part& sum, const Part& term, const Span& at);
   /// `v` with the dimensions `target`, each of its own or 1; the last `full` of them repeated to their size.
   Var fit(Var v, const Dims& target, std::size_t full, const Span& at);
   /// Applies an op to operands that fit each other already.
@@ -43,9 +53,12 @@ class LinearParts {
  private:
   struct Added {  // a term of the update: factors * outer(key, value), or the error's share of it
     const Summand* term;
+    int sign;
+    std::vector<Piece> factors;
     Piece key, value;
   };
-  std::vector<Added> added(const StateForm& f, bool transposed) const;
+  std::vector<Added> added(const StateForm& f, bool transposed, const Dims& lead);
+  void take_factors_of_key(Added& a, const Dims& lead);
   void set_decay(const StateForm& f, MatrixParts& m);
   bool set_beta(const StateForm& f, const std::vector<Added>& all, MatrixParts& m);
   void set_sums(const StateForm& f, const std::vector<Added>& all, MatrixParts& m);

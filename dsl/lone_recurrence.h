@@ -1,7 +1,7 @@
 // A recurrence by itself, in one form: a function of the tensors that its equations read. How forms are held against
 // the loop, when a model is built (confirm.cpp) and by `weft verify`.
 #pragma once
-#include "dsl/recurrence.h"
+#include "dsl/shadow.h"
 #include "engine/run.h"
 
 namespace weft::dsl {
@@ -26,17 +26,12 @@ class LoneRecurrence {
     std::string name;
     Var var;
   };
-  void enter(Builder& model, Room& room);
   void differentiate();
 
-  Diagnostics diagnostics_;
-  Program program_;
+  Shadow shadow_;
   std::vector<Named> inputs_, results_;
   std::vector<Dims> states_;
 };
-
-/// What decides the forms of a recurrence: its place, its equations with all choices made, and its sizes.
-std::string identity(Builder& builder, const Recurrence& r);
 
 /// Largest difference, relative to the largest element; what is not finite must be so on both sides.
 double distance(const Tensor& a, const Tensor& b);

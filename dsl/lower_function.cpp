@@ -289,15 +289,16 @@ std::unique_ptr<Function> lower_function(const Blueprint& plan, const Asked& ask
   p.vocab = plan.vocab;
   p.form = plan.form;
   p.load = plan.load;
-  p.names_states = !asked.streams;
+  p.names_states = !asked.streams && !asked.explain;
   p.proof = asked.proof;
+  p.explains = asked.explain;
   for (const auto& [name, shape] : asked.given) {
     if (name.starts_with(kInitial)) p.given_states.insert(name.substr(kInitial.size()));
   }
   try {
     if (asked.def.empty()) f->lower_whole(plan);
     else f->lower_def(plan);
-    if (!p.failed && !diagnostics.has_errors()) f->finish();
+    if (!p.failed && !diagnostics.has_errors() && !asked.explain) f->finish();
   } catch (const Failed&) {
     p.failed = true;
   }

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "dsl/explanation.h"
 #include "dsl/file.h"
 #include "dsl/initialiser.h"
 #include "dsl/model.h"
@@ -108,6 +109,8 @@ struct Program {
   bool names_states = false;           // the states of recurrences are kept in `named_states`
   std::set<std::string> given_states;  // those that start from a tensor of the caller
   std::vector<NamedState> named_states;
+  bool explains = false;  // `recurrences` are recorded
+  std::vector<RecurrenceReport> recurrences;
   bool causal = true;  // it predicts what follows: what needs the whole sequence is an error
   /// The file of a `use`, as seen from `from`; null when it cannot be read (reported).
   std::function<const Module*(const std::string& path, const Span& at, const Module& from)> load;

@@ -50,13 +50,6 @@ Var named_start(Builder& builder, const std::string& name, const Dims& dims, con
   return s.start;
 }
 
-// `train.form` is about training; a stream takes what is best for the number of tokens it is given.
-std::string form_of(const Program& program, const Recurrence& r) {
-  if (program.proof) return program.proof->form;
-  if (program.mode == Mode::stream) return "auto";
-  return program.form == "auto" && r.forms.size() == 1 ? r.forms[0].name : program.form;
-}
-
 bool all_finals_kept(Builder& builder, const Recurrence& r) {
   if (!builder.program().names_states) return true;
   return std::all_of(r.states.begin(), r.states.end(), [&](const StateDef& s) {
@@ -65,7 +58,45 @@ bool all_finals_kept(Builder& builder, const Recurrence& r) {
   });
 }
 
+// Builds it for all positions at once, or says why not.
+std::optional<NotDerivable> derive(Builder& builder, const Recurrence& r, const std::vector<StateForm>& forms) {
+  const auto hindered = std::find_if(forms.begin(), forms.end(), [](const StateForm& f) { return !f.derivable(); });
+  if (hindered != forms.end())
+    return NotDerivable{fmt::format("{} ({})", hindered->reason, name(hindered->kind)), hindered->where};
+  // What fails on the way is tried again by the sequential loop, which reports what is really wrong.
+  Program& program = builder.program();
+  const Diagnostics before = program.diagnostics;
+  const std::size_t states = program.states.size(), named = program.named_states.size();
+  const auto tensors = builder.room().tensors;
+  NotDerivable why;
+  try {
+    lower_linear(builder, r, forms, form_of(builder, r));
+    if (all_finals_kept(builder, r)) {
+      confirm_linear(builder, r, forms);
+      return {};
+    }
+    why = {"a state that nothing reads is computed by the loop alone", r.span};
+  } catch (const NotDerivable& n) {
+    why = n;
+  } catch (const Failed&) {
+    why = {"its parts cannot be computed for all positions at once", r.span};
+  }
+  program.diagnostics = before;
+  program.states.resize(states);
+  program.named_states.resize(named);
+  builder.room().tensors = tensors;
+  return why;
+}
+
 }  // namespace
+
+std::string form_of(Builder& builder, const Recurrence& r) {
+  const Program& program = builder.program();
+  if (program.proof) return program.proof->form;
+  if (program.mode == Mode::stream) return "auto";  // `train.form` is about training
+  const std::string& all = program.form;
+  return all == "auto" && r.forms.size() == 1 ? r.forms[0].name : all;
+}
 
 Dims state_dims(Builder& builder, const StateDef& state) {
   const Dims dims = builder.shape(state.shape);
@@ -114,41 +145,22 @@ i64 chunk_of(Builder& builder, const Recurrence& recurrence) {
 }
 
 void lower_recurrence(Builder& builder, const Recurrence& written) {
-  Program& program = builder.program();
   Recurrence r = written;  // with every choice between expressions made
   for (auto* equations : {&r.step, &r.read}) {
     for (Equation& e : *equations) e.value = chosen(e.value, builder);
   }
+  const auto gradients = derive_gradients(builder, r);
   const auto forms = classify(r);
-  const auto& proof = program.proof;
+  const auto& proof = builder.program().proof;
   if (proof && proof->watch) proof->watch(builder, r, forms);
   if (proof && proof->form == "loop") return lower_scan(builder, r);
-  const auto hindered = std::find_if(forms.begin(), forms.end(), [](const StateForm& f) { return !f.derivable(); });
-  NotDerivable why;
-  if (hindered == forms.end()) {
-    // What fails on the way is tried again by the sequential loop, which reports what is really wrong.
-    const Diagnostics before = program.diagnostics;
-    const std::size_t states = program.states.size(), named = program.named_states.size();
-    const auto tensors = builder.room().tensors;
-    try {
-      lower_linear(builder, r, forms, form_of(program, r));
-      if (all_finals_kept(builder, r)) return confirm_linear(builder, r, forms);
-      why = {"a state that nothing reads is computed by the loop alone", r.span};
-    } catch (const NotDerivable& n) {
-      why = n;
-    } catch (const Failed&) {
-      why = {"its parts cannot be computed for all positions at once", r.span};
-    }
-    program.diagnostics = before;
-    program.states.resize(states);
-    program.named_states.resize(named);
-    builder.room().tensors = tensors;
-  } else {
-    why = {fmt::format("{} ({})", hindered->reason, name(hindered->kind)), hindered->where};
+  const auto why = derive(builder, r, forms);
+  if (why) {
+    lower_scan(builder, r);  // what is wrong in the equations themselves comes first
+    if (proof) builder.program().underived.push_back({r.span, why->reason, why->where});
+    else require_forms(builder, r, *why);
   }
-  if (proof) program.underived.push_back({r.span, why.reason, why.where});
-  else require_forms(builder, r, why);
-  lower_scan(builder, r);
+  if (builder.program().explains) explain(builder, r, forms, why, gradients);
 }
 
 }  // namespace weft::dsl

@@ -15,12 +15,17 @@ struct NotDerivable {
   Span where;
   std::string form = {};  // the one that does not exist; empty: all but the recurrent
 };
-/// By `linrec` and `affine_scan` (linear.cpp); throws NotDerivable.
-void lower_linear(Builder& builder, const Recurrence& recurrence, const std::vector<StateForm>& forms,
-                  const std::string& form);
+/// By `linrec` and `affine_scan` (linear.cpp), with the parts it found; throws NotDerivable.
+std::vector<PartReport> lower_linear(Builder& builder, const Recurrence& recurrence,
+                                     const std::vector<StateForm>& forms, const std::string& form);
 /// Whether the forms of `lower_linear` compute what the loop does, on a few positions of random numbers in f64: an
 /// error inside the program, with the place of the recurrence, when they do not (confirm.cpp).
 void confirm_linear(Builder& builder, const Recurrence& recurrence, const std::vector<StateForm>& forms);
+/// Appends what was decided to `program.recurrences`; `why`: the loop was taken (explanation.cpp).
+void explain(Builder& builder, const Recurrence& recurrence, const std::vector<StateForm>& forms,
+             const std::optional<NotDerivable>& why, const std::vector<GradientReport>& gradients);
+/// Replaces each `grad(..)` of the step by the gradient (scan.cpp: there the shapes of a step are known).
+std::vector<GradientReport> derive_gradients(Builder& builder, Recurrence& recurrence);
 /// By `scan` (scan.cpp): the meaning of every recurrence.
 void lower_scan(Builder& builder, const Recurrence& recurrence);
 
@@ -31,5 +36,7 @@ void keep_final(Builder& builder, const StateDef& state, const Var& final);
 /// The sizes of a state; an error where they depend on T.
 Dims state_dims(Builder& builder, const StateDef& state);
 i64 chunk_of(Builder& builder, const Recurrence& recurrence);
+/// The form that is demanded of it, or auto.
+std::string form_of(Builder& builder, const Recurrence& recurrence);
 
 }  // namespace weft::dsl

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 
+#include "dsl/gradient.h"
 #include "dsl/linear_parts.h"
+#include "dsl/shadow.h"
 #include "ops/table.h"
 
 namespace weft::dsl {
@@ -76,6 +78,36 @@ class Scan {
         builder_(program_, *step_, room_, &bridge_) {}
 
   void run() {
+    open();
+    const int errors = program_.diagnostics.error_count();
+    for (const Equation& e : r_.step) step(e);
+    for (const Equation& e : r_.read) builder_.define(e);
+    if (program_.diagnostics.error_count() > errors || !room_.failed.empty()) throw Failed{};
+    apply();
+  }
+
+  // Builds the step as far as `grad` needs it, and replaces that in `r`, whose loop this is.
+  std::vector<GradientReport> differentiate(Recurrence& r) {
+    open();
+    std::vector<GradientReport> found;
+    const auto dims = [this](const Expr& e) {
+      const Term t = builder_.term(e);
+      const Var* v = std::get_if<Var>(&t);
+      return v ? dims_of(*v) : Dims{};
+    };
+    for (std::size_t i = 0; i < r.step.size(); ++i) {
+      try {
+        r.step[i].value = with_gradients(r.step[i].value, {r, i, dims, program_.diagnostics}, found);
+        step(r.step[i]);
+      } catch (const Failed&) {
+        room_.failed.insert(r.step[i].name);
+      }
+    }
+    return found;
+  }
+
+ private:
+  void open() {
     const Room& outside = outer_.room();
     room_.module = outside.module;
     room_.path = outside.path;
@@ -85,14 +117,7 @@ class Scan {
     room_.outside = outside.outside;
     for (const StateDef& s : r_.states) enter(s);
     builder_.intercept = [this](const Expr& e) { return previous(e); };
-    const int errors = program_.diagnostics.error_count();
-    for (const Equation& e : r_.step) step(e);
-    for (const Equation& e : r_.read) builder_.define(e);
-    if (program_.diagnostics.error_count() > errors || !room_.failed.empty()) throw Failed{};
-    apply();
   }
-
- private:
   void enter(const StateDef& s) {
     dims_[s.name] = state_dims(outer_, s);
     const Var in = step_->input(s.name, with_batch(dims_[s.name], true), Kind::real, true);
@@ -229,5 +254,15 @@ class Scan {
 }  // namespace
 
 void lower_scan(Builder& builder, const Recurrence& recurrence) { Scan(builder, recurrence).run(); }
+
+std::vector<GradientReport> derive_gradients(Builder& builder, Recurrence& recurrence) {
+  if (!has_gradient(recurrence)) return {};
+  Shadow shadow(builder, Mode::evaluate);
+  shadow.room.failed = builder.room().failed;
+  auto found = Scan(shadow.builder, recurrence).differentiate(recurrence);
+  if (!shadow.diagnostics.has_errors() && !has_gradient(recurrence)) return found;
+  builder.program().diagnostics.append(shadow.diagnostics);
+  throw Failed{};
+}
 
 }  // namespace weft::dsl

@@ -121,6 +121,18 @@ struct Scan : General {
     }
   }
 
+  // Those of a step, for each position.
+  static double flops(const Attrs& a, const std::vector<Shape>& inputs, const std::vector<Shape>&) {
+    Sizes sizes;
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      Shape own = inputs[i];
+      if (is_sequence(a, i)) own.erase(own.begin());
+      sizes.match(a.step->inputs[i].dims(), to_dims(own));
+    }
+    const double length = static_cast<double>(inputs[first(a)][0]);
+    return length * Run(*a.step, a.step->results).flops(sizes.numbers);
+  }
+
   static std::vector<Sample> samples() {
     const AttributeValue one = smoother(false), two = smoother(true), none = map();
     return {{{{2, 3}, {5, 2, 3}, {3}}, {{"step", one}}},

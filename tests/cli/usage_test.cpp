@@ -25,6 +25,7 @@ TEST_CASE("without a verb the program shows a short help with two examples and e
         "  check                       every error of a description; weights, memory and cost of a step\n"
         "  show                        weights, resolved text, graph or equations of a description; what a "
         "file of weights holds\n"
+        "  explain                     what each recurrence is, the forms it has with their cost, and why\n"
         "  train                       train a model from its description\n"
         "  resume                      go on with a run that was stopped, or for more steps\n"
         "  eval                        the loss of a trained model over a whole validation text\n"
@@ -86,7 +87,7 @@ TEST_CASE("help knows every option of a description, and docs/options.md is what
 
 TEST_CASE("a missing argument is told with the examples of the verb") {
   Desk desk;
-  for (const char* verb : {"check", "show", "train", "resume", "eval", "generate", "init", "apply"}) {
+  for (const char* verb : {"check", "show", "explain", "train", "resume", "eval", "generate", "init", "apply"}) {
     const Finished f = desk.run({verb});
     CHECK(f.exit == 2);
     CHECK(f.out.empty());

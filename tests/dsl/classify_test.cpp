@@ -16,11 +16,13 @@ struct Variant {
 
 const char* const kMatrix = "S: [H, dk, dv]";
 
-std::string classes_of(const char* states, const char* step, std::string* reason = nullptr) {
+// `equations` as inside `{...}`, or a block that begins with a new line.
+std::string classes_of(const char* states, const std::string& equations, std::string* reason = nullptr) {
+  const std::string step = equations.starts_with("\n") ? equations : "{" + equations + "}";
   Diagnostics d;
   const std::string text =
       std::string("schema: 1\ndefs:\n  f:\n    in: {x: [T, D]}\n    recurrence:\n      over: T\n      state: {") +
-      states + "}\n      step: {" + step + "}\n      read: {y: x}\n    out: y\nmodel: [f]\n";
+      states + "}\n      step: " + step + "\n      read: {y: x}\n    out: y\nmodel: [f]\n";
   const File file = parse_file(make_source("test.yaml", text), d);
   INFO(d.render(false));
   REQUIRE(!d.has_errors());
@@ -117,4 +119,17 @@ TEST_CASE("what is not linear is told with its part of the equation") {
   CHECK(reason == "`tanh(k @ S)` is not linear in `S`");
   classes_of("m: [D], w: [D]", "m: m + w, w: w - m", &reason);
   CHECK(reason == "`w` and `m` read each other");
+}
+
+TEST_CASE("names that read two others each are looked at once, not 2^60 times") {
+  const auto chain = [](const std::string& first, const char* op, const std::string& update) {
+    std::string step = "\n        p0: " + first + "\n        p1: " + first + "\n";
+    for (int i = 2; i < 60; ++i) step += fmt::format("        p{}: p{} {} p{}\n", i, i - 1, op, i - 2);
+    return step + "        S: " + update;
+  };
+  std::string reason;
+  CHECK(classes_of(kMatrix, chain("sigmoid(k)", "*", "S + outer(p59, v)")) == "sum");
+  CHECK(classes_of(kMatrix, chain("k @ S", "*", "S + outer(k, p59)")) == "nonlinear");
+  CHECK(classes_of(kMatrix, chain("k @ S", "+", "S + outer(k, p59)"), &reason) == "dense affine");
+  CHECK(reason == "the update of `S` has more than 256 terms");
 }

@@ -78,6 +78,9 @@ const Derived kDerived[] = {
      "state: {S: {shape: [H, d, d], init: 0.3}}\n      step: {S: \"0.9 * rotate(S, 1 / (1 + arange(d / 2))) + outer(k, h)\"}\n      read: {y: h @ S}\n"},
     {"two reads of one state", "S", true,
      "state: {S: [H, d, d]}\n      step: {S: \"(1 - a) * S + a * outer(k, h)\"}\n      read: {y: h @ S * sigmoid(k @ S)}\n"},
+    {"reads of one number a head, and of what does not vary", "S", true,
+     "state: {S: [H, d, d], n: [H, d]}\n      step: {S: \"a * S + outer(k, h)\", n: n + k}\n"
+     "      read: {m: \"dot(h, n)\", e: 1 / (1 + arange(H)), y: h @ S * sigmoid(m) * e}\n"},
     {"a normaliser per channel", "S", true,
      "state: {S: [H, d, d], n: [H, d]}\n      step: {S: \"a * S + outer(k, h)\", n: a * n + k}\n      read: {y: \"(h @ S) / maximum(abs(dot(h, n)), 1)\"}\n"},
 };
