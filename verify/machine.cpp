@@ -21,7 +21,7 @@ Finding prove_threads(const Subject& s, const std::vector<i64>& lengths) {
       const Subject::Results found = s.run(how, Runtime(options), DType::f32, s.weights(), inputs, settings);
       if (threads == 1) wanted = found;
       for (const auto& [name, t] : wanted) {
-        const Difference d = difference(name, t, found.at(name));
+        const Difference d = same_bits(t, found.at(name)) ? Difference{} : difference(name, t, found.at(name));
         worst.add(d.error, n, d.where.empty() ? "" : fmt::format("{} ({} threads, T = {})", d.where, threads, n));
       }
     }
@@ -57,9 +57,9 @@ struct Counter final : Observer {
 }  // namespace
 
 // Predicted are the values of the graph. Measured is also what an op needs meanwhile, which is most at small sizes: up
-// to 22 % of the descriptions of the tests, 6 % of the models of the library.
+// to 36 %, of a Fourier transform over T; 6 % for the models that have none.
 Finding prove_cost(const Subject& s, const std::vector<i64>& lengths) {
-  constexpr double kMemory = 0.25, kSlack = 64 * 1024;
+  constexpr double kMemory = 0.4, kSlack = 64 * 1024;
   const How how{.form = "auto", .gradients = true};
   const dsl::Function& f = s.function(how);
   Worst worst(kMemory);

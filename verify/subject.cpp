@@ -38,6 +38,14 @@ void add_sizes(const dsl::Description& description, Claim& claim) {
   }
 }
 
+// The first error, with its place.
+std::string reason(const dsl::Diagnostics& d) {
+  const auto all = d.sorted();
+  const auto error = std::find_if(all.begin(), all.end(),
+                                  [](const dsl::Diagnostic* one) { return one->severity == dsl::Severity::error; });
+  return error == all.end() ? "" : fmt::format("{} ({})", (*error)->message, place_text((*error)->span));
+}
+
 }  // namespace
 
 Subject::Subject(Claim claim) : claim_(std::move(claim)), runtime_(std::make_unique<Runtime>(claim_.runtime)) {
@@ -53,7 +61,7 @@ Subject::Subject(Claim claim) : claim_(std::move(claim)), runtime_(std::make_uni
   if (!first && !claim_.def.empty()) {
     dsl::Diagnostics all;
     first = build({}, false, all, {.form = "loop"});
-    if (first) sees_ = fmt::format("{} ({})", d.sorted().front()->message, place_text(d.sorted().front()->span));
+    if (first) sees_ = reason(d);
     d = all;
   }
   if (!first) throw NotBuilt{d};
