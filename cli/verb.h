@@ -21,10 +21,14 @@ struct Verb {
 Verb new_verb();
 Verb check_verb();
 Verb train_verb();
+Verb sweep_verb();
 Verb resume_verb();
 Verb eval_verb();
 Verb generate_verb();
 Verb show_verb();
+Verb expand_verb();
+Verb schema_verb();
+Verb std_verb();
 Verb init_verb();
 Verb apply_verb();
 Verb ops_verb();

@@ -20,7 +20,7 @@ struct Blueprint {
   const Module* module;  // the description
   std::optional<i64> vocab;
   std::string form = "auto";
-  std::function<const Module*(const std::string&, const Span&, const Module&)> load;
+  std::function<const Module*(const Item&, const Module&)> load;
 };
 
 /// The composition of the file on tokens [B, T]; binds `program.vocab`. Throws Failed.
