@@ -100,7 +100,7 @@ bool reads(const dsl::Param& param, const std::vector<dsl::Param>& others) {
 
 std::string starter(const std::string& file) {
   const std::string text = std::string("# A sequence model of your own.\n#\n") + kHead + kMixer;
-  return replaced(replaced(replaced(text, "FILE", file), "NAME", plain_name(file)), "STEPS", "600");
+  return replaced(replaced(replaced(text, "FILE", file), "NAME", plain_name(file)), "STEPS", "1200");
 }
 
 std::string starter_from(const std::string& file, const std::string& library_name) {

@@ -37,12 +37,6 @@ bool is_certain(std::string_view code) {
   return std::find(std::begin(kCertain), std::end(kCertain), code) != std::end(kCertain);
 }
 
-// The name that the item was given, or `place` and its kind: "1.residual".
-std::string segment(const Item& item, const std::string& place) {
-  if (!item.name.empty() && item.kind != Item::Kind::share) return item.name;
-  return place + (item.kind == Item::Kind::call ? item.callee : key_of(item.kind));
-}
-
 }  // namespace
 
 void Composer::fail(std::string_view code, const Span& span, const std::string& message, const std::string& help) {
@@ -58,7 +52,7 @@ Var Composer::run(const std::vector<Item>& items, Var x, Room& room, const std::
     const std::size_t before = program_.diagnostics.size();
     const bool doubtful = failed;
     try {
-      x = item(items[i], x, room, fmt::format("{}.{}", prefix, segment(items[i], fmt::format("{}.", i))));
+      x = item(items[i], x, room, fmt::format("{}.{}", prefix, segment_of(items[i], fmt::format("{}.", i))));
     } catch (const Failed&) {
       failed = true;
     }
@@ -185,7 +179,7 @@ Var Composer::combine(const std::string& op, const Var& a, const Var& b, Room& r
 Var Composer::residual(const Item& item, const Var& x, Room& room, const std::string& path) {
   const auto norm = [&](const Var& v) {
     if (!item.norm) return v;
-    return this->item(*item.norm, v, room, path + ".norm." + segment(*item.norm, ""));
+    return this->item(*item.norm, v, room, path + ".norm." + segment_of(*item.norm, ""));
   };
   try {
     const Var y = run(item.body, item.pre ? norm(x) : x, room, path + ".body");

@@ -134,6 +134,9 @@ constexpr const char* key_of(Item::Kind kind) {
   return keys[static_cast<std::size_t>(kind)];
 }
 
+/// What the item adds to the names of its weights: the name it was given, or `place` and its kind, "1.residual".
+std::string segment_of(const Item& item, const std::string& place);
+
 struct File {
   SourcePtr source;
   std::shared_ptr<const Yaml> tree;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <map>
 
 #include <fmt/format.h>
 
@@ -26,10 +27,35 @@ class ItemReader {
     }
     for (const Yaml& one : value.items) result.push_back(item(one));
     if (result.empty()) diagnostics_.error("E0312", value.span, "a composition needs at least one item");
+    check_segments(result);
     return result;
   }
 
  private:
+  // Two items of one name would have the same weights without a word: `share` is there for that.
+  void check_segments(const std::vector<Item>& items) {
+    std::map<std::string, const Item*> seen;  // sorted: those below a place follow it
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      if (items[i].kind == Item::Kind::share) continue;
+      const std::string segment = segment_of(items[i], fmt::format("{}.", i)) + ".";
+      auto clash = seen.lower_bound(segment);
+      if (clash != seen.end() && !clash->first.starts_with(segment)) clash = seen.end();
+      for (std::size_t dot = segment.find('.'); clash == seen.end() && dot != std::string::npos;
+           dot = segment.find('.', dot + 1))
+        clash = seen.find(segment.substr(0, dot + 1));
+      if (clash != seen.end()) return report_clash(items[i], *clash->second);
+      seen.emplace(segment, &items[i]);
+    }
+  }
+
+  void report_clash(const Item& second, const Item& first) {
+    const Item& named = second.name.empty() ? first : second;
+    diagnostics_
+        .error("E0306", named.name_span, fmt::format("the name `{}` gives two items the same weights", named.name))
+        .note("the other item is here", &named == &first ? second.span : first.span)
+        .help("choose another name; `share` uses the same weights twice");
+  }
+
   Item item(const Yaml& value) {
     const int before = diagnostics_.error_count();
     Item result;
@@ -272,6 +298,11 @@ class ItemReader {
 };
 
 }  // namespace
+
+std::string segment_of(const Item& item, const std::string& place) {
+  if (!item.name.empty() && item.kind != Item::Kind::share) return item.name;
+  return place + (item.kind == Item::Kind::call ? item.callee : key_of(item.kind));
+}
 
 std::vector<Item> read_items(const Yaml& value, Diagnostics& diagnostics) {
   return ItemReader(diagnostics).items(value);

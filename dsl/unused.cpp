@@ -94,7 +94,17 @@ void collect_words(const Yaml& value, std::set<std::string>& words) {
 
 std::set<std::string> words_of(const File& file) {
   std::set<std::string> words = {"vocab", "classes"};  // read by the program itself
-  collect_words(*file.tree, words);
+  const Yaml* params = nullptr;
+  for (const Entry& entry : file.tree->entries) {
+    if (entry.key.text == "params") params = &entry.value;
+    else collect_words(entry.value, words);
+  }
+  for (std::size_t before = 0; params && before != words.size();) {  // params that only unread params read are unread
+    before = words.size();
+    for (const Entry& entry : params->entries) {
+      if (words.contains(entry.key.text)) collect_words(entry.value, words);
+    }
+  }
   return words;
 }
 
