@@ -144,7 +144,7 @@ std::string Description::expanded(std::vector<std::string>& notes, Diagnostics& 
   const Module* root = modules.root(file_);
   if (diagnostics.has_errors()) return {};
   try {
-    expand(*root, tree, modules, notes);
+    expand(*root, tree, modules, notes, diagnostics);
   } catch (const Failed&) {
     return {};
   }

@@ -25,11 +25,19 @@ Yaml empty_map(const Span& span) {
   return node;
 }
 
+// What all files of one expansion share.
+struct Expansion {
+  Modules& modules;
+  std::vector<std::string>& notes;
+  Diagnostics& diagnostics;
+  std::vector<const Module*> open = {};  // the files around, to see one that uses itself
+  int inlined = 0;
+};
+
 // One file, or one `inline`: it holds the defs of its own rooms, which are the modules it imports.
 class Expander {
  public:
-  Expander(const Module& module, Yaml& tree, Modules& modules, std::vector<std::string>& notes)
-      : module_(module), tree_(tree), modules_(modules), notes_(notes) {}
+  Expander(const Module& module, Yaml& tree, Expansion& all) : module_(module), tree_(tree), all_(all) {}
 
   void run() {
     std::erase_if(tree_.entries, [](const Entry& e) { return e.key.text == "import"; });
@@ -100,7 +108,7 @@ class Expander {
       const Def& def = *in.prelude->file.find_def(name);
       const std::string hidden = hidden_by(in, def);
       if (!hidden.empty()) {
-        notes_.push_back(
+        all_.notes.push_back(
             fmt::format("`{}` stays a layer of the prelude: it calls `{}`, which is another def here", name, hidden));
         continue;
       }
@@ -177,14 +185,30 @@ class Expander {
     if (item.name.empty()) value.entries.push_back({scalar("name", item.span), scalar(path, item.span)});
   }
 
+  const Module& load(const Item& item) {
+    const Module* inside = all_.modules.load(item, module_);
+    if (!inside || inside->file.broken) throw Failed{};
+    if (std::find(all_.open.begin(), all_.open.end(), inside) != all_.open.end()) {
+      all_.diagnostics.error("E0212", item.callee_span, fmt::format("`{}` uses itself", item.callee));
+      throw Failed{};
+    }
+    constexpr int kMost = 1000;  // a dozen files that use each other twice can ask for more than a disk holds
+    if (++all_.inlined > kMost) {
+      all_.diagnostics.error("E0214", item.callee_span, fmt::format("more than {} files would be copied in", kMost));
+      throw Failed{};
+    }
+    return *inside;
+  }
+
   void inlined(Yaml& value, const Item& item, const std::string& place) {
-    const Module* inside = modules_.load(item, module_);
-    if (!inside) throw Failed{};
+    const Module& inside = load(item);
     Yaml tree = empty_map(item.span);
     for (const char* key : {"about", "params", "check", "defs", "model"}) {
-      if (const Entry* e = inside->file.tree->find_entry(key)) tree.entries.push_back(*e);
+      if (const Entry* e = inside.file.tree->find_entry(key)) tree.entries.push_back(*e);
     }
-    Expander(*inside, tree, modules_, notes_).run();
+    all_.open.push_back(&inside);
+    Expander(inside, tree, all_).run();
+    all_.open.pop_back();
     if (item.kind == Item::Kind::use) keep_name(value, item, place + "use");
     for (Entry& e : value.entries) {
       if (e.key.text != "use" && e.key.text != "inline") continue;
@@ -208,8 +232,7 @@ class Expander {
 
   const Module& module_;
   Yaml& tree_;
-  Modules& modules_;
-  std::vector<std::string>& notes_;
+  Expansion& all_;
   Yaml defs_;
   std::set<std::pair<const Def*, std::string>> seen_;
   std::map<RoomKey, std::set<std::string>> from_prelude_;
@@ -219,8 +242,10 @@ class Expander {
 
 }  // namespace
 
-void expand(const Module& module, Yaml& tree, Modules& modules, std::vector<std::string>& notes) {
-  Expander(module, tree, modules, notes).run();
+void expand(const Module& module, Yaml& tree, Modules& modules, std::vector<std::string>& notes,
+            Diagnostics& diagnostics) {
+  Expansion all{modules, notes, diagnostics};
+  Expander(module, tree, all).run();
 }
 
 }  // namespace weft::dsl

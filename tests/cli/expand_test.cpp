@@ -26,7 +26,7 @@ const char* const kUsing =
 
 }  // namespace
 
-TEST_CASE("an expanded description stands in another folder, trains to the same bytes, and takes the old weights") {
+TEST_CASE("an expanded description stands in another folder, trains to the same bytes under the same names") {
   Desk desk;
   fs::create_directory(desk / "elsewhere");
   desk.write("lib.yaml", "schema: 1\ndefs: {mix: {in: {x: [T, D]}, weights: {W: [D, D]}, out: rms_norm(x) @ W}}\n");
@@ -60,4 +60,30 @@ TEST_CASE("expand tells what is wrong with the structure, and of a file that is 
   CHECK(contains(lost.err, "lost.yaml"));
   desk.write("bad.yaml", "schema: 1\nmodle: [f]\n");
   CHECK(desk.run({"expand", "bad.yaml"}).exit == 2);
+  desk.write("user.yaml", "schema: 1\nmodel: [{use: bad.yaml}]\n");
+  const Finished broken = desk.run({"expand", "user.yaml"});
+  CHECK(broken.exit == 2);
+  CHECK(contains(broken.err, "did you mean `model`?"));
+  for (const char* wrong :
+       {"model: [{residual: {bdy: [f]}}]", "model: [{repeat: {times: 2}}]", "model: [[f]]", "defs: {f: 3}"}) {
+    desk.write("bad.yaml", std::string("schema: 1\n") + wrong + "\n");
+    CHECK(desk.run({"expand", "user.yaml"}).exit == 2);
+    CHECK(desk.run({"expand", "bad.yaml"}).exit == 2);
+  }
+}
+
+TEST_CASE("files that use each other in a circle, or far too often, are refused") {
+  Desk desk;
+  desk.write("a.yaml", "schema: 1\nmodel: [{use: b.yaml}]\n");
+  desk.write("b.yaml", "schema: 1\nmodel: [{use: a.yaml}]\n");
+  const Finished circle = desk.run({"expand", "a.yaml"});
+  CHECK(circle.exit == 2);
+  CHECK(contains(circle.err, "E0212"));
+  for (int i = 0; i < 12; ++i) {
+    const std::string next = i == 11 ? "tanh" : fmt::format("{{use: m{}.yaml}}", i + 1);
+    desk.write(fmt::format("m{}.yaml", i), fmt::format("schema: 1\nmodel: [{0}, {0}]\n", next));
+  }
+  const Finished many = desk.run({"expand", "m0.yaml"});
+  CHECK(many.exit == 2);
+  CHECK(contains(many.err, "E0214"));
 }
