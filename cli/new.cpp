@@ -11,6 +11,7 @@
 #include "cli/verb.h"
 #include "dsl/expression_lexer.h"
 #include "ops/table.h"
+#include "train/session.h"
 
 namespace weft::cli {
 namespace {
@@ -86,7 +87,8 @@ int new_op(const std::string& name, const std::string& family, const std::string
 int new_description(const std::string& file, const std::string& from) {
   const std::string name = from.starts_with("std/") ? from.substr(4) : from;
   write_new(file, name.empty() ? starter(file) : starter_from(file, name));
-  std::cout << fmt::format("{0} is a model that can be trained. Next:\n  ./weft check {0}\n  ./weft train {0}\n", file);
+  std::cout << fmt::format("{0} is a model that can be trained. Next:\n  ./weft check {0}\n  ./weft train {0}\n",
+                           train::shell_word(file));
   return 0;
 }
 

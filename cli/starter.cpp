@@ -4,6 +4,7 @@
 
 #include "cli/output.h"
 #include "cli/work.h"
+#include "train/session.h"
 
 namespace weft::cli {
 namespace {
@@ -100,7 +101,7 @@ bool reads(const dsl::Param& param, const std::vector<dsl::Param>& others) {
 
 std::string starter(const std::string& file) {
   const std::string text = std::string("# A sequence model of your own.\n#\n") + kHead + kMixer;
-  return replaced(replaced(replaced(text, "FILE", file), "NAME", plain_name(file)), "STEPS", "1200");
+  return replaced(replaced(replaced(text, "FILE", train::shell_word(file)), "NAME", plain_name(file)), "STEPS", "1200");
 }
 
 std::string starter_from(const std::string& file, const std::string& library_name) {
@@ -108,9 +109,10 @@ std::string starter_from(const std::string& file, const std::string& library_nam
   const std::string path = "std/" + library_name;
   const dsl::File used = dsl::parse_file(dsl::make_source(path, std::string(library_text(library_name))), d);
   check(!used.model.empty(), "{} has no model to start from; `weft std list` says what there is", path);
-  std::string text = fmt::format(
-      "# {}\n#\n{}schema: 1\nname: {}\n\nmodel:\n  use: {}     # its text: ./weft std show {}\n  with:\n",
-      used.about.substr(0, used.about.find('\n')), replaced(kHead, "FILE", file), plain_name(file), path, library_name);
+  std::string text =
+      fmt::format("# {}\n#\n{}schema: 1\nname: {}\n\nmodel:\n  use: {}     # its text: ./weft std show {}\n  with:\n",
+                  used.about.substr(0, used.about.find('\n')), replaced(kHead, "FILE", train::shell_word(file)),
+                  plain_name(file), path, library_name);
   for (const dsl::Param& p : used.params) {
     const bool comment = p.value && reads(p, used.params);  // its names are not known here
     const std::string value = p.value ? dsl::expr_text(*p.value) : "";

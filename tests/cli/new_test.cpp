@@ -61,6 +61,14 @@ TEST_CASE("a new description is checked without a word, is like its comments, an
   const std::string text = desk.read("my-model.yaml");
   CHECK(contains(text, "name: my-model\n"));
   for (const char* word : {"FILE", "NAME", "STEPS"}) CHECK_FALSE(contains(text, word));
+  // Every command that it names is one; `explain` and `verify` may come later than this test.
+  for (std::size_t at = 0; (at = text.find("./weft ", at)) != std::string::npos;) {
+    at += 7;
+    const std::string verb = text.substr(at, text.find_first_of(" `\n", at) - at);
+    CAPTURE(verb);
+    CHECK((verb == "explain" || verb == "verify" || desk.run({"help", verb}).exit == 0));
+  }
+  CHECK(contains(desk.run({"new", "a b.yaml"}).out, "./weft train 'a b.yaml'"));
   const Finished checked = desk.run({"check", "my-model.yaml"});
   CHECK(checked.exit == 0);
   CHECK(checked.err.empty());
