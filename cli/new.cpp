@@ -1,15 +1,17 @@
-// weft new --op NAME: the header of a new op, which has every property of the suite from the start.
+// weft new FILE: a description to start from. weft new --op NAME: the header of a new op, which has every property of
+// the suite from the start.
 #include <CLI/CLI.hpp>
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 
 #include "cli/output.h"
+#include "cli/starter.h"
 #include "cli/verb.h"
 #include "dsl/expression_lexer.h"
 #include "ops/table.h"
+#include "train/session.h"
 
 namespace weft::cli {
 namespace {
@@ -53,12 +55,6 @@ std::string type_name(const std::string& name) {
   return type;
 }
 
-std::string replaced(std::string text, const std::string& from, const std::string& to) {
-  for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
-    text.replace(at, from.size(), to);
-  return text;
-}
-
 // The folder of ops that this program was built from, when the launcher says where that is.
 fs::path folder_of(const std::string& into) {
   if (!into.empty()) return into;
@@ -67,13 +63,6 @@ fs::path folder_of(const std::string& into) {
   check(fs::exists(ops / "table.h"),
         "there are no sources of Weft here; call ./weft, or give a folder of your own: --into DIR");
   return ops;
-}
-
-void write_new(const fs::path& file, const std::string& text) {
-  check(!fs::exists(file), "{} exists already", file.string());
-  std::ofstream out(file);
-  out << text << std::flush;
-  if (!out) throw Error(fmt::format("{} cannot be written", file.string()), Failure::data);
 }
 
 int new_op(const std::string& name, const std::string& family, const std::string& into) {
@@ -95,22 +84,38 @@ int new_op(const std::string& name, const std::string& family, const std::string
   return 0;
 }
 
+int new_description(const std::string& file, const std::string& from) {
+  const std::string name = from.starts_with("std/") ? from.substr(4) : from;
+  write_new(file, name.empty() ? starter(file) : starter_from(file, name));
+  std::cout << fmt::format("{0} is a model that can be trained. Next:\n  ./weft check {0}\n  ./weft train {0}\n",
+                           train::shell_word(file));
+  return 0;
+}
+
 }  // namespace
 
 Verb new_verb() {
-  return {"new", "the header of a new op", "  ./weft new --op soft_clip\n  ./weft new --op spread --family reduce\n",
+  return {"new", "a description to start from; the header of a new op",
+          "  ./weft new mine.yaml\n  ./weft new mine.yaml --from retnet\n  ./weft new --op soft_clip\n",
           [](CLI::App& app) {
+            auto file = std::make_shared<std::string>(), from = std::make_shared<std::string>();
+            auto* place = app.add_option("FILE", *file, "the description to write: a mixer of your own, explained");
+            app.add_option("--from", *from, "start from this architecture of `weft std list`")->needs(place);
             auto op = std::make_shared<std::string>(), family = std::make_shared<std::string>("pointwise"),
                  into = std::make_shared<std::string>();
             std::vector<std::string> families;
             for (const ops::Template& t : ops::templates()) families.emplace_back(t.family);
-            auto* option = app.add_option("--op", *op, "name of the op, and of its file")->required();
+            auto* option = app.add_option("--op", *op, "name of the op, and of its file")->excludes(place);
             app.add_option("--family", *family, "what it starts from: pointwise, reduce, composite or general")
                 ->check(CLI::IsMember(families))
                 ->needs(option);
             app.add_option("--into", *into, "a folder of your own instead of ops/, built in by -DWEFT_EXTRA_OPS=DIR")
                 ->needs(option);
-            return [=] { return new_op(*op, *family, *into); };
+            return [=] {
+              if (option->count() > 0) return new_op(*op, *family, *into);
+              check(!file->empty(), "`weft new` needs the FILE to write, or `--op NAME`");
+              return new_description(*file, *from);
+            };
           }};
 }
 

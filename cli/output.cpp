@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <fstream>
 #include <iostream>
 
 #include <nlohmann/json.hpp>
@@ -38,6 +39,19 @@ std::string paint(const std::string& text, Paint how, int stream) {
 
 std::string bytes_text(double bytes) { return scaled(bytes, bytes < 1000 ? "bytes" : "B"); }
 std::string flops_text(double flops) { return scaled(flops, "FLOP"); }
+
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
+    text.replace(at, from.size(), to);
+  return text;
+}
+
+void write_new(const std::filesystem::path& file, std::string_view text) {
+  check(!std::filesystem::exists(file), "{} exists already", file.string());
+  std::ofstream out(file);
+  out << text << std::flush;
+  if (!out) throw Error(fmt::format("{} cannot be written", file.string()), Failure::data);
+}
 
 void print_json(const nlohmann::ordered_json& document) {
   std::cout << document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";

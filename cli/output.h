@@ -1,5 +1,6 @@
 // What the verbs print: colours, numbers a person can read, diagnostics, errors.
 #pragma once
+#include <filesystem>
 #include <string>
 
 #include <nlohmann/json_fwd.hpp>
@@ -23,6 +24,12 @@ bool colored(int stream);
 
 std::string bytes_text(double bytes);  // 1.6 MB
 std::string flops_text(double flops);  // 4.45 GFLOP
+
+/// The text with every `from` replaced.
+std::string replaced(std::string text, const std::string& from, const std::string& to);
+
+/// Writes a file for the user; one that exists is never overwritten (exit 2).
+void write_new(const std::filesystem::path& file, std::string_view text);
 
 /// Writes them: with `json` as one document on stdout, else to stderr.
 void report(const dsl::Diagnostics& diagnostics, bool json);

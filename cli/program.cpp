@@ -57,9 +57,9 @@ void report_extra(const CLI::App& app, const std::string& word, bool json) {
   const CLI::App& verb = used(app);
   const std::string flag = word.substr(0, word.find('='));
   const bool is_flag = flag.size() > 1 && flag[0] == '-';
-  const bool is_verb = !is_flag && &verb == &app;
   std::vector<std::string> names;
-  for (const Verb& v : verbs()) names.emplace_back(v.name);
+  for (const CLI::App* below : verb.get_subcommands({})) names.push_back(below->get_name());
+  const bool is_verb = !is_flag && !names.empty();
   const std::string what = is_flag ? "option" : is_verb ? "verb" : "place for";
   const std::string at = &verb == &app ? "weft" : "weft " + verb.get_name();
   std::string help = is_flag ? guess_flag(flag, flags_of(verb)) : is_verb ? dsl::guess_text(flag, names) : "";
@@ -112,10 +112,11 @@ std::string help_text(const CLI::App& app) {
 }
 
 const std::vector<Verb>& verbs() {
-  static const std::vector<Verb> all = {new_verb(),   check_verb(), show_verb(),   explain_verb(), verify_verb(),
-                                        equal_verb(), train_verb(), resume_verb(), eval_verb(),    generate_verb(),
-                                        init_verb(),  apply_verb(), ops_verb(),    bench_verb(),   doctor_verb(),
-                                        test_verb(),  help_verb(),  version_verb()};
+  static const std::vector<Verb> all = {new_verb(),   check_verb(),  show_verb(),   explain_verb(),  verify_verb(),
+                                        equal_verb(), expand_verb(), schema_verb(), std_verb(),      train_verb(),
+                                        sweep_verb(), resume_verb(), eval_verb(),   generate_verb(), init_verb(),
+                                        apply_verb(), ops_verb(),    bench_verb(),  doctor_verb(),   test_verb(),
+                                        help_verb(),  version_verb()};
   return all;
 }
 

@@ -41,7 +41,9 @@ void check_unchanged(const dsl::SourcePtr& source, const fs::path& run, i64 step
         source->name);
 }
 
-int resume_run(const Options& options, bool last_good) {
+}  // namespace
+
+train::Outcome resume_run(const Options& options, bool last_good) {
   for (const std::string& s : options.set) {
     check(s.starts_with(kSteps), "a run keeps its description: only train.steps can be set, not `{}`", s);
   }
@@ -65,10 +67,8 @@ int resume_run(const Options& options, bool last_good) {
   Runtime runtime(options.runtime);
   const train::ModelLearner learner(*work.model);
   auto terminal = train::Terminal::standard_error();
-  return ended(train::resume(runtime, learner, *work.text, job, run, last_good, terminal), options.json);
+  return train::resume(runtime, learner, *work.text, job, run, last_good, terminal);
 }
-
-}  // namespace
 
 Verb resume_verb() {
   return {
@@ -83,7 +83,7 @@ Verb resume_verb() {
         app.add_flag("--last-good", *last_good, "pass over damaged checkpoints");
         app.add_flag("--json", options->json, "where the run is, as one JSON document on stdout");
         add_runtime_options(app, *options);
-        return [=] { return resume_run(*options, *last_good); };
+        return [=] { return ended(resume_run(*options, *last_good), options->json); };
       }};
 }
 

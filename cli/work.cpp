@@ -51,6 +51,15 @@ dsl::Surroundings surroundings() {
   return s;
 }
 
+std::string_view library_text(const std::string& name) {
+  const dsl::Surroundings all = surroundings();
+  const std::string bare = name.starts_with("std/") ? name.substr(4) : name;
+  if (const auto text = all.library(bare)) return *text;
+  const std::string guess = dsl::guess_text(bare, all.library_names);
+  throw Error(fmt::format("the standard library has no `{}`; {}", bare,
+                          guess.empty() ? "`weft std list` says what it has" : guess));
+}
+
 train::Job Work::job() const {
   train::Job job;
   job.name = description->name();
@@ -63,9 +72,7 @@ train::Job Work::job() const {
 
 dsl::SourcePtr read_description(const Options& options) {
   if (options.path.starts_with("std/")) {
-    if (const auto text = surroundings().library(options.path.substr(4)))
-      return dsl::make_source(options.path, std::string(*text));
-    throw Error(fmt::format("the standard library has no `{}`", options.path));
+    return dsl::make_source(options.path, std::string(library_text(options.path)));
   }
   if (options.path == "-") {
     return dsl::make_source("<stdin>", std::string(std::istreambuf_iterator<char>(std::cin), {}));
@@ -96,7 +103,10 @@ Work prepare(const dsl::SourcePtr& source, const Options& given, const Preparati
   Options options = given;
   dsl::Asked asked = how.asked.value_or(dsl::Asked{});
   if (how.asked) std::tie(options, asked.params) = divided(source, given, asked.def);
-  work.description = std::make_unique<dsl::Description>(source, options.overrides(how.seed_of), surroundings(), d);
+  dsl::Diagnostics base;  // of the whole sweep: said before its runs
+  work.description =
+      std::make_unique<dsl::Description>(source, options.overrides(how.seed_of), surroundings(), how.run ? base : d);
+  if (how.run) work.description = std::make_unique<dsl::Description>(work.description->with(*how.run, d));
   const bool readable = work.description->file().tree->is_map();
   const auto end = [&] {
     report(d, options.json);
@@ -139,7 +149,7 @@ Work prepare(const dsl::SourcePtr& source, const Options& given, const Preparati
   if (!vocab && stands_for && !work.function) vocab = kSomeVocabulary;
   const bool built = work.function || build(vocab, d);
   if (d.has_errors() || !built) end();
-  if (!options.json) report(d, false);
+  if (!options.json && !how.run) report(d, false);  // a sweep has said it once
   if (trouble) throw *trouble;
   work.warnings = std::move(d);
   return work;

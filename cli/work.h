@@ -32,6 +32,8 @@ void add_options(CLI::App& app, Options& options, const char* what, const char* 
 void add_runtime_options(CLI::App& app, Options& options);
 
 dsl::Surroundings surroundings();
+/// The text of `std/NAME`, with or without `std/` in front; an unknown name is an error with a guess.
+std::string_view library_text(const std::string& name);
 
 struct Work {
   std::unique_ptr<dsl::Description> description;
@@ -56,6 +58,7 @@ struct Preparation {
   std::optional<i64> vocab = {};                // of weights that are there already, when the data are not read
   std::string seed_of = "train";                // the section that `--seed` belongs to
   std::optional<dsl::Asked> asked = {};         // a function of tensors instead of a model to train
+  const dsl::SweepRun* run = nullptr;           // one run of the sweep that the description is
 };
 /// Reads, checks and builds. Everything that is wrong with the description is reported first (exit 2), then what is
 /// wrong with its data (4); both by throwing.

@@ -441,7 +441,7 @@ constexpr auto kCodes = std::to_array<Code>({
     {"E0403", "a value out of range", "The declaration gives `min` or `max`.",
      "params: {n: {type: int, min: 1, default: 0}}", "params: {n: {type: int, min: 1, default: 1}}", 2},
     {"E0404", "an unknown param", "Defs and presets take their params by name, and only those they declare.",
-     "model: {use: std/retnet, with: {hedas: 4}}", "model: {use: std/retnet, with: {heads: 4}}", 2},
+     "model: {use: std/retnet, with: {layrs: 2}}", "model: {use: std/retnet, with: {layers: 2}}", 2},
     {"E0405", "a missing param", "A param without a default must be given where the def is called.", "params: {n: int}",
      "params: {n: 4}", 2},
     {"E0406", "a check that does not hold", "The description itself states what its params must satisfy.",
@@ -475,6 +475,15 @@ constexpr auto kCodes = std::to_array<Code>({
      "`--set` changes what the description or the options of a section have; a misspelt path must "
      "not pass.",
      "--set train.step=10", "--set train.steps=10", 2},
+    {"E0506", "a sweep that cannot be run",
+     "A sweep names paths as `--set` takes them, with the values to try. What would run the same model several times - a "
+     "param that nothing reads, a setting that another replaces - is an error, for a table of equal runs looks like a "
+     "finding. `weft sweep` runs a sweep, `weft train` one description.",
+     "params: {a: 1}\n"
+     "sweep: {grid: {params.a: []}}",
+     "params: {a: 1}\n"
+     "sweep: {grid: {params.a: [1, 2]}}",
+     2},
     {"W0101", "a name that is never used", "It costs nothing, but it is often a slip of the pen.",
      "defs: {f: {in: {x: [n]}, let: {r: 2 * x}, out: x}}", "defs: {f: {in: {x: [n]}, let: {r: 2 * x}, out: r}}", 0},
     {"W0102", "a def that is never used",

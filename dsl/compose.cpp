@@ -4,15 +4,11 @@
 
 #include <algorithm>
 
+#include "dsl/structure.h"
 #include "ops/table.h"
 
 namespace weft::dsl {
 namespace {
-
-const char* key_of(Item::Kind kind) {
-  constexpr const char* keys[] = {"", "residual", "parallel", "repeat", "cycle", "share", "use"};
-  return keys[static_cast<std::size_t>(kind)];
-}
 
 std::ptrdiff_t required_inputs(const Op& op) {
   return std::count_if(op.inputs.begin(), op.inputs.end(), [](const Input& i) { return !i.is(Input::optional); });
@@ -20,7 +16,7 @@ std::ptrdiff_t required_inputs(const Op& op) {
 
 // What an item may be called.
 std::vector<std::string> layers_seen_from(const Module& module) {
-  std::vector<std::string> names = {"residual", "parallel", "repeat", "cycle", "share", "use"};
+  std::vector<std::string> names = item_keywords();
   for (const Module* m : {&module, module.prelude}) {
     if (!m) continue;
     for (const Def& d : m->file.defs) names.push_back(d.name);
@@ -41,12 +37,6 @@ bool is_certain(std::string_view code) {
   return std::find(std::begin(kCertain), std::end(kCertain), code) != std::end(kCertain);
 }
 
-// `model.1.residual`, or the name that the item was given in place of `1.residual`.
-std::string path_of(const Item& item, const std::string& prefix, std::size_t index) {
-  if (!item.name.empty() && item.kind != Item::Kind::share) return prefix + "." + item.name;
-  return fmt::format("{}.{}.{}", prefix, index, item.kind == Item::Kind::call ? item.callee : key_of(item.kind));
-}
-
 }  // namespace
 
 void Composer::fail(std::string_view code, const Span& span, const std::string& message, const std::string& help) {
@@ -62,7 +52,7 @@ Var Composer::run(const std::vector<Item>& items, Var x, Room& room, const std::
     const std::size_t before = program_.diagnostics.size();
     const bool doubtful = failed;
     try {
-      x = item(items[i], x, room, path_of(items[i], prefix, i));
+      x = item(items[i], x, room, fmt::format("{}.{}", prefix, segment_of(items[i], fmt::format("{}.", i))));
     } catch (const Failed&) {
       failed = true;
     }
@@ -92,7 +82,8 @@ Var Composer::build(const Item& item, const Var& x, Room& room, const std::strin
     case Item::Kind::repeat:
     case Item::Kind::cycle: return repeated(item, x, room, path);
     case Item::Kind::share: return share(item, x, room);
-    case Item::Kind::use: break;
+    case Item::Kind::use:
+    case Item::Kind::inlined: break;
   }
   return use(item, x, room, path);
 }
@@ -187,7 +178,8 @@ Var Composer::combine(const std::string& op, const Var& a, const Var& b, Room& r
 
 Var Composer::residual(const Item& item, const Var& x, Room& room, const std::string& path) {
   const auto norm = [&](const Var& v) {
-    return item.norm ? this->item(*item.norm, v, room, path + ".norm." + item.norm->callee) : v;
+    if (!item.norm) return v;
+    return this->item(*item.norm, v, room, path + ".norm." + segment_of(*item.norm, ""));
   };
   try {
     const Var y = run(item.body, item.pre ? norm(x) : x, room, path + ".body");
@@ -258,7 +250,7 @@ Var Composer::share(const Item& item, const Var& x, Room& room) {
 }
 
 Var Composer::use(const Item& item, const Var& x, Room& room, const std::string& path) {
-  const Module* module = program_.load(item.callee, item.callee_span, *room.module);
+  const Module* module = program_.load(item, *room.module);
   if (!module || module->file.broken) throw Failed{};
   if (module->file.model.empty())
     fail("E0302", item.callee_span, fmt::format("`{}` has no `model` to use", item.callee));
@@ -266,7 +258,7 @@ Var Composer::use(const Item& item, const Var& x, Room& room, const std::string&
     fail("E0212", item.callee_span, fmt::format("`{}` uses itself", item.callee));
   }
   Builder caller(program_, program_.graph, room);
-  Room inner = file_room(program_, *module, item.args, &caller, item.callee_span);
+  Room inner = file_room(program_, *module, item.args, &caller, item.callee_span, item.callee);
   Composer composer(program_, path + ".share");  // its names are its own
   composer.used_ = used_;
   composer.used_.push_back(module);
@@ -277,14 +269,13 @@ Var Composer::use(const Item& item, const Var& x, Room& room, const std::string&
 }
 
 Room file_room(Program& program, const Module& module, const std::vector<Argument>& arguments, Builder* caller,
-               const Span& call) {
+               const Span& call, const std::string& called) {
   Room room;
   room.module = &module;
   Scope known;
   if (program.vocab) known["vocab"] = *program.vocab;
-  room.numbers =
-      evaluate_params(module.file.params, arguments, caller ? caller->room().numbers : Scope{}, known, call,
-                      caller ? fmt::format("`{}`", module.file.source->name) : "the description", program.diagnostics);
+  room.numbers = evaluate_params(module.file.params, arguments, caller ? caller->room().numbers : Scope{}, known, call,
+                                 caller ? fmt::format("`{}`", called) : "the description", program.diagnostics);
   if (program.vocab) room.add_size("vocab", *program.vocab, Dim::named("vocab", *program.vocab));
   for (const Param& p : module.file.params) {
     if (p.name == "vocab") continue;

@@ -42,8 +42,8 @@ class Composer {
   std::map<std::string, Shared> shared_;
 };
 
-/// The room of a file: its params, for its composition.
+/// The room of a file: its params, for its composition. `caller` and what it `called` are those of a `use`.
 Room file_room(Program& program, const Module& module, const std::vector<Argument>& arguments, Builder* caller,
-               const Span& call);
+               const Span& call, const std::string& called = {});
 
 }  // namespace weft::dsl

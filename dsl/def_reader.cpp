@@ -9,28 +9,12 @@
 #include <fmt/format.h>
 
 #include "dsl/fields.h"
+#include "dsl/structure.h"
 
 namespace weft::dsl {
 namespace {
 
 using Names = std::vector<std::string>;
-
-const Names& def_keys() {
-  static const Names names = {"about", "params", "in", "dims", "weights", "let", "recurrence", "fold", "out"};
-  return names;
-}
-const Names& recurrence_keys() {
-  static const Names names = {"over", "state", "step", "read", "forms", "chunk"};
-  return names;
-}
-const Names& fold_keys() {
-  static const Names names = {"over", "leaf", "merge", "read"};
-  return names;
-}
-const Names& form_names() {
-  static const Names names = {"auto", "recurrent", "chunkwise", "parallel"};
-  return names;
-}
 
 bool reads_time(const ShapeExpr& shape) {
   return std::any_of(shape.begin(), shape.end(), [](const ExprPtr& dim) {
@@ -50,7 +34,7 @@ class DefReader {
   Def run() {
     const int before = diagnostics_.error_count();
     if (expect_kind(map_, Yaml::Kind::map, what_, diagnostics_)) {
-      expect_keys(map_, what_, def_keys(), diagnostics_);
+      expect_keys(map_, what_, key_names("def"), diagnostics_);
       read();
     }
     def_.broken = diagnostics_.error_count() > before;
@@ -124,7 +108,7 @@ class DefReader {
     WeightDef weight;
     weight.name = entry.key.text;
     weight.span = entry.key.span;
-    auto shape = shape_of(entry, {"shape", "init", "decay", "buffer", "redraw"}, weight.shape_span);
+    auto shape = shape_of(entry, key_names("weight"), weight.shape_span);
     weight.init = read_expression(entry.value, "init", diagnostics_);
     if (const Yaml* decay = entry.value.find("decay")) weight.decay = parse_bool(*decay, "`decay`", diagnostics_);
     weight.buffer = read_bool(entry.value, "buffer", false, diagnostics_);
@@ -187,7 +171,7 @@ class DefReader {
             .help("put the other in a def of its own");
       return;
     }
-    expect_keys(entry.value, "`recurrence`", recurrence_keys(), diagnostics_);
+    expect_keys(entry.value, "`recurrence`", key_names("recurrence"), diagnostics_);
     r.over = read_over(entry, r.over_span);
     const Yaml* states = require(entry.value, "state", "`recurrence`", entry.key.span, diagnostics_);
     if (states && expect_kind(*states, Yaml::Kind::map, "`state`", diagnostics_)) {
@@ -208,7 +192,7 @@ class DefReader {
     StateDef state;
     state.name = entry.key.text;
     state.span = entry.key.span;
-    auto shape = shape_of(entry, {"shape", "init", "learned"}, state.shape_span);
+    auto shape = shape_of(entry, key_names("state"), state.shape_span);
     state.learned = read_bool(entry.value, "learned", false, diagnostics_);
     state.init = read_expression(entry.value, "init", diagnostics_);
     if (state.init && state.init->kind == Expr::Kind::name && state.init->name == "learned") {
@@ -225,15 +209,16 @@ class DefReader {
   }
 
   void read_forms(const Yaml& value, Recurrence& r) {
+    const Names& names = words_of("recurrence", "forms");
     const std::vector<Yaml> single = {value};
     if (!value.is_list() && !expect_kind(value, Yaml::Kind::scalar, "`forms`", diagnostics_)) return;
     for (const Yaml& item : value.is_list() ? value.items : single) {
-      if (item.is_scalar() && std::find(form_names().begin(), form_names().end(), item.text) != form_names().end()) {
+      if (item.is_scalar() && std::find(names.begin(), names.end(), item.text) != names.end()) {
         r.forms.push_back({item.text, item.span});
       } else {
         diagnostics_.error("E0309", item.span, fmt::format("`{}` is not a form", item.text))
-            .note("forms are " + listed(form_names()))
-            .help(guess_text(item.text, form_names()));
+            .note("forms are " + listed(names))
+            .help(guess_text(item.text, names));
       }
     }
   }
@@ -259,7 +244,7 @@ class DefReader {
   void read_fold(const Entry& entry) {
     Fold& f = def_.fold.emplace();
     f.span = entry.key.span;
-    if (!expect_keys(entry.value, "`fold`", fold_keys(), diagnostics_) && !entry.value.is_map()) return;
+    if (!expect_keys(entry.value, "`fold`", key_names("fold"), diagnostics_) && !entry.value.is_map()) return;
     f.over = read_over(entry, f.over_span);
     f.leaf = required_equations(entry, "leaf");
     f.merge = required_equations(entry, "merge");

@@ -4,13 +4,60 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <nlohmann/json.hpp>
+#include <set>
 
+#include "dsl/def_reader.h"
+#include "dsl/expand.h"
+#include "dsl/json_schema.h"
 #include "dsl/lower.h"
 #include "dsl/modules.h"
 #include "dsl/overrides.h"
 
 namespace weft::dsl {
 namespace {
+
+// Params for the sections: what needs `vocab` has no value there, and stays silent.
+Scope section_params(const File& file, Diagnostics& diagnostics) {
+  return evaluate_params(file.params, {}, {}, {{"vocab", std::nullopt}}, {file.source, 0, 1}, "the description",
+                         diagnostics);
+}
+
+const Yaml* section_of(const File& file, std::string_view name) {
+  if (name == "data") return file.data;
+  if (name == "train") return file.train;
+  return name == "eval" ? file.eval : file.generate;
+}
+
+// Whether the path still leads to a value: a later setting may have taken its place.
+bool leads_somewhere(const Yaml& tree, const std::string& path) {
+  const Yaml* at = &tree;
+  for (std::size_t begin = 0; at && begin <= path.size();) {
+    const std::size_t end = std::min(path.size(), path.find('.', begin));
+    const std::string name = path.substr(begin, end - begin);
+    at = at->is_list() ? &at->items.at(std::stoul(name)) : at->find(name);
+    begin = end + 1;
+  }
+  return at != nullptr;
+}
+
+// Every path once: the same one may stand in many runs.
+void check_sweep(const File& file, const Surroundings& surroundings, Diagnostics& diagnostics) {
+  std::set<std::string> seen;
+  for (const SweepRun& run : file.sweep) {
+    for (const SweepSetting& s : run.settings) {
+      if (!seen.insert(s.path).second) continue;
+      Yaml tree = *file.tree;
+      apply_override(tree, s.path, s.span, s.value, surroundings.sections, diagnostics);
+      const std::string param = s.path.starts_with("params.") ? s.path.substr(7) : "";
+      const bool known =
+          std::any_of(file.params.begin(), file.params.end(), [&](const Param& p) { return p.name == param; });
+      if (!known || is_read(file, param)) continue;
+      diagnostics.error("E0506", s.span, fmt::format("nothing reads the param `{}`: all runs would be the same", param))
+          .help("remove it, or use the param");
+    }
+  }
+}
 
 File read(const SourcePtr& source, const std::vector<std::string>& overrides, const Surroundings& surroundings,
           Diagnostics& diagnostics) {
@@ -25,19 +72,9 @@ File read(const SourcePtr& source, const std::vector<std::string>& overrides, co
     return file;
   }
   apply_overrides(tree, overrides, surroundings.sections, diagnostics);
-  return parse_file(source, std::move(tree), diagnostics, surroundings.sections);
-}
-
-// Params for the sections: what needs `vocab` has no value there, and stays silent.
-Scope section_params(const File& file, Diagnostics& diagnostics) {
-  return evaluate_params(file.params, {}, {}, {{"vocab", std::nullopt}}, {file.source, 0, 1}, "the description",
-                         diagnostics);
-}
-
-const Yaml* section_of(const File& file, std::string_view name) {
-  if (name == "data") return file.data;
-  if (name == "train") return file.train;
-  return name == "eval" ? file.eval : file.generate;
+  File file = parse_file(source, std::move(tree), diagnostics, surroundings.sections);
+  check_sweep(file, surroundings, diagnostics);
+  return file;
 }
 
 void make_absolute(Yaml& scalar, const Source& source) {
@@ -68,11 +105,26 @@ Description::Description(const SourcePtr& source, const std::vector<std::string>
                          Diagnostics& diagnostics)
     : surroundings_(std::move(surroundings)), file_(read(source, overrides, surroundings_, diagnostics)) {}
 
+Description Description::with(const SweepRun& run, Diagnostics& diagnostics) const {
+  Yaml tree = *file_.tree;
+  std::erase_if(tree.entries, [](const Entry& e) { return e.key.text == "sweep"; });
+  for (const SweepSetting& s : run.settings)
+    apply_override(tree, s.path, s.span, s.value, surroundings_.sections, diagnostics);
+  for (const SweepSetting& s : run.settings) {
+    if (diagnostics.has_errors() || leads_somewhere(tree, s.path)) continue;
+    diagnostics
+        .error("E0506", s.span, fmt::format("`{}` changes nothing: another setting of the run takes its place", s.path))
+        .note(fmt::format("the run is {}", run.name));
+  }
+  return {parse_file(file_.source, std::move(tree), diagnostics, surroundings_.sections), surroundings_};
+}
+
 std::string Description::name() const {
   return file_.name.empty() ? std::filesystem::path(file_.source->name).stem().string() : file_.name;
 }
 
-std::string Description::text() const {
+// Paths stand on their own.
+Yaml Description::absolute_tree() const {
   Yaml tree = *file_.tree;
   for (const Option& section : surroundings_.sections) {
     if (Yaml* value = tree.find(section.name)) make_paths_absolute(*value, section, *file_.source);
@@ -81,6 +133,21 @@ std::string Description::text() const {
     for (Entry& e : imports->entries) make_absolute(e.value, *file_.source);
   }
   if (Yaml* model = tree.find("model")) make_uses_absolute(*model, *file_.source);
+  return tree;
+}
+
+std::string Description::text() const { return yaml_text(absolute_tree()); }
+
+std::string Description::expanded(std::vector<std::string>& notes, Diagnostics& diagnostics) const {
+  Modules modules(surroundings_, diagnostics);
+  Yaml tree = absolute_tree();
+  const Module* root = modules.root(file_);
+  if (diagnostics.has_errors()) return {};
+  try {
+    expand(*root, tree, modules, notes, diagnostics);
+  } catch (const Failed&) {
+    return {};
+  }
   return yaml_text(tree);
 }
 
@@ -95,6 +162,11 @@ std::string Description::resolved(Diagnostics& diagnostics) const {
     std::erase_if(tree.entries, [&](const Entry& e) { return e.key.text == table.name; });
   }
   return yaml_text(tree) + sections;
+}
+
+nlohmann::ordered_json Description::schema(bool closed, Diagnostics& diagnostics) const {
+  Modules modules(surroundings_, diagnostics);
+  return json_schema(*modules.root(file_), closed, surroundings_.sections);
 }
 
 Settings Description::section(std::string_view section, Diagnostics& diagnostics) const {
@@ -112,7 +184,7 @@ Blueprint Description::blueprint(Modules& modules, std::optional<i64> vocab) con
   Blueprint plan;
   plan.module = modules.root(file_);
   plan.vocab = vocab;
-  plan.load = [&](const std::string& path, const Span& at, const Module& from) { return modules.load(path, at, from); };
+  plan.load = [&](const Item& item, const Module& from) { return modules.load(item, from); };
   Diagnostics elsewhere;  // whoever reads the section reports its errors
   const Settings train = section("train", elsewhere);
   if (train.has("form")) plan.form = train.word("form");

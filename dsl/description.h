@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "dsl/file.h"
 #include "dsl/function.h"
 #include "dsl/model.h"
@@ -31,6 +33,10 @@ class Description {
   Description(const SourcePtr& source, const std::vector<std::string>& overrides, Surroundings surroundings,
               Diagnostics& diagnostics);
 
+  /// The description of one run of its sweep. A path that does not exist, and a setting that changes nothing, is an
+  /// error at its place in the sweep.
+  Description with(const SweepRun& run, Diagnostics& diagnostics) const;
+
   const File& file() const { return file_; }
   /// `name:`, or the name of the file without its folder and ending.
   std::string name() const;
@@ -38,6 +44,11 @@ class Description {
   std::string text() const;
   /// The same with every option of `train eval generate`, and of `data` when it is there, written out.
   std::string resolved(Diagnostics& diagnostics) const;
+  /// The description with what it imports, uses and takes from the prelude copied in (dsl/expand.h); `notes` say what
+  /// could not be. Empty when a file cannot be read (reported).
+  std::string expanded(std::vector<std::string>& notes, Diagnostics& diagnostics) const;
+  /// A JSON Schema for descriptions; for this one alone, with its own layers, when `closed` (dsl/json_schema.h).
+  nlohmann::ordered_json schema(bool closed, Diagnostics& diagnostics) const;
   /// The values of a section, defaults where it says nothing or is absent.
   Settings section(std::string_view section, Diagnostics& diagnostics) const;
   /// Whether `vocab` comes from data (there is a section `data`); otherwise the params must declare it.
@@ -51,6 +62,8 @@ class Description {
   bool belongs_to(const std::string& name, const std::string& def) const;
 
  private:
+  Description(File file, Surroundings surroundings) : surroundings_(std::move(surroundings)), file_(std::move(file)) {}
+  Yaml absolute_tree() const;
   Blueprint blueprint(Modules& modules, std::optional<i64> vocab) const;
   Surroundings surroundings_;
   File file_;

@@ -10,6 +10,7 @@
 #include "dsl/expression.h"
 #include "dsl/options.h"
 #include "dsl/params.h"
+#include "dsl/sweep.h"
 
 namespace weft::dsl {
 
@@ -98,9 +99,11 @@ struct Def {
   bool broken = false;  // a part had an error (reported) and is missing here
 };
 
+struct File;
+
 /// One step of a composition.
 struct Item {
-  enum class Kind { call, residual, parallel, repeat, cycle, share, use };
+  enum class Kind { call, residual, parallel, repeat, cycle, share, use, inlined };
   Kind kind = Kind::call;
   Span span;         // its name or key
   std::string name;  // from `name:`; of `share` the shared name; else empty
@@ -108,7 +111,8 @@ struct Item {
 
   std::string callee;  // call: the op or def, perhaps dotted; use: the path of a file
   Span callee_span;
-  std::vector<Argument> args;  // call: its arguments; use: `with`
+  std::vector<Argument> args;          // call: its arguments; use, inlined: `with`
+  std::shared_ptr<const File> inside;  // inlined: its params, checks, defs and model
 
   std::shared_ptr<Item> norm;  // residual; nullptr: none
   bool pre = true;             // residual: norm before the body
@@ -124,6 +128,15 @@ struct Item {
   bool broken = false;  // a part had an error (reported) and is missing here
 };
 
+/// The key that an item of this kind is written with; "" for a call.
+constexpr const char* key_of(Item::Kind kind) {
+  constexpr const char* keys[] = {"", "residual", "parallel", "repeat", "cycle", "share", "use", "inline"};
+  return keys[static_cast<std::size_t>(kind)];
+}
+
+/// What the item adds to the names of its weights: the name it was given, or `place` and its kind, "1.residual".
+std::string segment_of(const Item& item, const std::string& place);
+
 struct File {
   SourcePtr source;
   std::shared_ptr<const Yaml> tree;
@@ -135,6 +148,8 @@ struct File {
   std::vector<ExprPtr> checks;
   std::vector<Import> imports;
   std::vector<Def> defs;
+  /// Defs with a dotted name, `alias.name`, by their alias: a room of their own, as if a file with them were imported.
+  std::vector<std::pair<std::string, std::shared_ptr<const File>>> rooms;
   std::vector<Item> model;
   Span model_span;      // of the key; without source when there is no `model`
   bool broken = false;  // some part had an error (reported)
@@ -144,7 +159,9 @@ struct File {
   const Yaml* train = nullptr;
   const Yaml* eval = nullptr;
   const Yaml* generate = nullptr;
-  const Yaml* sweep = nullptr;
+
+  std::vector<SweepRun> sweep;  // empty: one run
+  Span sweep_span;              // of the key
 
   const Def* find_def(std::string_view def) const;
 };

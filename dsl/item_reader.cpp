@@ -2,21 +2,18 @@
 
 #include <algorithm>
 #include <cctype>
+#include <map>
 
 #include <fmt/format.h>
 
 #include "dsl/def_reader.h"
 #include "dsl/fields.h"
+#include "dsl/structure.h"
 
 namespace weft::dsl {
 namespace {
 
 using Names = std::vector<std::string>;
-
-const Names& combinations() {
-  static const Names names = {"add", "concat", "mul", "gate"};
-  return names;
-}
 
 class ItemReader {
  public:
@@ -30,10 +27,35 @@ class ItemReader {
     }
     for (const Yaml& one : value.items) result.push_back(item(one));
     if (result.empty()) diagnostics_.error("E0312", value.span, "a composition needs at least one item");
+    check_segments(result);
     return result;
   }
 
  private:
+  // Two items of one name would have the same weights without a word: `share` is there for that.
+  void check_segments(const std::vector<Item>& items) {
+    std::map<std::string, const Item*> seen;  // sorted: those below a place follow it
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      if (items[i].kind == Item::Kind::share) continue;
+      const std::string segment = segment_of(items[i], fmt::format("{}.", i)) + ".";
+      auto clash = seen.lower_bound(segment);
+      if (clash != seen.end() && !clash->first.starts_with(segment)) clash = seen.end();
+      for (std::size_t dot = segment.find('.'); clash == seen.end() && dot != std::string::npos;
+           dot = segment.find('.', dot + 1))
+        clash = seen.find(segment.substr(0, dot + 1));
+      if (clash != seen.end()) return report_clash(items[i], *clash->second);
+      seen.emplace(segment, &items[i]);
+    }
+  }
+
+  void report_clash(const Item& second, const Item& first) {
+    const Item& named = second.name.empty() ? first : second;
+    diagnostics_
+        .error("E0306", named.name_span, fmt::format("the name `{}` gives two items the same weights", named.name))
+        .note("the other item is here", &named == &first ? second.span : first.span)
+        .help("choose another name; `share` uses the same weights twice");
+  }
+
   Item item(const Yaml& value) {
     const int before = diagnostics_.error_count();
     Item result;
@@ -53,6 +75,7 @@ class ItemReader {
       return;
     }
     if (value.find("use")) return use(value, result);
+    if (value.find("inline")) return inlined(value, result);
     const Entry* entry = nullptr;  // the one key besides `name`
     Names keys;
     for (const Entry& e : value.entries) {
@@ -87,12 +110,19 @@ class ItemReader {
   void read_name(const Yaml& map, Item& result) {
     const Yaml* name = map.find("name");
     if (!name) return;
-    if (!name->is_scalar() || !is_name(name->text)) {
+    if (!name->is_scalar() || !(is_name(name->text) || is_path(name->text))) {
       diagnostics_.error("E0106", name->span, "`name` must be a name").help("letters, digits and underscores");
       return;
     }
     result.name = name->text;
     result.name_span = name->span;
+  }
+
+  // `2.repeat`: the place in the names of weights that the item has kept from another file or an earlier version.
+  static bool is_path(const std::string& text) {
+    const auto fits = [](unsigned char c) { return std::isalnum(c) || c == '_' || c == '.'; };
+    return text.find('.') != std::string::npos && text.find("..") == std::string::npos && text.front() != '.' &&
+           text.back() != '.' && std::all_of(text.begin(), text.end(), fits);
   }
 
   void callee(const Yaml& name, Item& result) {
@@ -103,11 +133,10 @@ class ItemReader {
     const bool good = dot == std::string::npos
                           ? is_name(name.text)
                           : is_name(name.text.substr(0, dot)) && is_name(name.text.substr(dot + 1));
-    static const Names kKeywords = {"residual", "parallel", "repeat", "cycle", "share", "use"};
     if (!good) {
       diagnostics_.error("E0106", name.span, fmt::format("`{}` is not the name of a def or an op", name.text))
           .help("arguments stand in a map: `- dropout: {p: 0.1}`");
-    } else if (std::find(kKeywords.begin(), kKeywords.end(), name.text) != kKeywords.end()) {
+    } else if (std::find(item_keywords().begin(), item_keywords().end(), name.text) != item_keywords().end()) {
       diagnostics_.error("E0302", name.span, fmt::format("`{}` needs its keys", name.text));
     }
   }
@@ -143,7 +172,8 @@ class ItemReader {
   }
 
   /// The map of a keyword, its keys checked; nullptr when it is none.
-  const Yaml* keys(const Entry& entry, const Names& legal) {
+  const Yaml* keys(const Entry& entry) {
+    const Names legal = key_names(entry.key.text);
     const std::string what = fmt::format("`{}`", entry.key.text);
     if (entry.value.is_list()) {
       diagnostics_.error("E0303", entry.value.span, fmt::format("{} must be a map, not a list", what))
@@ -182,7 +212,7 @@ class ItemReader {
 
   void residual(const Entry& entry, Item& result) {
     result.kind = Item::Kind::residual;
-    const Yaml* map = keys(entry, {"norm", "pre", "body", "name"});
+    const Yaml* map = keys(entry);
     if (!map) return;
     read_name(*map, result);
     if (const Yaml* norm = map->find("norm"); norm && !norm->is_null())
@@ -193,17 +223,18 @@ class ItemReader {
 
   void parallel(const Entry& entry, Item& result) {
     result.kind = Item::Kind::parallel;
-    const Yaml* map = keys(entry, {"branches", "combine", "name"});
+    const Yaml* map = keys(entry);
     if (!map) return;
     read_name(*map, result);
     result.branches = required_branches(entry, "branches");
+    const Names& combinations = words_of("parallel", "combine");
     if (const Yaml* combine = map->find("combine")) {
       result.combine = combine->text;
       result.combine_span = combine->span;
-      if (std::find(combinations().begin(), combinations().end(), combine->text) == combinations().end()) {
+      if (std::find(combinations.begin(), combinations.end(), combine->text) == combinations.end()) {
         diagnostics_.error("E0313", combine->span, fmt::format("branches cannot be combined by `{}`", combine->text))
-            .note("choices are " + listed(combinations()))
-            .help(guess_text(combine->text, combinations()));
+            .note("choices are " + listed(combinations))
+            .help(guess_text(combine->text, combinations));
       } else if (combine->text == "gate" && result.branches.size() != 2) {
         diagnostics_
             .error("E0313", combine->span, fmt::format("`gate` takes two branches, not {}", result.branches.size()))
@@ -214,7 +245,7 @@ class ItemReader {
 
   void repeat(const Entry& entry, Item& result) {
     result.kind = Item::Kind::repeat;
-    const Yaml* map = keys(entry, {"times", "as", "tied", "body", "name"});
+    const Yaml* map = keys(entry);
     if (!map) return;
     read_name(*map, result);
     counter(entry, result);
@@ -224,7 +255,7 @@ class ItemReader {
 
   void cycle(const Entry& entry, Item& result) {
     result.kind = Item::Kind::cycle;
-    const Yaml* map = keys(entry, {"times", "as", "of", "name"});
+    const Yaml* map = keys(entry);
     if (!map) return;
     read_name(*map, result);
     counter(entry, result);
@@ -233,7 +264,7 @@ class ItemReader {
 
   void share(const Entry& entry, Item& result) {
     result.kind = Item::Kind::share;
-    const Yaml* map = keys(entry, {"name", "of"});
+    const Yaml* map = keys(entry);
     if (!map) return;
     if (require(*map, "name", "`share`", entry.key.span, diagnostics_)) read_name(*map, result);
     if (const Yaml* of = map->find("of")) result.body = items(*of);
@@ -243,7 +274,7 @@ class ItemReader {
     result.kind = Item::Kind::use;
     const Entry& entry = *map.find_entry("use");
     result.span = entry.key.span;
-    expect_keys(map, "`use`", {"use", "with", "name"}, diagnostics_);
+    expect_keys(map, "`use`", key_names("use item"), diagnostics_);
     read_name(map, result);
     if (expect_kind(entry.value, Yaml::Kind::scalar, "`use`", diagnostics_)) {
       result.callee = entry.value.text;
@@ -252,10 +283,26 @@ class ItemReader {
     if (const Yaml* with = map.find("with")) arguments(*with, result, "with");
   }
 
+  void inlined(const Yaml& map, Item& result) {
+    result.kind = Item::Kind::inlined;
+    const Entry& entry = *map.find_entry("inline");
+    result.span = result.callee_span = entry.key.span;
+    result.callee = entry.key.text;
+    expect_keys(map, "`inline`", key_names("inline item"), diagnostics_);
+    read_name(map, result);
+    result.inside = read_inline(entry, diagnostics_);
+    if (const Yaml* with = map.find("with")) arguments(*with, result, "with");
+  }
+
   Diagnostics& diagnostics_;
 };
 
 }  // namespace
+
+std::string segment_of(const Item& item, const std::string& place) {
+  if (!item.name.empty() && item.kind != Item::Kind::share) return item.name;
+  return place + (item.kind == Item::Kind::call ? item.callee : key_of(item.kind));
+}
 
 std::vector<Item> read_items(const Yaml& value, Diagnostics& diagnostics) {
   return ItemReader(diagnostics).items(value);

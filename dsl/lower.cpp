@@ -10,10 +10,6 @@ Var lower_model(Program& p, const Blueprint& plan, const Var& tokens) {
   Diagnostics& diagnostics = p.diagnostics;
   const File& file = plan.module->file;
   const Span start{file.source, 0, 1};
-  if (file.sweep) {
-    diagnostics.error("E0390", file.sweep->span, "a `sweep` cannot be run by this version yet")
-        .help("change params with `-p`");
-  }
   Room room = file_room(p, *plan.module, {}, nullptr, start);
   if (file.model.empty()) {
     if (!file.broken) diagnostics.error("E0302", start, "there is no `model`").help("`model:` is a list of layers");

@@ -21,7 +21,7 @@ struct Blueprint {
   std::optional<i64> vocab;
   std::string form = "auto";
   bool carries = false;  // `train.carry_state`
-  std::function<const Module*(const std::string&, const Span&, const Module&)> load;
+  std::function<const Module*(const Item&, const Module&)> load;
 };
 
 /// The composition of the file on tokens [B, T]; binds `program.vocab`. Throws Failed.

@@ -42,6 +42,21 @@ const Module* Modules::add(const std::string& key, const SourcePtr& source) {
 
 void Modules::import_all(Module& module) {
   for (const Import& i : module.file.imports) module.imports[i.alias] = load(i.path, i.path_span, module);
+  for (const auto& [alias, file] : module.file.rooms) module.imports[alias] = room(file);
+}
+
+const Module* Modules::room(const std::shared_ptr<const File>& file) {
+  std::unique_ptr<Module>& known = rooms_[file.get()];
+  if (known) return known.get();
+  known = std::make_unique<Module>();
+  known->file = *file;
+  known->prelude = prelude_;
+  import_all(*known);
+  return known.get();
+}
+
+const Module* Modules::load(const Item& item, const Module& from) {
+  return item.inside ? room(item.inside) : load(item.callee, item.callee_span, from);
 }
 
 const Module* Modules::load(const std::string& path, const Span& at, const Module& from) {

@@ -187,7 +187,8 @@ class Override {
     for (size_t i = 1; i < path_.size(); ++i) {
       if (place->is_list()) {
         place = &element(*place, path_[i]);
-      } else if (path_[i - 1].name == "with" || (place->is_map() && path_[i].name == "with" && place->find("use"))) {
+      } else if (path_[i - 1].name == "with" ||
+                 (place->is_map() && path_[i].name == "with" && (place->find("use") || place->find("inline")))) {
         place = &child(*place, path_[i]);
       } else if (Yaml* next = place->find(path_[i].name)) {
         place = next;

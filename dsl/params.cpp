@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "dsl/fields.h"
+#include "dsl/structure.h"
 
 namespace weft::dsl {
 namespace {
@@ -15,11 +16,6 @@ std::optional<Param::Type> type_of(std::string_view word) {
   if (word == "bool") return Param::Type::boolean;
   if (word == "enum") return Param::Type::word;
   return {};
-}
-
-const std::vector<std::string>& type_names() {
-  static const std::vector<std::string> names = {"int", "float", "bool", "enum"};
-  return names;
 }
 
 void read_choices(const Yaml& value, Param& param, Diagnostics& diagnostics) {
@@ -35,8 +31,7 @@ void read_choices(const Yaml& value, Param& param, Diagnostics& diagnostics) {
 }
 
 Param long_form(Param param, const Yaml& map, Diagnostics& diagnostics) {
-  param.broken = !expect_keys(map, fmt::format("param `{}`", param.name),
-                              {"type", "default", "min", "max", "choices", "about"}, diagnostics);
+  param.broken = !expect_keys(map, fmt::format("param `{}`", param.name), key_names("param"), diagnostics);
   const auto expression = [&](std::string_view key) -> ExprPtr {
     const Yaml* value = map.find(key);
     if (!value) return nullptr;
@@ -49,8 +44,8 @@ Param long_form(Param param, const Yaml& map, Diagnostics& diagnostics) {
     param.type = *type_of(type->text);
   } else if (type) {
     diagnostics.error("E0303", type->span, fmt::format("`{}` is not a type", type->text))
-        .note("types are " + listed(type_names()))
-        .help(guess_text(type->text, type_names()));
+        .note("types are " + listed(words_of("param", "type")))
+        .help(guess_text(type->text, words_of("param", "type")));
     param.broken = true;
   }
   if (const Yaml* choices = map.find("choices")) {

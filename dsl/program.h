@@ -112,8 +112,8 @@ struct Program {
   bool explains = false;  // `recurrences` are recorded
   std::vector<RecurrenceReport> recurrences;
   bool causal = true;  // it predicts what follows: what needs the whole sequence is an error
-  /// The file of a `use`, as seen from `from`; null when it cannot be read (reported).
-  std::function<const Module*(const std::string& path, const Span& at, const Module& from)> load;
+  /// The file of a `use` or an `inline`, as seen from `from`; null when it cannot be read (reported).
+  std::function<const Module*(const Item& item, const Module& from)> load;
   bool failed = false;           // something did not build, and was reported
   std::vector<const Def*> open;  // defs being built, to see one that calls itself
   int parts = 0;                 // layers and calls of defs so far

@@ -69,18 +69,6 @@ void collect_calls(const std::vector<Equation>& equations, std::set<std::string>
   for (const Equation& equation : equations) collect_calls(equation.value, calls);
 }
 
-void collect_calls(const Def& def, std::set<std::string>& calls) {
-  collect_calls(def.let, calls);
-  collect_calls(def.out, calls);
-  if (def.recurrence) {
-    collect_calls(def.recurrence->step, calls);
-    collect_calls(def.recurrence->read, calls);
-  }
-  if (def.fold) {
-    for (const auto* part : {&def.fold->leaf, &def.fold->merge, &def.fold->read}) collect_calls(*part, calls);
-  }
-}
-
 void collect_calls(const std::vector<Item>& items, std::set<std::string>& calls) {
   for (const Item& item : items) {
     if (item.kind == Item::Kind::call) calls.insert(item.callee);
@@ -104,9 +92,24 @@ void collect_words(const Yaml& value, std::set<std::string>& words) {
   for (const Yaml& item : value.items) collect_words(item, words);
 }
 
-void warn_unused_params(const File& file, Diagnostics& diagnostics) {
+std::set<std::string> words_of(const File& file) {
   std::set<std::string> words = {"vocab", "classes"};  // read by the program itself
-  collect_words(*file.tree, words);
+  const Yaml* params = nullptr;
+  for (const Entry& entry : file.tree->entries) {
+    if (entry.key.text == "params") params = &entry.value;
+    else collect_words(entry.value, words);
+  }
+  for (std::size_t before = 0; params && before != words.size();) {  // params that only unread params read are unread
+    before = words.size();
+    for (const Entry& entry : params->entries) {
+      if (words.contains(entry.key.text)) collect_words(entry.value, words);
+    }
+  }
+  return words;
+}
+
+void warn_unused_params(const File& file, Diagnostics& diagnostics) {
+  const std::set<std::string> words = words_of(file);
   for (const Param& param : file.params) {
     if (words.contains(param.name)) continue;
     diagnostics.warning("W0101", param.span, fmt::format("param `{}` is never used", param.name)).help("remove it");
@@ -115,6 +118,22 @@ void warn_unused_params(const File& file, Diagnostics& diagnostics) {
 
 }  // namespace
 
+std::set<std::string> calls_in(const Def& def) {
+  std::set<std::string> calls;
+  collect_calls(def.let, calls);
+  collect_calls(def.out, calls);
+  if (def.recurrence) {
+    collect_calls(def.recurrence->step, calls);
+    collect_calls(def.recurrence->read, calls);
+  }
+  if (def.fold) {
+    for (const auto* part : {&def.fold->leaf, &def.fold->merge, &def.fold->read}) collect_calls(*part, calls);
+  }
+  return calls;
+}
+
+bool is_read(const File& file, const std::string& param) { return words_of(file).contains(param); }
+
 void warn_unused(const File& file, Diagnostics& diagnostics) {
   warn_unused_params(file, diagnostics);
   std::set<std::string> calls;
@@ -122,7 +141,7 @@ void warn_unused(const File& file, Diagnostics& diagnostics) {
   for (size_t before = 0; before != calls.size();) {  // until no def adds another
     before = calls.size();
     for (const Def& def : file.defs) {
-      if (calls.contains(def.name)) collect_calls(def, calls);
+      if (calls.contains(def.name)) calls.merge(calls_in(def));
     }
   }
   for (const Def& def : file.defs) {

@@ -139,7 +139,12 @@ std::string yaml_text(const Yaml& value, int indent) {
     out += prints_inline(child) ? inline_text(child, indent) + '\n' : yaml_text(child, indent + 2);
   };
   for (const Entry& entry : value.entries) put(entry.key.text + ":", entry.value);
-  for (const Yaml& item : value.items) put("-", item);
+  for (const Yaml& item : value.items) {
+    // A map begins beside its dash.
+    if (item.is_map() && !prints_inline(item))
+      out += margin + "- " + yaml_text(item, indent + 2).substr(margin.size() + 2);
+    else put("-", item);
+  }
   return out;
 }
 

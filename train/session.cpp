@@ -17,14 +17,6 @@ std::vector<bool> decays(const std::vector<dsl::Weight>& weights) {
   return answer;
 }
 
-std::string shell_word(const std::string& word) {
-  constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=+,:";
-  if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
-  std::string quoted = "'";
-  for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return quoted + "'";
-}
-
 // The first word of the validation text: a prompt that the model has not learned by heart.
 std::string example_prompt(const TextData& text) {
   const std::size_t n = std::min<std::size_t>(text.valid.size(), 2000);
@@ -43,6 +35,14 @@ std::string example_prompt(const TextData& text) {
 }
 
 }  // namespace
+
+std::string shell_word(const std::string& word) {
+  constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=+,:";
+  if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
+  std::string quoted = "'";
+  for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
 
 Session::Session(Runtime& runtime, const Learner& learner, const TextData& text, const Job& job, const RunDir& run,
                  Checkpoint state, Terminal& terminal)

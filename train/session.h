@@ -46,6 +46,9 @@ class Session {
   StepLine line_;
 };
 
+/// A word as a shell takes it: in quotes where it must be.
+std::string shell_word(const std::string& word);
+
 /// Lines after a finished run: what to do with it.
 std::string next_commands(const fs::path& run, const TextData& text, const Job& job);
 

@@ -92,7 +92,7 @@ TEST_CASE("a whole description reads into its tree without a word") {
   CHECK(file.checks.size() == 1);
   CHECK(file.imports[0].path == "std/treefold");
   CHECK(file.train->find("steps")->text == "10");
-  CHECK(file.sweep == nullptr);
+  CHECK(file.sweep.empty());
 
   const Def& retention = *file.find_def("retention");
   CHECK(retention.dims[1].name == "dk");
