@@ -367,20 +367,26 @@ constexpr auto kCodes = std::to_array<Code>({
      "import: {r: std/retnet}\n"
      "model: [{embed: {width: 8}}, {logits: {tie: embed}}]",
      2},
-    {"E0390", "not in this version", "The reader understands it; running it is not written yet.",
+    {"E0320", "a read that depends on the number of levels",
+     "The levels of a fold are as many as the length needs. What is read must not change when the text goes on: sum "
+     "over `L`, or weigh the levels by a softmax with `mask=present`.",
      "defs:\n"
      "  f:\n"
      "    in: {x: [T, D]}\n"
-     "    fold: {over: T, leaf: {c: x}, merge: {c: left(c) + right(c)}, read: {y: prefix(c)}}\n"
+     "    fold: {over: T, leaf: {c: x}, merge: {c: left(c) + right(c)}, read: {y: \"mean(c, dim=L)\"}}\n"
      "    out: y\n"
      "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]",
      "defs:\n"
      "  f:\n"
      "    in: {x: [T, D]}\n"
-     "    recurrence: {over: T, state: {c: [D]}, step: {c: c + x}, read: {y: c}}\n"
+     "    fold: {over: T, leaf: {c: x}, merge: {c: left(c) + right(c)}, read: {y: \"sum(c, dim=L)\"}}\n"
      "    out: y\n"
      "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]",
      2},
+    {"E0390", "not in this version", "The reader understands it; running it is not written yet.",
+     "model: [{embed: {width: 8}}, {logits: {tie: embed}}]\n"
+     "sweep: {grid: {train.seed: [1, 2]}}",
+     "model: [{embed: {width: 8}}, {logits: {tie: embed}}]", 2},
     {"E0401", "params in a circle", "Each of them waits for another.", "params: {a: b + 1, b: a - 1}",
      "params: {a: 2, b: a - 1}", 2},
     {"E0402", "a value of another type", "The declaration says int, float, bool or enum.",

@@ -1,0 +1,328 @@
+// What is read of a tree. A sum over the levels of an expression in node values alone becomes `fold_sum`, which costs
+// O(T); what is left is a graph over one position, run by `fold_read`.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "dsl/fold.h"
+#include "engine/run.h"
+#include "ops/table.h"
+
+namespace weft::dsl {
+namespace {
+
+Dims by_level(Dims dims) {
+  dims.insert(dims.begin(), Dim::symbol("L"));
+  return dims;
+}
+
+Tensor drawn(const Var& v, const Bindings& sizes, u64 key) {
+  const Shape shape = bind(v.dims(), sizes);
+  std::vector<double> values(static_cast<std::size_t>(element_count(shape)));
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = 0.1 + 0.9 * uniform(Key{key}, i);
+  return Tensor::from(values, shape, DType::f64);
+}
+
+class Reading {
+ public:
+  Reading(Builder& outer, const Fold& fold, const FoldTree& tree)
+      : outer_(outer),
+        fold_(fold),
+        tree_(tree),
+        program_(outer.program()),
+        read_(new_graph()),
+        room_(inner_room(outer.room())),
+        bridge_(outer, *read_, InnerBridge::Time::behind_batch),
+        builder_(program_, *read_, room_, &bridge_) {
+    room_.sizes["L"] = Dim::symbol("L");
+    builder_.intercept = [this](const Expr& e) { return known(e); };
+  }
+
+  void run() {
+    const int errors = program_.diagnostics.error_count();
+    for (const Equation& e : fold_.read) equation(e);
+    if (program_.diagnostics.error_count() > errors || !room_.failed.empty()) throw Failed{};
+    program_.graph.set_origin(place_text(fold_.span));
+    program_.graph.set_stream(Key{}.fold(outer_.room().path).fold("fold read"));
+    std::vector<const Equation*> computed;
+    for (const Equation& e : fold_.read) {
+      const Var v = room_.tensors.at(e.name);
+      const auto direct = std::find_if(bridge_.sequences.begin(), bridge_.sequences.end(),
+                                       [&](const auto& s) { return s.second.id() == v.id(); });
+      if (direct != bridge_.sequences.end()) {
+        outer_.room().tensors[e.name] = with_time_last(direct->first, 1);
+        continue;
+      }
+      computed.push_back(&e);
+      read_->results.push_back(v);
+    }
+    if (!computed.empty()) apply(computed);
+  }
+
+ private:
+  std::shared_ptr<Graph> new_graph() const {
+    return std::make_shared<Graph>(outer_.graph().keeps_gradients() ? Graph::Gradients::yes : Graph::Gradients::no);
+  }
+
+  // What a fold adds to the names of the def.
+  std::optional<Term> known(const Expr& e) {
+    if (e.kind == Expr::Kind::name && !room_.tensors.contains(e.name)) {
+      if (e.name == "present") return present();
+      if (const FoldTree::Value* v = tree_.find(e.name)) return view(*v);
+    }
+    if (e.kind != Expr::Kind::call) return {};
+    for (const char* side : {"left", "right"}) {
+      if (e.name != side) continue;
+      program_.diagnostics.error("E0206", e.span, fmt::format("`{}` stands in `merge` alone", side))
+          .help("in `read` a node value is there by level: sum over `L`, or write `prefix(..)`");
+      throw Failed{};
+    }
+    if (const auto name = node_call(builder_, e, "prefix", tree_)) {
+      const FoldTree::Value& v = *tree_.find(*name);
+      Var& entry = prefixes_[v.name];
+      return entry ? entry : entry = bridge_.enter("prefix", v.prefix, with_batch(v.dims, true));
+    }
+    return e.name == "sum" ? level_sum(e) : std::nullopt;
+  }
+
+  Var present() {
+    if (!present_) present_ = read_->input("present", with_batch({Dim::symbol("L")}, true));
+    return present_;
+  }
+  Var view(const FoldTree::Value& v) {
+    Var& view = views_[v.name];
+    return view ? view : view = read_->input(v.name, with_batch(by_level(v.dims), true), Kind::real, true);
+  }
+
+  void equation(const Equation& e) {
+    const std::size_t first = read_->nodes().size();
+    try {
+      const Term t = builder_.value(e);
+      const Var* v = std::get_if<Var>(&t);
+      if (!v) room_.numbers[e.name] = std::get<Value>(t);
+      require_rows(builder_, first, e);
+      room_.tensors[e.name] = v ? *v : builder_.tensor(*e.value);
+    } catch (const Failed&) {
+      room_.failed.insert(e.name);
+    }
+  }
+
+  // ---- a sum over the levels of an expression in node values alone -------------------------------------------------
+
+  // Whether it means the same for one node as for all levels: what is pointwise, and products with a matrix.
+  bool of_a_node(const Expr& e, bool constant) const {
+    const auto all = [&](bool c) {
+      return std::all_of(e.args.begin(), e.args.end(), [&](const ExprPtr& a) { return of_a_node(*a, c); });
+    };
+    switch (e.kind) {
+      case Expr::Kind::number:
+      case Expr::Kind::boolean: return true;
+      case Expr::Kind::name: {
+        if (tree_.find(e.name)) return !constant;
+        if (room_.tensors.contains(e.name)) return false;  // an earlier name of `read`
+        const auto tensor = outer_.room().tensors.find(e.name);
+        return room_.numbers.contains(e.name) || outer_.room().weights.contains(e.name) ||
+               (tensor != outer_.room().tensors.end() && count_time(dims_of(tensor->second)) == 0);
+      }
+      case Expr::Kind::negate: return all(constant);
+      case Expr::Kind::binary:
+        return e.name == "@" ? of_a_node(*e.args[0], constant) && of_a_node(*e.args[1], true) : all(constant);
+      case Expr::Kind::call: {
+        const Op* op = ops::find(e.name);
+        return op && op->family == Op::Family::pointwise && op->inputs.size() == e.args.size() && e.named.empty() &&
+               all(constant);
+      }
+      default: return false;
+    }
+  }
+
+  bool is_level_sum(const Expr& e) const {
+    const Expr* dim = e.args.size() == 2 && e.named.empty()                                   ? e.args[1].get()
+                      : e.args.size() == 1 && e.named.size() == 1 && e.named[0].name == "dim" ? e.named[0].value.get()
+                                                                                              : nullptr;
+    if (!dim || dim->kind != Expr::Kind::name || dim->name != "L") return false;
+    const bool itself = e.args[0]->kind == Expr::Kind::name && tree_.find(e.args[0]->name);
+    const auto names = names_in(*e.args[0]);
+    const bool reads = std::any_of(names.begin(), names.end(), [&](const std::string& n) { return tree_.find(n); });
+    return itself || (reads && of_a_node(*e.args[0], false));
+  }
+
+  // Nothing where it is no such sum; what fails on the way is reported by the plain one.
+  std::optional<Term> level_sum(const Expr& e) {
+    if (!is_level_sum(e)) return {};
+    const Diagnostics before = program_.diagnostics;
+    try {
+      return sum_of(*e.args[0]);
+    } catch (const Failed&) {
+      program_.diagnostics = before;
+      return {};
+    }
+  }
+
+  std::optional<Term> sum_of(const Expr& term) {
+    const auto map = new_graph();
+    Room room = inner_room(outer_.room());
+    InnerBridge bridge(outer_, *map, InnerBridge::Time::refused);
+    Builder builder(program_, *map, room, &bridge);
+    std::vector<Var> inputs = {tree_.count};
+    const auto names = names_in(term);
+    for (const FoldTree::Value& v : tree_.values) {
+      if (std::find(names.begin(), names.end(), v.name) == names.end()) continue;
+      room.tensors[v.name] = map->input(v.name, with_batch(v.dims, true), Kind::real, true);
+      map->inputs.push_back(room.tensors[v.name]);
+      inputs.push_back(v.table);
+    }
+    const i64 values = std::ssize(map->inputs);
+    map->results = {builder.tensor(term)};
+    for (const auto& [outside, inside] : bridge.constants) {
+      inputs.push_back(outside);
+      map->inputs.push_back(inside);
+    }
+    if (!has_batch(map->results[0]) || !zero_without_node(*map, values)) return {};
+    if (map->keeps_gradients()) map->differentiate();
+    program_.graph.set_origin(place_text(term.span));
+    const Var sum =
+        append(program_.graph, "fold_sum", inputs,
+               {{"map", std::shared_ptr<const Graph>(map)}, {"values", values}, {"length", Dim::symbol("T")}})[0];
+    return bridge_.enter("sum", sum, map->results[0].dims());
+  }
+
+  // A level that is not there yet has zeros, and must not count.
+  bool zero_without_node(const Graph& map, i64 values) const {
+    Run::Feeds feeds;
+    for (std::size_t i = 0; i < map.inputs.size(); ++i) {
+      const Bindings one = {{"B", 1}};
+      feeds.emplace_back(map.inputs[i], static_cast<i64>(i) < values
+                                            ? Tensor::zeros(bind(map.inputs[i].dims(), one), DType::f64)
+                                            : drawn(map.inputs[i], one, i));
+    }
+    const Runtime runtime({.products = "loops", .parallel = "serial", .threads = 0});
+    const Tensor y = Run(map, map.results)(runtime, DType::f64, feeds)[0];
+    const auto all = y.values<double>();
+    return std::all_of(all.begin(), all.end(), [](double x) { return x == 0; });
+  }
+
+  // ---- everything else ---------------------------------------------------------------------------------------------
+
+  void apply(const std::vector<const Equation*>& computed) {
+    for (std::size_t r = 0; r < computed.size(); ++r) {
+      Var& y = read_->results[r];
+      const Dims dims = dims_of(y);
+      if (std::any_of(dims.begin(), dims.end(), [](const Dim& d) { return !d.known(); })) {
+        program_.diagnostics
+            .error("E0320", computed[r]->value->span,
+                   fmt::format("`{}` still has the levels: it is {}", computed[r]->name, text(dims)))
+            .help(fmt::format("sum over them, as in `sum({}, dim=L)`", expr_text(*computed[r]->value)));
+        throw Failed{};
+      }
+      if (!has_batch(y)) y = append(*read_, "expand", {y}, {{"shape", with_batch(dims, true)}})[0];
+    }
+    present();  // always an input: it tells the op how many levels there are
+    std::vector<Var> inputs = {tree_.count};
+    for (const FoldTree::Value& v : tree_.values) {
+      if (!views_.contains(v.name)) continue;
+      inputs.push_back(v.table);
+      read_->inputs.push_back(views_[v.name]);
+    }
+    read_->inputs.push_back(present_);
+    const i64 values = std::ssize(inputs) - 1;
+    for (const auto& [outside, inside] : bridge_.sequences) {
+      if (!is_read(inside)) continue;
+      inputs.push_back(outside);
+      read_->inputs.push_back(inside);
+    }
+    const i64 sequences = std::ssize(inputs) - 1 - values;
+    for (const auto& [outside, inside] : bridge_.constants) {
+      inputs.push_back(outside);
+      read_->inputs.push_back(inside);
+    }
+    if (std::ssize(inputs) == 1 || values + sequences == 0) {
+      program_.diagnostics.error("E0308", computed[0]->value->span, "nothing in this read varies with time")
+          .help("read a node value");
+      throw Failed{};
+    }
+    check_levels(computed);
+    if (read_->keeps_gradients()) read_->differentiate();
+    const auto made = append(program_.graph, "fold_read", inputs,
+                             {{"read", std::shared_ptr<const Graph>(read_)},
+                              {"values", values},
+                              {"sequences", sequences},
+                              {"length", Dim::symbol("T")}});
+    for (std::size_t r = 0; r < computed.size(); ++r) {
+      outer_.room().tensors[computed[r]->name] = with_time_last(made[r], 1);
+    }
+  }
+
+  bool is_read(const Var& v) const {
+    const auto& nodes = read_->nodes();
+    return std::any_of(nodes.begin(), nodes.end(), [&](const Node& n) {
+      return std::find(n.inputs.begin(), n.inputs.end(), v.id()) != n.inputs.end();
+    });
+  }
+
+  // The length decides how many levels there are, and a text that goes on must not change what was read before: the
+  // same two levels, alone and among five, on random numbers.
+  void check_levels(const std::vector<const Equation*>& computed) {
+    double numbers = 0;
+    for (const Var& v : read_->inputs)
+      numbers += static_cast<double>(element_count(bind(v.dims(), {{"B", 1}, {"L", 5}})));
+    if (numbers > 1 << 23) return;  // 64 MB of doubles; the levels do not depend on the sizes
+    const Runtime runtime({.products = "loops", .parallel = "serial", .threads = 0});
+    for (const bool training : {false, true}) {
+      const auto few = read_with(runtime, 2, training), many = read_with(runtime, 5, training);
+      for (std::size_t r = 0; r < few.size(); ++r) {
+        double size = 1, worst = 0;
+        for (i64 i = 0; i < few[r].size(); ++i) {
+          size = std::max(size, std::abs(few[r].at(i)));
+          worst = std::max(worst, std::abs(few[r].at(i) - many[r].at(i)));
+        }
+        if (worst <= 1e-9 * size) continue;
+        program_.diagnostics
+            .error("E0320", computed[r]->value->span,
+                   fmt::format("`{}` depends on how many levels there are", computed[r]->name))
+            .note("levels that no node has reached yet hold zeros, and a longer text has more of them")
+            .help("sum over `L`, or give `softmax` the mask: `softmax(score, dim=L, mask=present)`");
+        throw Failed{};
+      }
+    }
+  }
+
+  std::vector<Tensor> read_with(const Runtime& runtime, i64 levels, bool training) const {
+    Run::Feeds feeds;
+    const Bindings sizes = {{"B", 1}, {"L", 2}}, all = {{"B", 1}, {"L", levels}};
+    for (std::size_t i = 0; i < read_->inputs.size(); ++i) {
+      const Var& v = read_->inputs[i];
+      const bool leveled = v.dims().size() > 1 && v.dims()[1].is("L");
+      Tensor two = v.id() == present_.id() ? Tensor::full({1, 2}, 1, DType::f64) : drawn(v, sizes, i);
+      if (leveled) {
+        const auto some = two.values<double>();
+        std::vector<double> values(some.begin(), some.end());
+        values.resize(static_cast<std::size_t>(element_count(bind(v.dims(), all))));
+        two = Tensor::from(values, bind(v.dims(), all), DType::f64);
+      }
+      feeds.emplace_back(v, two);
+    }
+    RunSettings settings;
+    settings.key = Key{1};
+    settings.training = training;
+    return Run(*read_, read_->results)(runtime, DType::f64, feeds, settings);
+  }
+
+  Builder& outer_;
+  const Fold& fold_;
+  const FoldTree& tree_;
+  Program& program_;
+  std::shared_ptr<Graph> read_;
+  Room room_;
+  InnerBridge bridge_;
+  Builder builder_;
+  Var present_;
+  std::map<std::string, Var> views_, prefixes_;
+};
+
+}  // namespace
+
+void read_fold(Builder& builder, const Fold& fold, const FoldTree& tree) { Reading(builder, fold, tree).run(); }
+
+}  // namespace weft::dsl
