@@ -48,6 +48,7 @@ class Reading {
     std::vector<const Equation*> computed;
     for (const Equation& e : fold_.read) {
       const Var v = room_.tensors.at(e.name);
+      if (has_levels(e, v)) continue;
       const auto direct = std::find_if(bridge_.sequences.begin(), bridge_.sequences.end(),
                                        [&](const auto& s) { return s.second.id() == v.id(); });
       if (direct != bridge_.sequences.end()) {
@@ -63,6 +64,23 @@ class Reading {
  private:
   std::shared_ptr<Graph> new_graph() const {
     return std::make_shared<Graph>(outer_.graph().keeps_gradients() ? Graph::Gradients::yes : Graph::Gradients::no);
+  }
+
+  // A name with the levels is for the others of `read`; `out` sees what varies with time alone.
+  bool has_levels(const Equation& e, const Var& v) {
+    const Dims dims = dims_of(v);
+    if (std::all_of(dims.begin(), dims.end(), [](const Dim& d) { return d.known(); })) return false;
+    const bool used = std::any_of(fold_.read.begin(), fold_.read.end(), [&](const Equation& other) {
+      const auto names = names_in(*other.value);
+      return std::find(names.begin(), names.end(), e.name) != names.end();
+    });
+    const std::string cure = fmt::format("sum over them, as in `sum({}, dim=L)`", expr_text(*e.value));
+    outer_.room().hints[e.name] = "it has the levels, and is seen in `read` alone: " + cure;
+    if (used) return true;
+    program_.diagnostics
+        .error("E0320", e.value->span, fmt::format("`{}` still has the levels: it is {}", e.name, text(dims)))
+        .help(cure);
+    throw Failed{};
   }
 
   // What a fold adds to the names of the def.
@@ -209,13 +227,6 @@ class Reading {
     for (std::size_t r = 0; r < computed.size(); ++r) {
       Var& y = read_->results[r];
       const Dims dims = dims_of(y);
-      if (std::any_of(dims.begin(), dims.end(), [](const Dim& d) { return !d.known(); })) {
-        program_.diagnostics
-            .error("E0320", computed[r]->value->span,
-                   fmt::format("`{}` still has the levels: it is {}", computed[r]->name, text(dims)))
-            .help(fmt::format("sum over them, as in `sum({}, dim=L)`", expr_text(*computed[r]->value)));
-        throw Failed{};
-      }
       if (!has_batch(y)) y = append(*read_, "expand", {y}, {{"shape", with_batch(dims, true)}})[0];
     }
     present();  // always an input: it tells the op how many levels there are

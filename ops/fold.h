@@ -138,9 +138,10 @@ struct Fold : General {
     }
   }
 
-  static double flops(const Attrs& a, const std::vector<Shape>& inputs, const std::vector<Shape>&) {
+  static double flops(const Attrs& a, const std::vector<Shape>& inputs, const std::vector<Shape>& outputs) {
     const Shape& leaves = inputs[1 + static_cast<std::size_t>(a.values)];
-    return Run(*a.merge, a.merge->results).flops({{"B", leaves[0] * leaves[1]}}) * (a.prefixes ? 2 : 1);
+    const double tree = Run(*a.merge, a.merge->results).flops({{"B", leaves[0] * leaves[1]}});
+    return (a.prefixes ? 2 : 1) * tree + static_cast<double>(element_count(outputs[0]));
   }
   static std::vector<Sample> samples() {
     const AttributeValue one = gate(false), two = gate(true);
