@@ -17,11 +17,24 @@ Dims by_level(Dims dims) {
   return dims;
 }
 
-Tensor drawn(const Var& v, const Bindings& sizes, u64 key) {
+// From low to high.
+Tensor drawn(const Var& v, const Bindings& sizes, u64 key, double low = -1, double high = 1) {
   const Shape shape = bind(v.dims(), sizes);
   std::vector<double> values(static_cast<std::size_t>(element_count(shape)));
-  for (std::size_t i = 0; i < values.size(); ++i) values[i] = 0.1 + 0.9 * uniform(Key{key}, i);
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = low + (high - low) * uniform(Key{key}, i);
   return Tensor::from(values, shape, DType::f64);
+}
+
+// Relative to the largest element; what is not finite is so in both.
+bool same(const Tensor& a, const Tensor& b) {
+  double size = 1, worst = 0;
+  for (i64 i = 0; i < a.size(); ++i) {
+    if (std::isfinite(a.at(i)) != std::isfinite(b.at(i))) return false;
+    if (!std::isfinite(a.at(i))) continue;
+    size = std::max(size, std::abs(a.at(i)));
+    worst = std::max(worst, std::abs(a.at(i) - b.at(i)));
+  }
+  return worst <= 1e-9 * size;
 }
 
 class Reading {
@@ -280,32 +293,32 @@ class Reading {
       numbers += static_cast<double>(element_count(bind(v.dims(), {{"B", 1}, {"L", 5}})));
     if (numbers > 1 << 23) return;  // 64 MB of doubles; the levels do not depend on the sizes
     const Runtime runtime({.products = "loops", .parallel = "serial", .threads = 0});
-    for (const bool training : {false, true}) {
-      const auto few = read_with(runtime, 2, training), many = read_with(runtime, 5, training);
-      for (std::size_t r = 0; r < few.size(); ++r) {
-        double size = 1, worst = 0;
-        for (i64 i = 0; i < few[r].size(); ++i) {
-          size = std::max(size, std::abs(few[r].at(i)));
-          worst = std::max(worst, std::abs(few[r].at(i) - many[r].at(i)));
+    for (const double low : {-1.0, 0.1}) {  // nodes below 0, and above: the largest and the least of them are seen
+      for (const bool training : {false, true}) {
+        const auto few = read_with(runtime, 2, low, training), many = read_with(runtime, 5, low, training);
+        for (std::size_t r = 0; r < few.size(); ++r) {
+          if (!same(few[r], many[r])) depends_on_levels(*computed[r]);
         }
-        if (worst <= 1e-9 * size) continue;
-        program_.diagnostics
-            .error("E0320", computed[r]->value->span,
-                   fmt::format("`{}` depends on how many levels there are", computed[r]->name))
-            .note("levels that no node has reached yet hold zeros, and a longer text has more of them")
-            .help("sum over `L`, or give `softmax` the mask: `softmax(score, dim=L, mask=present)`");
-        throw Failed{};
       }
     }
   }
 
-  std::vector<Tensor> read_with(const Runtime& runtime, i64 levels, bool training) const {
+  [[noreturn]] void depends_on_levels(const Equation& e) {
+    program_.diagnostics.error("E0320", e.value->span, fmt::format("`{}` depends on how many levels there are", e.name))
+        .note("levels that no node has reached yet hold zeros, and a longer text has more of them")
+        .help("weigh them by `present`: `sum(present * .., dim=L)`, `softmax(.., dim=L, mask=present)`");
+    throw Failed{};
+  }
+
+  std::vector<Tensor> read_with(const Runtime& runtime, i64 levels, double low, bool training) const {
     Run::Feeds feeds;
     const Bindings sizes = {{"B", 1}, {"L", 2}}, all = {{"B", 1}, {"L", levels}};
     for (std::size_t i = 0; i < read_->inputs.size(); ++i) {
       const Var& v = read_->inputs[i];
       const bool leveled = v.dims().size() > 1 && v.dims()[1].is("L");
-      Tensor two = v.id() == present_.id() ? Tensor::full({1, 2}, 1, DType::f64) : drawn(v, sizes, i);
+      Tensor two = v.id() == present_.id() ? Tensor::full({1, 2}, 1, DType::f64)
+                   : leveled               ? drawn(v, sizes, i, low, low + 0.9)
+                                           : drawn(v, sizes, i);
       if (leveled) {
         const auto some = two.values<double>();
         std::vector<double> values(some.begin(), some.end());

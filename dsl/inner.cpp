@@ -87,6 +87,7 @@ Room inner_room(const Room& outside) {
   room.sizes = outside.sizes;
   room.definitions = outside.definitions;
   room.outside = outside.outside;
+  room.hints = outside.hints;
   return room;
 }
 
