@@ -1,5 +1,6 @@
 // Folds: against trees written out by hand, and every cut, batch and form of one fold against the others.
 #include <bit>
+#include <set>
 
 #include "ops/shared/tree.h"
 #include "tests/models/build.h"
@@ -404,18 +405,30 @@ TEST_CASE("gradients of leaves, weights and first nodes match differences") {
   }
 }
 
-TEST_CASE("a node draws by its row, its level and its place: no other node gets its numbers") {
-  // Every node is 1 where a draw kept it: equal nodes would repeat along a level, or from level to level.
+TEST_CASE("a node draws by its row, its level and its place: no two get the same numbers") {
+  // A node is 32 coins, of which no two should fall alike.
   Folded f{
-      def("    fold: {over: T, leaf: {c: x}, merge: {c: 'left(c) + dropout(right(c) - right(c) + 1, 0.5)'},\n"
-          "           read: {y: 'sum(c, dim=L)'}}\n    out: y\n")};
-  const Tensor x = Tensor::zeros({2, 64, 4}, DType::f64);
-  const Outcome a = f({{"x", x}}, false, noisy(8));
-  const Outcome b = f({{"x", x}}, false, noisy(9));
-  CHECK(tests::distance(a["out"], b["out"]) > 0.1);
-  CHECK(tests::distance(row(a["out"], 0), row(a["out"], 1)) > 0.1);
-  const auto entry = [&](i64 t) { return positions(a["out"], t, t + 1); };
-  int same = 0;
-  for (i64 t = 1; t < 63; t += 2) same += tests::distance(entry(t), entry(t + 2 > 62 ? 1 : t + 2)) == 0;
-  CHECK(same < 8);
+      def("    fold: {over: T, leaf: {c: x}, merge: {c: 'dropout(0 * (left(c) + right(c)) + 1, 0.5)'},\n"
+          "           read: {y: prefix(c)}}\n    out: y\n")};
+  const i64 length = 32, D = 32;
+  std::set<std::string> seen;
+  std::size_t nodes = 0;
+  const auto add = [&](const Tensor& x, i64 at) {
+    std::string coins;
+    for (i64 d = 0; d < D; ++d) coins += x.at(at * D + d) > 0 ? '1' : '0';
+    seen.insert(coins);
+    ++nodes;
+  };
+  Tensors in;
+  for (i64 t = 0; t < length; ++t) {
+    in["x"] = Tensor::zeros({2, 1, D}, DType::f64);
+    const Outcome o = f(in, false, noisy(8));
+    for (i64 b = 0; b < 2; ++b) {
+      for (i64 l = 1; (t + 1) % (i64{1} << l) == 0; ++l) add(o["final.c"], b * ops::kTreeLevels + l);
+      if (t & (t + 1)) add(o["out"], b);  // of a power of two it is a node
+    }
+    go_on(in, o);
+  }
+  CHECK(nodes == 2 * (31 + 26));
+  CHECK(seen.size() == nodes);
 }
