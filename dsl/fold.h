@@ -23,6 +23,17 @@ void lower_fold(Builder& builder, const Fold& fold);
 /// The part of `lower_fold` behind the tree.
 void read_fold(Builder& builder, const Fold& fold, const FoldTree& tree);
 
+/// A sum over the levels as a sequence [B, T, ...], and one entry of it, [B, ...].
+struct FoldSum {
+  Var sum;
+  Dims entry;
+};
+/// Nothing where `e` is no sum over `L` of an expression in node values alone, or one that fails: the plain read
+/// reports it. `read` holds the names of `read` so far.
+FoldSum level_sum(Builder& builder, const FoldTree& tree, const Room& read, const Expr& e);
+/// Random numbers from `low` to `high`, in f64.
+Tensor drawn(const Var& v, const Bindings& sizes, u64 key, double low = -1, double high = 1);
+
 /// Whether `e` is a call of `name` with one node value, whose name is then given; an error for other arguments.
 std::optional<std::string> node_call(Builder& builder, const Expr& e, std::string_view name, const FoldTree& tree);
 /// A draw in a graph of nodes or positions must belong to one of them: else another cut would draw other numbers.

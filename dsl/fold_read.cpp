@@ -1,5 +1,5 @@
-// What is read of a tree. A sum over the levels of an expression in node values alone becomes `fold_sum`, which costs
-// O(T); what is left is a graph over one position, run by `fold_read`.
+// What is read of a tree: sums over the levels and prefixes are sequences of their own; what is left is a graph over
+// one position, run by `fold_read`.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -7,7 +7,6 @@
 
 #include "dsl/fold.h"
 #include "engine/run.h"
-#include "ops/table.h"
 
 namespace weft::dsl {
 namespace {
@@ -15,14 +14,6 @@ namespace {
 Dims by_level(Dims dims) {
   dims.insert(dims.begin(), Dim::symbol("L"));
   return dims;
-}
-
-// From low to high.
-Tensor drawn(const Var& v, const Bindings& sizes, u64 key, double low = -1, double high = 1) {
-  const Shape shape = bind(v.dims(), sizes);
-  std::vector<double> values(static_cast<std::size_t>(element_count(shape)));
-  for (std::size_t i = 0; i < values.size(); ++i) values[i] = low + (high - low) * uniform(Key{key}, i);
-  return Tensor::from(values, shape, DType::f64);
 }
 
 // Relative to the largest element; what is not finite is so in both.
@@ -114,7 +105,10 @@ class Reading {
       Var& entry = prefixes_[v.name];
       return entry ? entry : entry = bridge_.enter("prefix", v.prefix, with_batch(v.dims, true));
     }
-    return e.name == "sum" ? level_sum(e) : std::nullopt;
+    if (const FoldSum sum = level_sum(outer_, tree_, room_, e); sum.sum) {
+      return bridge_.enter("sum", sum.sum, sum.entry);
+    }
+    return {};
   }
 
   Var present() {
@@ -138,103 +132,6 @@ class Reading {
       room_.failed.insert(e.name);
     }
   }
-
-  // ---- a sum over the levels of an expression in node values alone -------------------------------------------------
-
-  // Whether it means the same for one node as for all levels: what is pointwise, and products with a matrix.
-  bool of_a_node(const Expr& e, bool constant) const {
-    const auto all = [&](bool c) {
-      return std::all_of(e.args.begin(), e.args.end(), [&](const ExprPtr& a) { return of_a_node(*a, c); });
-    };
-    switch (e.kind) {
-      case Expr::Kind::number:
-      case Expr::Kind::boolean: return true;
-      case Expr::Kind::name: {
-        if (tree_.find(e.name)) return !constant;
-        if (room_.tensors.contains(e.name)) return false;  // an earlier name of `read`
-        const auto tensor = outer_.room().tensors.find(e.name);
-        return room_.numbers.contains(e.name) || outer_.room().weights.contains(e.name) ||
-               (tensor != outer_.room().tensors.end() && count_time(dims_of(tensor->second)) == 0);
-      }
-      case Expr::Kind::negate: return all(constant);
-      case Expr::Kind::binary:
-        return e.name == "@" ? of_a_node(*e.args[0], constant) && of_a_node(*e.args[1], true) : all(constant);
-      case Expr::Kind::call: {
-        const Op* op = ops::find(e.name);
-        return op && op->family == Op::Family::pointwise && op->inputs.size() == e.args.size() && e.named.empty() &&
-               all(constant);
-      }
-      default: return false;
-    }
-  }
-
-  bool is_level_sum(const Expr& e) const {
-    const Expr* dim = e.args.size() == 2 && e.named.empty()                                   ? e.args[1].get()
-                      : e.args.size() == 1 && e.named.size() == 1 && e.named[0].name == "dim" ? e.named[0].value.get()
-                                                                                              : nullptr;
-    if (!dim || dim->kind != Expr::Kind::name || dim->name != "L") return false;
-    const bool itself = e.args[0]->kind == Expr::Kind::name && tree_.find(e.args[0]->name);
-    const auto names = names_in(*e.args[0]);
-    const bool reads = std::any_of(names.begin(), names.end(), [&](const std::string& n) { return tree_.find(n); });
-    return itself || (reads && of_a_node(*e.args[0], false));
-  }
-
-  // Nothing where it is no such sum; what fails on the way is reported by the plain one.
-  std::optional<Term> level_sum(const Expr& e) {
-    if (!is_level_sum(e)) return {};
-    const Diagnostics before = program_.diagnostics;
-    try {
-      return sum_of(*e.args[0]);
-    } catch (const Failed&) {
-      program_.diagnostics = before;
-      return {};
-    }
-  }
-
-  std::optional<Term> sum_of(const Expr& term) {
-    const auto map = new_graph();
-    Room room = inner_room(outer_.room());
-    InnerBridge bridge(outer_, *map, InnerBridge::Time::refused);
-    Builder builder(program_, *map, room, &bridge);
-    std::vector<Var> inputs = {tree_.count};
-    const auto names = names_in(term);
-    for (const FoldTree::Value& v : tree_.values) {
-      if (std::find(names.begin(), names.end(), v.name) == names.end()) continue;
-      room.tensors[v.name] = map->input(v.name, with_batch(v.dims, true), Kind::real, true);
-      map->inputs.push_back(room.tensors[v.name]);
-      inputs.push_back(v.table);
-    }
-    const i64 values = std::ssize(map->inputs);
-    map->results = {builder.tensor(term)};
-    for (const auto& [outside, inside] : bridge.constants) {
-      inputs.push_back(outside);
-      map->inputs.push_back(inside);
-    }
-    if (!has_batch(map->results[0]) || !zero_without_node(*map, values)) return {};
-    if (map->keeps_gradients()) map->differentiate();
-    program_.graph.set_origin(place_text(term.span));
-    const Var sum =
-        append(program_.graph, "fold_sum", inputs,
-               {{"map", std::shared_ptr<const Graph>(map)}, {"values", values}, {"length", Dim::symbol("T")}})[0];
-    return bridge_.enter("sum", sum, map->results[0].dims());
-  }
-
-  // A level that is not there yet has zeros, and must not count.
-  bool zero_without_node(const Graph& map, i64 values) const {
-    Run::Feeds feeds;
-    for (std::size_t i = 0; i < map.inputs.size(); ++i) {
-      const Bindings one = {{"B", 1}};
-      feeds.emplace_back(map.inputs[i], static_cast<i64>(i) < values
-                                            ? Tensor::zeros(bind(map.inputs[i].dims(), one), DType::f64)
-                                            : drawn(map.inputs[i], one, i));
-    }
-    const Runtime runtime({.products = "loops", .parallel = "serial", .threads = 0});
-    const Tensor y = Run(map, map.results)(runtime, DType::f64, feeds)[0];
-    const auto all = y.values<double>();
-    return std::all_of(all.begin(), all.end(), [](double x) { return x == 0; });
-  }
-
-  // ---- everything else ---------------------------------------------------------------------------------------------
 
   void apply(const std::vector<const Equation*>& computed) {
     for (std::size_t r = 0; r < computed.size(); ++r) {

@@ -34,6 +34,18 @@ Tensor numbers(Shape shape, u64 seed) {
   return Tensor::from(values, shape, DType::f64);
 }
 
+// Positions begin .. end of [B, T, ...].
+Tensor positions(const Tensor& x, i64 begin, i64 end) {
+  const i64 rows = x.shape()[0], length = x.shape()[1], width = length ? x.size() / rows / length : 0;
+  std::vector<double> values;
+  for (i64 b = 0; b < rows; ++b) {
+    for (i64 i = (b * length + begin) * width; i < (b * length + end) * width; ++i) values.push_back(x.at(i));
+  }
+  Shape shape = x.shape();
+  shape[1] = end - begin;
+  return Tensor::from(values, shape, DType::f64);
+}
+
 using Tensors = dsl::Function::Tensors;
 
 struct Folded {
@@ -41,7 +53,13 @@ struct Folded {
   std::vector<Tensor> weights = {};
   std::unique_ptr<const dsl::Function> function = {};
 
-  Outcome operator()(const Tensors& inputs, bool gradients = false, RunSettings settings = {}) {
+  // A def with an input `g`, constant over time, is given that of its rows.
+  Outcome operator()(Tensors inputs, bool gradients = false, RunSettings settings = {}) {
+    const i64 count = inputs.at("x").shape()[0];
+    if (text.find("g: [D]") != std::string::npos && !inputs.contains("g")) {
+      inputs["g"] =
+          positions(numbers({1, 8, 4}, 30), settings.first_row, settings.first_row + count).reshaped({count, 4});
+    }
     dsl::Diagnostics d;
     const dsl::Description description(dsl::make_source("test.yaml", text), {}, tests::surroundings(), d);
     dsl::Asked asked{.def = "f", .with_tensors = true, .gradients = gradients};
@@ -69,18 +87,6 @@ RunSettings noisy(u64 key, i64 first_row = 0) {
   s.training = true;
   s.first_row = first_row;
   return s;
-}
-
-// Positions begin .. end of [B, T, ...].
-Tensor positions(const Tensor& x, i64 begin, i64 end) {
-  const i64 rows = x.shape()[0], length = x.shape()[1], width = length ? x.size() / rows / length : 0;
-  std::vector<double> values;
-  for (i64 b = 0; b < rows; ++b) {
-    for (i64 i = (b * length + begin) * width; i < (b * length + end) * width; ++i) values.push_back(x.at(i));
-  }
-  Shape shape = x.shape();
-  shape[1] = end - begin;
-  return Tensor::from(values, shape, DType::f64);
 }
 
 Tensor rows(const std::vector<Tensor>& parts) {
@@ -136,6 +142,11 @@ const std::vector<std::pair<const char*, std::string>>& folds() {
            "    fold: {over: T, leaf: {c: x}, merge: {c: 'g(left(c)) + right(c)'},\n"
            "           read: {y: \"sum(tanh(c) @ W, dim=L) * sigmoid(x)\"}}\n    out: y\n"
            "  g: {in: {x: [D]}, weights: {V: {shape: [D, D]}}, out: tanh(x @ V)}\n")},
+      {"a constant of the row, in the merge, in the sum and beside it",
+       "schema: 1\ndefs:\n  f:\n    in: {x: [T, D], g: [D]}\n"
+       "    fold: {over: T, leaf: {c: x}, merge: {c: left(c) * sigmoid(g) + right(c)},\n"
+       "           read: {y: \"sum(c * tanh(g), dim=L) + g * prefix(c)\"}}\n    out: y\n"
+       "model: [{embed: {width: 4}}, {logits: {tie: embed}}]\n"},
       {"heads",
        def("    let: {h: \"to_heads(x, 2)\"}\n"
            "    fold: {over: T, leaf: {c: h}, merge: {c: left(c) * sigmoid(right(c))}, read: {y: 'sum(c, dim=L)'}}\n"
@@ -354,6 +365,7 @@ TEST_CASE("gradients of leaves, weights and first nodes match differences") {
     go_on(in, f(in, false, noise));
     in["x"] = numbers({2, 6, 4}, 10);
     Outcome o = f(in, false, noise);
+    if (text.find("g: [D]") != std::string::npos) in["g"] = numbers({2, 4}, 13);
     in["cotangent"] = numbers(o["out"].shape(), 11);
     in["cotangent.final.c"] = numbers(o["final.c"].shape(), 12);
     const Outcome with = f(in, true, noise);
@@ -385,8 +397,9 @@ TEST_CASE("gradients of leaves, weights and first nodes match differences") {
         CHECK(std::abs(gradient.at(i) - difference) <= 1e-7 * std::max(1.0, std::abs(difference)));
       }
     };
-    for (const std::string input : {"x", "initial.c"}) {
+    for (const std::string input : {"x", "initial.c", "g"}) {
       CAPTURE(input);
+      if (!in.contains(input)) continue;
       check(with["grad." + input], [&](i64 i, double h) {
         Tensors there = in;
         there[input] = moved(in[input], i, h);
