@@ -12,11 +12,11 @@ class Observer;
 
 /// What differs from run to run of one graph.
 struct RunSettings {
-  Key key{};                 // of this step; random ops draw below it
-  bool training = false;     // what training and evaluation do differently is up to the op
-  i64 first_row = 0;         // global index of batch row 0
-  std::vector<i64> rows;     // that of each batch row, where they do not follow each other (nodes of a tree)
-  std::vector<i64> offsets;  // position of the first token, one a row, or one for all; empty: 0
+  Key key{};                   // of this step; random ops draw below it
+  bool training = false;       // what training and evaluation do differently is up to the op
+  i64 first_row = 0;           // global index of batch row 0
+  std::vector<i64> rows = {};  // that of each batch row, where they do not follow each other (nodes of a tree)
+  std::vector<i64> offsets;    // position of the first token, one a row, or one for all; empty: 0
 };
 
 /// Concrete shapes and last uses of a graph for one binding of its symbols.
