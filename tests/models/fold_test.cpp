@@ -147,6 +147,9 @@ const std::vector<std::pair<const char*, std::string>>& folds() {
        "    fold: {over: T, leaf: {c: x}, merge: {c: left(c) * sigmoid(g) + right(c)},\n"
        "           read: {y: \"sum(c * tanh(g), dim=L) + g * prefix(c)\"}}\n    out: y\n"
        "model: [{embed: {width: 4}}, {logits: {tie: embed}}]\n"},
+      {"levels that are dropped at random",
+       def("    fold: {over: T, leaf: {c: x}, merge: {c: left(c) * sigmoid(right(c))},\n"
+           "           read: {y: \"sum(dropout(present * c, 0.3), dim=L)\"}}\n    out: y\n")},
       {"heads",
        def("    let: {h: \"to_heads(x, 2)\"}\n"
            "    fold: {over: T, leaf: {c: h}, merge: {c: left(c) * sigmoid(right(c))}, read: {y: 'sum(c, dim=L)'}}\n"
@@ -444,4 +447,24 @@ TEST_CASE("a node draws by its row, its level and its place: no two get the same
   }
   CHECK(nodes == 2 * (31 + 26));
   CHECK(seen.size() == nodes);
+}
+
+TEST_CASE("a fold has a parallel and a recurrent form, which are one, and counts to 2^24") {
+  const std::string& text = folds()[0].second;
+  const auto a = tests::built(text), b = tests::built(text, {"train.form=parallel"}),
+             c = tests::built(text, {"train.form=recurrent"});
+  const auto weights = tests::random_weights(*a);
+  const auto step = [&](const auto& model) { return tests::step(*model, weights, tests::batch(2, 9)).loss; };
+  CHECK(step(a) == step(b));
+  CHECK(step(a) == step(c));
+
+  Folded f{text};
+  const double limit = 1 << 24;
+  const auto from = [&](double count) {
+    return f({{"x", numbers({1, 3, 4}, 1)}, {"initial.count", Tensor::full({1}, count, DType::f64)}});
+  };
+  CHECK(from(limit - 3)["final.count"].at(0) == limit);
+  CHECK_THROWS_WITH_AS(from(limit - 2), "a fold counts from 0 to 16777216 tokens, not from 16777214 to 16777217",
+                       Error);
+  CHECK_THROWS_WITH_AS(from(-1), "a fold counts from 0 to 16777216 tokens, not from -1 to 2", Error);
 }
