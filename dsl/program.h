@@ -79,7 +79,7 @@ struct Program {
   std::set<i32> masked;         // values whose last dimension is T and which are zero where that is the future
   std::optional<Span> repeats;  // where a value needs all positions before it, so that a stream computes them again
   std::vector<StreamState> states;
-  std::set<std::string> confirmed;     // recurrences whose derived forms were held against the loop
+  std::set<std::string> confirmed;     // recurrences and folds that were tried on random numbers
   bool names_states = false;           // the states of recurrences are kept in `named_states`
   std::set<std::string> given_states;  // those that start from a tensor of the caller
   std::vector<NamedState> named_states;
