@@ -91,8 +91,14 @@ class Merging {
       fail("E0304", e.value->span,
            fmt::format("the leaf `{}` is {}, and a leaf stands at one position", e.name, text(dims)), "leave one T");
     }
-    if (count_time(dims) == 0) dims.insert(dims.begin(), Dim::symbol("T"));
-    v = append(v.graph(), "expand", {v}, {{"shape", with_batch(dims, true)}})[0];
+    if (count_time(dims) == 0 || !has_batch(v)) {
+      if (count_time(dims) == 0) {  // [B, D] as [B, 1, D], to be repeated over time
+        dims.insert(dims.begin(), Dim(1));
+        v = renamed(v, dims);
+        dims[0] = Dim::symbol("T");
+      }
+      v = append(v.graph(), "expand", {v}, {{"shape", with_batch(dims, true)}})[0];
+    }
     leaves_.push_back(with_time_at(v, 1));
     dims.erase(std::find_if(dims.begin(), dims.end(), is_time));
     tree_.values.push_back({e.name, dims, {}, {}});

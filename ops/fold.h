@@ -70,17 +70,14 @@ struct Fold : General {
     for (const TreeRound& round : tree.rounds) {
       const Batch batch(k, round);
       for (std::size_t v = 0; v < tree.values; ++v) {
-        for (const auto& [from, to] : batch.copies) {
-          std::copy_n(tables[v] + from * tree.width[v], tree.width[v], tables[v] + to * tree.width[v]);
-        }
+        for (const auto& [from, to] : batch.copies) tree.copy(v, tables[v], from, tables[v], to);
       }
       if (batch.out.empty()) continue;
       const auto made = merge.forward(tree.children(batch, {tables.begin(), tables.end()}, k), batch.entries);
       for (std::size_t v = 0; v < tree.values; ++v) {
         const T* from = made[v].template values<T>().data();
-        for (const i64 slot : batch.out) {
-          std::copy_n(from, tree.width[v], tables[v] + slot * tree.width[v]);
-          from += tree.width[v];
+        for (std::size_t i = 0; i < batch.out.size(); ++i) {
+          tree.copy(v, from, static_cast<i64>(i), tables[v], batch.out[i]);
         }
       }
     }
@@ -88,7 +85,7 @@ struct Fold : General {
       tree.each_result(v, [&](std::size_t output, i64 at, i64 slot) {
         T* to = k.result(output).data() + at;
         if (slot < 0) std::fill_n(to, tree.width[v], T(0));
-        else std::copy_n(tables[v] + slot * tree.width[v], tree.width[v], to);
+        else tree.copy(v, tables[v], slot, to, 0);
       });
     }
   }
@@ -107,8 +104,7 @@ struct Fold : General {
       if (k.has_cotangent(tree.values + v)) std::copy_n(k.cotangent(tree.values + v).data(), size, slopes[v]);
       else std::fill_n(slopes[v], size, T(0));
       tree.each_result(v, [&](std::size_t output, i64 at, i64 slot) {
-        if (slot < 0 || !k.has_cotangent(output)) return;
-        for (i64 i = 0; i < tree.width[v]; ++i) slopes[v][slot * tree.width[v] + i] += k.cotangent(output)[at + i];
+        if (slot >= 0 && k.has_cotangent(output)) tree.add(v, k.cotangent(output).data() + at, slopes[v], slot);
       });
     }
     InnerGraph<T> merge(k, *a.merge, 2 * tree.values + 1, 1 + 2 * tree.values);
@@ -116,10 +112,7 @@ struct Fold : General {
     for (auto round = tree.rounds.rbegin(); round != tree.rounds.rend(); ++round) {
       const Batch batch(k, *round);
       for (std::size_t v = 0; v < tree.values; ++v) {
-        for (const auto& [from, to] : batch.copies) {
-          for (i64 i = 0; i < tree.width[v]; ++i)
-            slopes[v][from * tree.width[v] + i] += slopes[v][to * tree.width[v] + i];
-        }
+        for (const auto& [from, to] : batch.copies) tree.add(v, slopes[v] + to * tree.width[v], slopes[v], from);
       }
       if (batch.out.empty()) continue;
       std::vector<Tensor> arriving;
@@ -206,6 +199,12 @@ struct Fold : General {
         entry.emplace_back(state.begin() + 2, state.end());
         width.push_back(element_count(entry.back()));
       }
+    }
+    void copy(std::size_t v, const T* from, i64 entry, T* to, i64 slot) const {
+      std::copy_n(from + entry * width[v], width[v], to + slot * width[v]);
+    }
+    void add(std::size_t v, const T* from, T* table, i64 slot) const {
+      for (i64 i = 0; i < width[v]; ++i) table[slot * width[v] + i] += from[i];
     }
     // body(slot, input, element, elements): the states and the tokens of each row.
     template <class F> void each_part(std::size_t v, const F& body) const {

@@ -139,7 +139,7 @@ inline const std::vector<std::pair<const char*, std::string>>& folds() {
            "  g: {in: {x: [D]}, weights: {V: {shape: [D, D]}}, out: tanh(x @ V)}\n")},
       {"a constant of the row, in the merge, in the sum and beside it",
        "schema: 1\ndefs:\n  f:\n    in: {x: [T, D], g: [D]}\n"
-       "    fold: {over: T, leaf: {c: x}, merge: {c: left(c) * sigmoid(g) + right(c)},\n"
+       "    fold: {over: T, leaf: {c: x, w: g}, merge: {c: left(c) * sigmoid(g) + right(c) * left(w), w: right(w)},\n"
        "           read: {y: \"sum(c * tanh(g), dim=L) + g * prefix(c)\"}}\n    out: y\n"
        "model: [{embed: {width: 4}}, {logits: {tie: embed}}]\n"},
       {"levels that are dropped at random",
