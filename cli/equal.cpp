@@ -76,7 +76,7 @@ Verb equal_verb() {
   return {
       "equal", "whether two descriptions are the same function",
       "  ./weft equal std/retnet std/retnet_parallel\n"
-      "  ./weft equal steps.yaml steps.yaml --def dense --def diagonal --map absorb.yaml\n"
+      "  ./weft equal steps.yaml steps.yaml --def dense --def diagonal --map absorb.map\n"
       "Weights are matched by name, or by a map: `b:` gives weights of B as expressions of those of A, `a:` the other\n"
       "way. In f64, with random weights, at several lengths, gradients too. Exit code 3 when they differ.\n",
       [](CLI::App& app) {

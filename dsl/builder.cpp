@@ -103,7 +103,8 @@ Term Builder::name(const Expr& expr) {
     return append(graph_, "size", {}, {{"length", Dim::symbol("T")}})[0];
   }
   Diagnostic& d = program_.diagnostics.error("E0201", expr.span, fmt::format("`{}` is not defined here", expr.name));
-  if (bridge_ && expr.name == "T") d.note("a step sees one position: the length of the sequence is not known in it");
+  if (bridge_ && expr.name == "T")
+    d.note("a step sees one position, a merge two nodes: the length of the sequence is not known in them");
   else if (const auto hint = room_.hints.find(expr.name); hint != room_.hints.end()) d.help(hint->second);
   else if (expr.name.ends_with(".T")) d.help(fmt::format("write `{}^T`", expr.name.substr(0, expr.name.size() - 2)));
   else if (ops::find(expr.name) || find_def(*room_.module, expr.name, true))

@@ -31,6 +31,12 @@ std::string signature(const Op& op) {
   return fmt::format("{}({}{}{})", op.name, s, optional.empty() ? "" : "; by name: ", optional);
 }
 
+// What is called in one place only.
+const std::map<std::string_view, const char*> kPlaces = {{"left", "the `merge` of a fold"},
+                                                         {"right", "the `merge` of a fold"},
+                                                         {"prefix", "the `read` of a fold"},
+                                                         {"prev", "the `step` of a recurrence"}};
+
 bool has_graph(const Op& op) {
   return std::any_of(op.attributes.begin(), op.attributes.end(),
                      [](const AttributeInfo& a) { return a.type == AttributeInfo::Type::graph; });
@@ -98,8 +104,11 @@ Term Builder::call(const Expr& expr) {
   }
   for (const Def& def : room_.module->file.defs) names.push_back(def.name);
   const std::string last = expr.name.substr(expr.name.rfind('.') + 1);  // of torch.tanh
+  const auto place = kPlaces.find(expr.name);
   fail("E0202", expr.at, fmt::format("there is no op or def `{}`", expr.name),
-       last != expr.name && ops::find(last) ? fmt::format("write `{}`", last) : guess_text(expr.name, names));
+       place != kPlaces.end()                 ? fmt::format("`{}` is known in {} alone", expr.name, place->second)
+       : last != expr.name && ops::find(last) ? fmt::format("write `{}`", last)
+                                              : guess_text(expr.name, names));
 }
 
 Var Builder::call_op(const Op& op, const Expr& expr) {

@@ -101,7 +101,7 @@ void Builder::watch_stream(const Op& op, const std::vector<Var>& inputs, const D
 // A step sees one position, and what came before through its states alone.
 void Builder::watch_step(const Op& op, const Span& at) {
   if (op.states.empty() && !(op.along == Along::streams && op.inputs.empty())) return;
-  fail("E0206", at, fmt::format("`{}` needs more than the one position of a step", op.name),
+  fail("E0206", at, fmt::format("`{}` needs more than the one position of a step, or the nodes of a merge", op.name),
        "compute it in `let`, or keep what it needs in a state");
 }
 

@@ -420,17 +420,19 @@ constexpr auto kCodes = std::to_array<Code>({
      "with them, and what is computed from the whole prefix has no state at all.",
      "train: {carry_state: true}\nmodel: [{use: std/transformer, with: {D: 8, H: 2, layers: 1}}]",
      "train: {carry_state: true}\nmodel: [{use: std/retnet, with: {D: 8, H: 2, layers: 1}}]", 2},
-    {"E0390", "not in this version", "The reader understands it; running it is not written yet.",
+    {"E0323", "a read that depends on the number of levels",
+     "The levels of a fold are as many as the length needs. What is read must not change when the text goes on: sum "
+     "over `L`, or weigh the levels by a softmax with `mask=present`.",
      "defs:\n"
      "  f:\n"
      "    in: {x: [T, D]}\n"
-     "    fold: {over: T, leaf: {c: x}, merge: {c: left(c) + right(c)}, read: {y: prefix(c)}}\n"
+     "    fold: {over: T, leaf: {c: x}, merge: {c: left(c) + right(c)}, read: {y: \"mean(c, dim=L)\"}}\n"
      "    out: y\n"
      "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]",
      "defs:\n"
      "  f:\n"
      "    in: {x: [T, D]}\n"
-     "    recurrence: {over: T, state: {c: [D]}, step: {c: c + x}, read: {y: c}}\n"
+     "    fold: {over: T, leaf: {c: x}, merge: {c: left(c) + right(c)}, read: {y: \"sum(c, dim=L)\"}}\n"
      "    out: y\n"
      "model: [{embed: {width: 8}}, f, {logits: {tie: embed}}]",
      2},

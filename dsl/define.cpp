@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "dsl/fold.h"
 #include "dsl/recurrence.h"
 
 namespace weft::dsl {
@@ -40,13 +41,14 @@ class Instance {
     for (const WeightDef& w : def_.weights) declare(w);
     hints();
     for (const Equation& e : def_.let) builder_.define(e);
-    if (def_.recurrence && caller_.bridge()) {
+    if ((def_.recurrence || def_.fold) && caller_.bridge()) {
       fail("E0305", call_.span,
-           fmt::format("`{}` has a recurrence of its own and cannot be called in a step", call_.name),
+           fmt::format("`{}` has a {} of its own and cannot be called in a step or a merge", call_.name,
+                       def_.fold ? "fold" : "recurrence"),
            "call it in `let`");
     }
     if (def_.recurrence) lower_recurrence(builder_, *def_.recurrence);
-    if (def_.fold) fail("E0390", def_.fold->span, "a `fold` cannot be run by this version yet", "use a `recurrence`");
+    if (def_.fold) lower_fold(builder_, *def_.fold);
     for (const Equation& e : def_.out) builder_.define(e);
     if (def_.out.empty() || program_.diagnostics.error_count() > errors) throw Failed{};
     return result();
@@ -157,11 +159,18 @@ class Instance {
     for (const Equation& e : def_.let) {
       room_.hints[e.name] = "it is defined further down: an equation reads what stands above it";
     }
+    if (def_.fold) fold_hints(*def_.fold);
     if (!def_.recurrence) return;
     const std::string inside = " `step` and `read` alone: read it there";
     for (const Equation& e : def_.recurrence->step) room_.hints[e.name] = "names of `step` are seen in" + inside;
     for (const StateDef& s : def_.recurrence->states) room_.hints[s.name] = "a state is seen in" + inside;
     for (const Equation& e : def_.recurrence->read) room_.hints[e.name] = "names of `read` are seen in `out` alone";
+  }
+
+  void fold_hints(const Fold& fold) {
+    for (const Equation& e : fold.merge) room_.hints[e.name] = "names of `merge` are seen in `merge` alone";
+    for (const Equation& e : fold.leaf) room_.hints[e.name] = "a node value is seen in `merge` and `read` alone";
+    for (const Equation& e : fold.read) room_.hints[e.name] = "names of `read` are seen in `out` alone";
   }
 
   void declare(const WeightDef& w) {

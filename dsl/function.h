@@ -35,6 +35,7 @@ struct Port {
   Kind kind = Kind::real;
   Use use = Use::required;
   Var var = {};
+  bool counts = false;  // of a state: a whole number from 0 on
 };
 
 class Function {

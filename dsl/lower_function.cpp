@@ -220,7 +220,8 @@ void Function::finish() {
     ports_.push_back({kCotangent, out_.dims(), Kind::real, Port::Use::cotangent, g.input(kCotangent, out_.dims())});
   for (const NamedState& s : program_.named_states) {
     const Dims dims = with_batch(s.dims, true);
-    ports_.push_back({kInitial + s.name, dims, Kind::real, Port::Use::optional, s.is_input ? s.start : Var()});
+    ports_.push_back(
+        {kInitial + s.name, dims, Kind::real, Port::Use::optional, s.is_input ? s.start : Var(), s.counts});
     const std::string cotangent = kCotangent + "." + kFinal + s.name;
     ports_.push_back({cotangent, dims, Kind::real, Port::Use::cotangent, g.input(cotangent, dims)});
     results_.push_back({kFinal + s.name, s.final, dims});

@@ -52,6 +52,7 @@ struct NamedState {
   Var start, final;
   bool is_input = true;
   double value = 0;
+  bool counts = false;  // it holds a whole number from 0 on
 };
 
 /// A file and the files it imports, as one room of names.
@@ -105,7 +106,7 @@ struct Program {
   Var begins;  // Mode::carry: [B], not 0 where a row starts anew
   std::optional<Proof> proof;
   std::vector<Underived> underived;    // under `proof`
-  std::set<std::string> confirmed;     // recurrences whose derived forms were held against the loop
+  std::set<std::string> confirmed;     // recurrences and folds that were tried on random numbers
   bool names_states = false;           // the states of recurrences are kept in `named_states`
   std::set<std::string> given_states;  // those that start from a tensor of the caller
   std::vector<NamedState> named_states;

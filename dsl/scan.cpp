@@ -4,68 +4,13 @@
 #include <algorithm>
 
 #include "dsl/gradient.h"
+#include "dsl/inner.h"
 #include "dsl/linear_parts.h"
 #include "dsl/shadow.h"
 #include "ops/table.h"
 
 namespace weft::dsl {
 namespace {
-
-// Values from outside that the step reads: those with T come as one slice a position, the others whole.
-class StepBridge final : public Bridge {
- public:
-  StepBridge(Builder& outer, Graph& step) : outer_(outer), step_(step) {}
-
-  std::optional<Term> find(const Expr& expr) override {
-    const std::string& name = expr.name;
-    if (const auto known = names_.find(name); known != names_.end()) return known->second;
-    Room& room = outer_.room();
-    if (!room.tensors.contains(name) && !room.weights.contains(name)) {
-      if (room.failed.contains(name)) throw Failed{};
-      return {};
-    }
-    const Var v = outer_.tensor(expr);
-    return names_[name] = count_time(dims_of(v)) == 0 ? bring(v) : slice(expr, v);
-  }
-
-  Var bring(const Var& outer) override {
-    for (const auto& [from, to] : constants) {
-      if (from.id() == outer.id()) return to;
-    }
-    const Var in = step_.input("constant", outer.dims(), Kind::real, outer.needs_gradient());
-    constants.emplace_back(outer, in);
-    return in;
-  }
-
-  std::vector<std::pair<Var, Var>> sequences, constants;  // outside, in the step
-
- private:
-  // [B, H, T, D] outside stands with T in front, and is [B, H, D] in the step.
-  Var slice(const Expr& expr, const Var& v) {
-    Dims dims = dims_of(v);
-    if (count_time(dims) > 1) {
-      outer_.program().diagnostics.error(
-          "E0304", expr.span, fmt::format("`{}` is {}, and a step sees one position", expr.name, text(dims)));
-      throw Failed{};
-    }
-    const auto& all = v.dims();
-    const std::size_t t = static_cast<std::size_t>(std::find_if(all.begin(), all.end(), is_time) - all.begin());
-    std::string from, to;
-    for (std::size_t i = 0; i < all.size(); ++i) from += static_cast<char>('a' + i);
-    to = from;
-    to.erase(t, 1);
-    to.insert(0, 1, from[t]);
-    const Var front = t == 0 ? v : append(v.graph(), "transpose", {v}, {{"order", from + "->" + to}})[0];
-    dims.erase(std::find_if(dims.begin(), dims.end(), is_time));
-    const Var in = step_.input(expr.name, with_batch(dims, has_batch(v)), Kind::real, v.needs_gradient());
-    sequences.emplace_back(front, in);
-    return in;
-  }
-
-  Builder& outer_;
-  Graph& step_;
-  std::map<std::string, Var> names_;
-};
 
 class Scan {
  public:
@@ -74,7 +19,8 @@ class Scan {
         r_(r),
         program_(outer.program()),
         step_(std::make_shared<Graph>(trains(program_.mode) ? Graph::Gradients::yes : Graph::Gradients::no)),
-        bridge_(outer, *step_),
+        room_(inner_room(outer.room())),
+        bridge_(outer, *step_, InnerBridge::Time::in_front),
         builder_(program_, *step_, room_, &bridge_) {}
 
   void run() {
@@ -108,13 +54,6 @@ class Scan {
 
  private:
   void open() {
-    const Room& outside = outer_.room();
-    room_.module = outside.module;
-    room_.path = outside.path;
-    room_.numbers = outside.numbers;
-    room_.sizes = outside.sizes;
-    room_.definitions = outside.definitions;
-    room_.outside = outside.outside;
     for (const StateDef& s : r_.states) enter(s);
     builder_.intercept = [this](const Expr& e) { return previous(e); };
   }
@@ -152,29 +91,10 @@ class Scan {
     try {
       const Term t = builder_.value(e);
       const Var* v = std::get_if<Var>(&t);
-      room_.tensors[e.name] = whole(e, v ? *v : builder_.tensor(*e.value), state->second);
+      room_.tensors[e.name] = fitted(builder_, e, v ? *v : builder_.tensor(*e.value), before_[e.name], "state");
     } catch (const Failed&) {
       room_.failed.insert(e.name);
     }
-  }
-
-  // The new value in the shape of the state; one that does not vary over the batch, or over a dimension, is repeated.
-  Var whole(const Equation& e, const Var& v, const Dims& dims) {
-    const Dims now = dims_of(v);
-    if (same_size(now, dims) && has_batch(v)) return renamed(v, dims);
-    std::vector<Operand> operands = {{before_[e.name], e.name, e.name_span}, {v, expr_text(*e.value), e.value->span}};
-    const Diagnostics before = program_.diagnostics;
-    bool fits = now.size() <= dims.size();
-    try {
-      if (fits) align(operands, room_.definitions, e.value->span, program_.diagnostics);
-      if (fits) return append(*step_, "expand", {operands[1].var}, {{"shape", with_batch(dims, true)}})[0];
-    } catch (const Failed&) {
-    } catch (const Error&) {
-    }
-    program_.diagnostics = before;
-    program_.diagnostics.error("E0317", e.value->span, fmt::format("the new value of `{}` is {}", e.name, text(now)))
-        .note(fmt::format("the state is {}", text(dims)));
-    throw Failed{};
   }
 
   void apply() {
@@ -217,7 +137,7 @@ class Scan {
       keep_final(outer_, r_.states[i], outputs[i]);
     }
     for (std::size_t i = 0; i < r_.read.size(); ++i) {
-      outer_.room().tensors[r_.read[i].name] = sequence(outputs[r_.states.size() + i]);
+      outer_.room().tensors[r_.read[i].name] = with_time_last(outputs[r_.states.size() + i], 0);
     }
   }
 
@@ -229,23 +149,12 @@ class Scan {
     return builder_.tensor(name);  // a number
   }
 
-  // [T, B, H, D] -> [B, H, T, D].
-  static Var sequence(const Var& v) {
-    const std::size_t rank = v.dims().size();
-    const bool batch = rank > 1 && is_batch(v.dims()[1]);
-    std::string from;
-    for (std::size_t i = 0; i < rank; ++i) from += static_cast<char>('a' + i);
-    std::string to = from.substr(1);
-    to.insert(to.size() > (batch ? 1u : 0u) ? to.size() - 1 : to.size(), 1, from[0]);
-    return from == to ? v : append(v.graph(), "transpose", {v}, {{"order", from + "->" + to}})[0];
-  }
-
   Builder& outer_;
   const Recurrence& r_;
   Program& program_;
   std::shared_ptr<Graph> step_;
   Room room_;
-  StepBridge bridge_;
+  InnerBridge bridge_;
   Builder builder_;
   std::map<std::string, Dims> dims_;
   std::map<std::string, Var> before_;

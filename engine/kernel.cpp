@@ -62,7 +62,8 @@ u64 PlaceCounter::operator()(i64 flat) const {
   }
   const auto& offsets = settings_.offsets;
   if (!offsets.empty()) time += offsets[offsets.size() == 1 ? 0 : static_cast<std::size_t>(row)];
-  row += settings_.first_row;
+  if (settings_.rows.empty()) row += settings_.first_row;
+  else row = settings_.rows[static_cast<std::size_t>(row)];
   return Key{static_cast<u64>(row)}.fold(static_cast<u64>(time)).fold(static_cast<u64>(rest)).value;
 }
 

@@ -16,10 +16,11 @@ using Intervention = std::function<void(const Node& node, std::vector<Tensor>& m
 
 /// What differs from run to run of one graph.
 struct RunSettings {
-  Key key{};                 // of this step; random ops draw below it
-  bool training = false;     // what training and evaluation do differently is up to the op
-  i64 first_row = 0;         // global index of batch row 0
-  std::vector<i64> offsets;  // position of the first token, one a row, or one for all; empty: 0
+  Key key{};                   // of this step; random ops draw below it
+  bool training = false;       // what training and evaluation do differently is up to the op
+  i64 first_row = 0;           // global index of batch row 0
+  std::vector<i64> rows = {};  // that of each batch row, where they do not follow each other (nodes of a tree)
+  std::vector<i64> offsets;    // position of the first token, one a row, or one for all; empty: 0
   const Intervention* intervention = nullptr;  // also inside the steps of a scan
 };
 

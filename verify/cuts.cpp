@@ -54,6 +54,9 @@ std::vector<How> streams_of(const Subject& s) {
   return all;
 }
 
+// Ops that are made for recurrences and folds alone: what they keep are the states of those, which have names.
+bool keeps_named_states(const Op& op) { return op.name == "linrec" || op.name == "affine_scan" || op.name == "fold"; }
+
 std::string place_of(const Graph& graph, const std::string& op) {
   for (const Node& node : graph.nodes()) {
     if (node.op->name == op) return graph.origin_of(node);
@@ -109,7 +112,7 @@ Finding prove_carried_states(const Subject& s, const std::vector<i64>& lengths) 
                                  [](const dsl::Port& p) { return p.name.starts_with("initial."); });
   if (!named) return Finding::absent("there is no recurrence");
   for (const Node& node : f.graph().nodes()) {
-    if (!node.op->states.empty() && node.op->name != "linrec" && node.op->name != "affine_scan") {
+    if (!node.op->states.empty() && !keeps_named_states(*node.op)) {
       return Finding::absent(
           fmt::format("`{}` keeps a state that has no name ({})", node.op->name, f.graph().origin_of(node)));
     }
@@ -137,7 +140,8 @@ Finding prove_carried_states(const Subject& s, const std::vector<i64>& lengths) 
                     fmt::format("T = {}, {} positions by {}, the others by {}", n, cut, first.form, then.form));
     }
   }
-  return worst.finding(fmt::format("{} take each other's states", fmt::join(forms, ", ")));
+  return worst.finding(forms.size() == 1 ? "states that are handed back go on"
+                                         : fmt::format("{} take each other's states", fmt::join(forms, ", ")));
 }
 
 Finding prove_rows_apart(const Subject& s, const std::vector<i64>& lengths) {

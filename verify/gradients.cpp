@@ -81,9 +81,16 @@ class Differences {
       if (slots[i].weight.trained) all.push_back({slots[i].weight.name, true, i});
     }
     for (const auto& [name, t] : inputs_) {
-      if (t.dtype() != DType::i32 && gradients_.contains("grad." + name)) all.push_back({name});
+      const bool real = t.dtype() != DType::i32 && gradients_.contains("grad." + name);
+      if (real && !counts(name)) all.push_back({name});
     }
     return all;
+  }
+
+  // Whether it is a whole number, which has no gradient.
+  bool counts(const std::string& name) const {
+    const auto& ports = s_.function(kGradient).ports();
+    return std::any_of(ports.begin(), ports.end(), [&](const dsl::Port& p) { return p.name == name && p.counts; });
   }
 
   // Along a direction of random signs a wrong element cannot hide. Steps over a kink show in two differences that do

@@ -162,6 +162,8 @@ Tensors Subject::inputs(const How& how, i64 rows, i64 length, u64 seed) const {
       for (std::size_t i = 0; i < values.size(); ++i)
         values[i] = static_cast<i32>(bits(key, i) % static_cast<u64>(classes));
       all[p.name] = Tensor::of_indices(values, shape);
+    } else if (p.counts) {
+      all[p.name] = Tensor::full(shape, 5, DType::f64);
     } else {
       all[p.name] = Tensor::from(normals(shape, key, 0, 1), shape, DType::f64);
     }

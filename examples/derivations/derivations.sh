@@ -7,9 +7,9 @@ step() {  # step FILE FROM TO [MAP]
   echo "$2 -> $3"
   "$weft" equal "$1" "$1" --def "$2" --def "$3" ${4:+--map "$4"} | sed 's/^/    /'
 }
-step retnet.yaml dense diagonal diagonal.yaml
-step retnet.yaml diagonal absorbed absorb.yaml
-step retnet.yaml absorbed one_decay one_decay.yaml
+step retnet.yaml dense diagonal diagonal.map
+step retnet.yaml diagonal absorbed absorb.map
+step retnet.yaml absorbed one_decay one_decay.map
 step retnet.yaml one_decay retention
 step retnet.yaml retention parallel
 step attention.yaml scores state

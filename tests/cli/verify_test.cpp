@@ -98,8 +98,7 @@ TEST_CASE("equal takes weights from a map, and says what the map shows") {
   desk.write("mixers.yaml", kMixers);
   const auto under = [&](const std::string& map) {
     desk.write("map.yaml", map);
-    return desk.run(
-        {"equal", "mixers.yaml", "mixers.yaml", "--def", "state", "--def", "twice", "--map", "map.yaml"});
+    return desk.run({"equal", "mixers.yaml", "mixers.yaml", "--def", "state", "--def", "twice", "--map", "map.yaml"});
   };
   CHECK(under("b: {U: half}\nlet: {half: 0.5 * W}\n").out.find("every a is a b (exact)") == 0);
   CHECK(under("a: {W: 2 * U}\n").out.find("every b is an a") == 0);

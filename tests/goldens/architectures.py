@@ -354,7 +354,8 @@ BUFFERS = ("Q", "G", "t")  # random numbers that are not trained
 SIZES = {"D": 8, "H": 2}
 CASES = [("linear_transformer", "linear_attention", linear_attention, SIZES, [{}]),
          ("transformer", "self_attention", self_attention, SIZES, [{}]),
-         ("retnet", "retention", retention, SIZES, [
+         ("retnet", "retention", retention, SIZES, [{}, {"value": 1}]),
+         ("retnet_variants", "retention", retention, SIZES, [
              {}, {"value": 1, "key_scale": False}, {"value_dim": 10}, {"decay": "loglin"}, {"decay": "none"},
              {"xpos": 0.01}, {"row_norm": True}, {"score_norm": "sum"}, {"score_norm": "abs"}, {"head_norm": "rms"},
              {"decay": "loglin", "row_norm": True, "score_norm": "sum"},

@@ -453,6 +453,76 @@ def scan(x0, x1, x2):  # the step that goldens.cpp builds: s' = tanh(c s + x), r
 
 case("scan", scan, {"x0": X((3,)), "x1": X((5, 3)), "x2": X((3,))}, {"states": 1, "sequences": 1, "chunk": 2}, ("y", "y1"))
 
+
+# Folds; the graphs are those that goldens.cpp builds. A row of a table holds the last complete node of each of 25 levels,
+# the tokens, the new nodes level by level, zeros up to 25 + T, and then the prefixes.
+
+LEVELS = 25
+
+
+def fold(x0, x1, x2, x3, prefixes=False):  # merge: tanh(c l + r) level
+    def merged(left, right, level):
+        return np.tanh(x3 * left + right) * level
+
+    rows = []
+    for count, state, leaves in zip(x0, x1, x2):
+        count = int(count)
+        end = count + len(leaves)
+        node = {(l, count >> l): state[l] for l in range(LEVELS) if count >> l}
+        node |= {(0, count + 1 + t): x for t, x in enumerate(leaves)}
+        new = []
+        for l in range(1, LEVELS):
+            for r in range((count >> l) + 1, (end >> l) + 1):
+                node[l, r] = merged(node[l - 1, 2 * r - 1], node[l - 1, 2 * r], l)
+                new.append(node[l, r])
+        none = 0 * state[0]
+
+        def prefix(length):  # the complete blocks, from early to late
+            blocks = [(l, length >> l) for l in reversed(range(LEVELS)) if length >> l & 1]
+            total = node[blocks[0]]
+            for l, r in blocks[1:]:
+                total = merged(total, node[l, r], l + 1)
+            return total
+
+        table = list(state) + list(leaves) + new + [none] * (LEVELS + len(leaves) - len(new))
+        until = [prefix(t) for t in range(count + 1, end + 1)]
+        if prefixes:  # before those of the tokens the ones that end earlier and that they are made of, by their last level
+            chain = [none] * LEVELS
+            at = count & (count + 1)
+            while at:
+                chain[(at & -at).bit_length() - 1] = prefix(at)
+                at &= at - 1
+            table += chain + until
+        last = [node[l, end >> l] if end >> l else none for l in range(LEVELS)]
+        rows.append((np.stack(last), np.stack(table)) + ((np.stack(until),) if prefixes else ()))
+    return tuple(np.stack(parts) for parts in zip(*rows))
+
+
+def nodes_read(count, table, length):  # for each token the nodes of all levels above 0 that are there
+    base, at = {}, LEVELS + length
+    for l in range(1, LEVELS):
+        base[l] = at
+        at += ((count + length) >> l) - (count >> l)
+    for t in range(count + 1, count + length + 1):
+        yield [table[l] if t >> l == count >> l else table[base[l] + (t >> l) - (count >> l) - 1] for l in range(1, LEVELS) if t >> l]
+
+
+def fold_sum(x0, x1, x2, length):  # map: c u
+    return np.stack([np.stack([sum((c * x2 for c in nodes), 0 * x2) for nodes in nodes_read(count, table, length)]) for count, table in zip(x0, x1)])
+
+
+def fold_read(x0, x1, x2, x3, length, **_):  # read: x u sum over the levels of c^2
+    return np.stack([np.stack([x * x3 * sum((c * c for c in nodes), 0 * x3) for x, nodes in zip(xs, nodes_read(count, table, length))])
+                     for count, table, xs in zip(x0, x1, x2)])
+
+
+for a in ({}, {"prefixes": True}):
+    case("fold", lambda **x: fold(**x, **a), {"x0": X(given=np.array([6, 0])), "x1": X((2, LEVELS, 2)), "x2": X((2, 6, 2)), "x3": X((2,))}, a,
+         ("y", "y1", "y2") if a else ("y", "y1"))
+for name, f, a in (("fold_sum", fold_sum, {"length": 5}), ("fold_read", fold_read, {"length": 5, "sequences": 1})):
+    sequence = {"x2": X((2, 5, 2)), "x3": X((2,))} if name == "fold_read" else {"x2": X((2,))}
+    case(name, lambda **x: f(**x, **a), {"x0": X(given=np.array([6, 0])), "x1": X((2, 2 * (LEVELS + 5), 2)), **sequence}, a)
+
 # ---- losses --------------------------------------------------------------------------------------------------------
 
 

@@ -10,11 +10,12 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 
+exec 3>&2
 fail() {
-  echo "adding_an_op: $*" >&2
+  echo "adding_an_op: $*" >&3
   exit 1
 }
-quietly() { "$@" >log 2>&1 || { cat log; fail "failed: $*"; }; }
+quietly() { "$@" >log 2>&1 || { cat log >&3; fail "failed: $*"; }; }
 
 # block WORDS [N]: the lines of the N-th block of the page that begins with ```WORDS
 block() {

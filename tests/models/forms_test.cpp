@@ -190,7 +190,8 @@ TEST_CASE("names of the step are seen in read, and a state is new there and old 
 }
 
 TEST_CASE("a stream fed in random cuts gives the logits of the whole") {
-  std::vector<std::string> models = {tests::std_file("retnet"), tests::std_file("transformer")};
+  std::vector<std::string> models = {tests::std_file("retnet"), tests::std_file("transformer"),
+                                     tests::std_file("treefold")};
   for (const char* recurrence : kRecurrences) models.push_back(tests::around(recurrence));
   for (const Derived& d : kDerived) models.push_back(described(kHeads, d));
   for (const Derived& d : kPlains) models.push_back(described(kPlain, d));
@@ -231,6 +232,7 @@ TEST_CASE("a stream fed in random cuts gives the logits of the whole") {
 TEST_CASE("no token sees what follows it") {
   std::vector<std::string> models = {tests::std_file("retnet"),
                                      tests::std_file("transformer"),
+                                     tests::std_file("treefold"),
                                      tests::around(kRecurrences[3]),
                                      tests::around("    out: softmax(x @ x^T, mask=causal_mask(T, T)) @ x\n"),
                                      tests::around("    out: (x @ x^T * decay_mask(0.9, T)) @ x\n"),

@@ -7,6 +7,8 @@
 
 #include "ops/mul.h"
 #include "ops/scan.h"
+#include "ops/square.h"
+#include "ops/sum.h"
 #include "ops/table.h"
 #include "ops/tanh.h"
 
@@ -54,6 +56,30 @@ std::shared_ptr<const Graph> scan_step() {
   return graph;
 }
 
+// The graphs of folds: merge tanh(c l + r) level, map c u, read x u sum over the levels of c^2.
+std::shared_ptr<const Graph> fold_graph(const std::string& name) {
+  auto graph = std::make_shared<Graph>();
+  const Dim batch = Dim::symbol("B");
+  const auto in = [&](Dims dims) {
+    graph->inputs.push_back(graph->input("x", std::move(dims), Kind::real, true));
+    return graph->inputs.back();
+  };
+  if (name == "merge") {
+    const Var l = in({batch, 2}), r = in({batch, 2}), level = in({}), c = in({2});
+    graph->results = {ops::mul(ops::tanh(ops::add(ops::mul(c, l), r)), level)};
+  } else if (name == "map") {
+    const Var c = in({batch, 2}), u = in({2});
+    graph->results = {ops::mul(c, u)};
+  } else {
+    const Var c = in({batch, Dim::symbol("L"), 2});
+    in({batch, Dim::symbol("L")});
+    const Var x = in({batch, 2}), u = in({2});
+    graph->results = {ops::mul(ops::mul(x, u), ops::sum(ops::square(c), -2))};
+  }
+  graph->differentiate();
+  return graph;
+}
+
 AttributeValue attribute(const AttributeInfo& info, const nlohmann::json& value) {
   using Type = AttributeInfo::Type;
   switch (info.type) {
@@ -88,7 +114,10 @@ std::vector<Golden> read_goldens(const std::string& path) {
       check(info, "{}: there is no attribute {}", name, key);
       given.emplace_back(key, attribute(*info, value));
     }
-    if (g.op->name == "scan") given.emplace_back("step", scan_step());
+    for (const AttributeInfo& a : g.op->attributes) {
+      if (a.type == AttributeInfo::Type::graph)
+        given.emplace_back(a.name, a.name == "step" ? scan_step() : fold_graph(a.name));
+    }
     g.attributes = g.op->complete(given);
     const auto numbered = [&](const char* kind, std::size_t i) {  // of a variadic op
       return find(fmt::format("{}/{}.{}{}", name, kind, g.op->inputs.back().name, i));

@@ -119,7 +119,8 @@ Verdict documents_itself(const Op& op) {
     for (const i32 id : applied.tape.nodes().back().outputs)
       outputs.push_back(bind(applied.tape.Graph::value(id).dims, {}));
     const Cost c = op.cost(op.complete(s.attributes), inputs, outputs);
-    if (element_count(outputs[0]) == 0) return;
+    const auto none = [](const Shape& shape) { return shape != Shape{0} && element_count(shape) == 0; };
+    if (none(outputs[0]) || std::any_of(inputs.begin(), inputs.end(), none)) return;
     report.require(c.flops > 0 && std::isfinite(c.flops) && c.bytes > 0, "it costs {} operations and {} bytes", c.flops,
                    c.bytes);
   });

@@ -1,0 +1,153 @@
+// A graph that is an attribute of an op, run on a batch of the op's own making: the nodes of a level, the positions of
+// a sequence. What stands for one row of the op's batch is repeated for all that belong to that row.
+#pragma once
+#include <optional>
+
+#include "engine/kernel.h"
+
+namespace weft::ops {
+
+/// Entries of a table [slots, entry...] by slot; zeros for slot -1.
+template <class T>
+Tensor gathered(const Kernel<T>& k, const T* table, const Shape& entry, const std::vector<i64>& slots) {
+  Shape shape = entry;
+  shape.insert(shape.begin(), std::ssize(slots));
+  Tensor made = k.scratch(std::move(shape));
+  const i64 size = element_count(entry);
+  T* to = made.template mutable_values<T>().data();
+  k.ranges(std::ssize(slots), std::max<i64>(1, kGrain / std::max<i64>(1, size)), [&](i64 begin, i64 end) {
+    for (i64 i = begin; i < end; ++i) {
+      const i64 slot = slots[static_cast<std::size_t>(i)];
+      if (slot < 0) std::fill_n(to + i * size, size, T(0));
+      else std::copy_n(table + slot * size, size, to + i * size);
+    }
+  });
+  return made;
+}
+
+/// table[slots[i]] += entries[i], in order: a slot may come twice, and slot -1 is nowhere.
+template <class T> void add_entries(T* table, const Tensor& entries, const std::vector<i64>& slots) {
+  if (slots.empty()) return;
+  const T* from = entries.values<T>().data();
+  const i64 size = entries.size() / std::ssize(slots);
+  for (const i64 slot : slots) {
+    for (i64 j = 0; slot >= 0 && j < size; ++j) table[slot * size + j] += from[j];
+    from += size;
+  }
+}
+
+/// The shape of one entry of a value [B, ...] of such a graph: its sizes without the batch.
+inline Dims entry_dims(const Var& v) { return {v.dims().begin() + 1, v.dims().end()}; }
+inline bool has_rows(const Var& v) { return !v.dims().empty() && v.dims()[0].is("B") && !v.dims()[0].known(); }
+
+/// The rows of the op's batch: its first input has one number for each.
+inline const Dim& batch_of(const InputDims& in) {
+  in.require(in[0].size() == 1, fmt::format("its first input is one number a row, not {}", text(in[0])));
+  return in[0][0];
+}
+
+/// Whether the constants of `graph`, its inputs from `own` on, are those of an op from `at` on.
+inline void require_constants(const Graph& graph, std::size_t own, const InputDims& in, std::size_t at) {
+  in.require(graph.inputs.size() + at == in.size() + own,
+             fmt::format("its graph takes {} constants, not {}", graph.inputs.size() - own, in.size() - at));
+  for (std::size_t i = own; i < graph.inputs.size(); ++i) {
+    const Dims& given = in[i - own + at];
+    Dims dims = graph.inputs[i].dims();
+    if (has_rows(graph.inputs[i])) dims[0] = batch_of(in);
+    in.require(same_size(dims, given), fmt::format("a constant must be {} (it is {})", text(dims), text(given)));
+  }
+}
+
+/// Which row of the op's batch each entry belongs to, and its place (node, position): random ops count by both.
+struct Entries {
+  std::vector<i64> rows, places;
+  Key key;
+};
+
+/// An entry for each row and place.
+inline Dims placed(const Dim& rows, const Dim& places, const Dims& entry) {
+  Dims dims = {rows, places};
+  dims.insert(dims.end(), entry.begin(), entry.end());
+  return dims;
+}
+
+template <class T> class InnerGraph {
+ public:
+  /// The first `own` inputs of `graph` are given with every call; the others are inputs of the op, from `at` on.
+  InnerGraph(Kernel<T>& k, const Graph& graph, std::size_t own, std::size_t at)
+      : k_(k), graph_(graph), own_(own), at_(at), forward_(graph, graph.results) {}
+
+  std::vector<Tensor> forward(const std::vector<Tensor>& own, const Entries& entries) {
+    return forward_(k_.runtime(), dtype_of<T>(), feeds(own, entries), settings(entries));
+  }
+
+  /// Gradients of the inputs given with the call, empty where none flows; those of the constants are added to the op's.
+  std::vector<Tensor> backward(const std::vector<Tensor>& own, const std::vector<Tensor>& cotangents,
+                               const Entries& entries) {
+    if (!backward_) start_backward();
+    Run::Feeds all = feeds(own, entries);
+    for (std::size_t r = 0; r < cotangents.size(); ++r) all.emplace_back(graph_.cotangents[r], cotangents[r]);
+    const auto made = (*backward_)(k_.runtime(), dtype_of<T>(), all, settings(entries));
+    std::vector<Tensor> gradients(own_);
+    for (std::size_t f = 0; f < flows_.size(); ++f) {
+      const std::size_t i = flows_[f];
+      if (i < own_) gradients[i] = made[f];
+      else if (has_rows(graph_.inputs[i])) add_entries(k_.gradient(i - own_ + at_).data(), made[f], entries.rows);
+      else add_entries(k_.gradient(i - own_ + at_).data(), made[f], {0});
+    }
+    return gradients;
+  }
+
+  /// Called once in a backward, before anything is added.
+  void clear_constants() {
+    for (std::size_t i = at_; i < k_.input_count(); ++i) {
+      const auto gradient = k_.gradient(i);
+      std::fill(gradient.begin(), gradient.end(), T(0));
+    }
+  }
+
+ private:
+  void start_backward() {
+    check(graph_.gradients.size() == graph_.inputs.size(), "{}: its graph was not differentiated", k_.call().op.name);
+    std::vector<Var> gradients;
+    for (std::size_t i = 0; i < graph_.inputs.size(); ++i) {
+      if (!graph_.gradients[i] || !(i < own_ || k_.wants(i - own_ + at_))) continue;
+      flows_.push_back(i);
+      gradients.push_back(graph_.gradients[i]);
+    }
+    backward_.emplace(graph_, std::move(gradients));
+  }
+  Run::Feeds feeds(const std::vector<Tensor>& own, const Entries& entries) const {
+    Run::Feeds all;
+    for (std::size_t i = 0; i < own_; ++i) all.emplace_back(graph_.inputs[i], own[i]);
+    for (std::size_t i = own_; i < graph_.inputs.size(); ++i) {
+      const Tensor& given = *k_.call().inputs[i - own_ + at_];
+      const Shape& shape = given.shape();
+      all.emplace_back(graph_.inputs[i], !has_rows(graph_.inputs[i])
+                                             ? given
+                                             : gathered(k_, given.values<T>().data(),
+                                                        Shape(shape.begin() + 1, shape.end()), entries.rows));
+    }
+    return all;
+  }
+  RunSettings settings(const Entries& entries) const {
+    RunSettings s = k_.settings();
+    s.key = entries.key;
+    s.offsets = entries.places;
+    s.rows.clear();
+    for (const i64 r : entries.rows) {
+      s.rows.push_back(k_.settings().rows.empty() ? k_.settings().first_row + r
+                                                  : k_.settings().rows[static_cast<std::size_t>(r)]);
+    }
+    return s;
+  }
+
+  Kernel<T>& k_;
+  const Graph& graph_;
+  std::size_t own_, at_;
+  Run forward_;
+  std::optional<Run> backward_;
+  std::vector<std::size_t> flows_;
+};
+
+}  // namespace weft::ops
