@@ -19,17 +19,38 @@ Tensor random_numbers(const std::string& name, const Shape& shape, Kind kind) {
   return Tensor::from(values, shape, DType::f64);
 }
 
-// What comes out, with the place in the file behind its name.
+// Which run it was.
 std::string context(const Subject::Alone& r, const Subject::Alone::Derived& d, i64 length, const std::string& more) {
   return fmt::format("the recurrence at {}, {}{}, T = {}{}", r.place, d.form,
                      d.chunk ? fmt::format(" in chunks of {}", d.chunk) : "", length, more);
 }
 
+// Without the tensors that the loop itself takes out of the numbers: an exponential of what was pushed, say.
+Subject::Results finite(Subject::Results all) {
+  std::erase_if(all, [](const auto& named) {
+    for (i64 i = 0; i < named.second.size(); ++i) {
+      if (!std::isfinite(named.second.at(i))) return true;
+    }
+    return false;
+  });
+  return all;
+}
+
+// The results under their names with the line of the equation that makes them.
+Subject::Results placed(const Subject::Alone& r, const Subject::Results& results) {
+  Subject::Results all;
+  for (const auto& [name, t] : results) {
+    const auto place = r.places.find(name.starts_with("final.") ? name.substr(6) : name);
+    all[place == r.places.end() ? name : fmt::format("{} ({})", name, place->second)] = t;
+  }
+  return all;
+}
+
 void compare_alone(const Subject& s, const Subject::Alone& r, const Subject::Alone::Derived& d, i64 length,
                    const Draw& draw, const std::string& more, Worst& worst) {
   const auto wanted = r.loop->run(s.runtime(), DType::f64, Subject::kRows, length, draw);
-  worst.compare(wanted, d.function->run(s.runtime(), DType::f64, Subject::kRows, length, draw), length,
-                context(r, d, length, more));
+  const auto found = d.function->run(s.runtime(), DType::f64, Subject::kRows, length, draw);
+  worst.compare(placed(r, finite(wanted)), placed(r, found), length, context(r, d, length, more));
 }
 
 // Its own chunk is tried beyond two of the usual 32 positions, chunks of 4 and 7 at the short lengths around them.
@@ -72,17 +93,6 @@ Tensor one_of(const std::vector<double>& choices, const std::string& name, const
   return Tensor::from(values, shape, DType::f64);
 }
 
-// Without the tensors that the loop itself takes out of the numbers: an exponential of what was pushed, say.
-Subject::Results finite(Subject::Results all) {
-  std::erase_if(all, [](const auto& named) {
-    for (i64 i = 0; i < named.second.size(); ++i) {
-      if (!std::isfinite(named.second.at(i))) return true;
-    }
-    return false;
-  });
-  return all;
-}
-
 }  // namespace
 
 Finding prove_recurrent(const Subject& s, const std::vector<i64>& lengths) {
@@ -113,11 +123,8 @@ Finding prove_extremes(const Subject& s, const std::vector<i64>& lengths) {
           return random_numbers(name, shape, kind);
         };
         for (const i64 n : lengths) {
-          const auto wanted = finite(r->loop->run(s.runtime(), DType::f64, Subject::kRows, n, draw));
-          for (const auto& d : r->derived) {
-            worst.compare(wanted, d.function->run(s.runtime(), DType::f64, Subject::kRows, n, draw), n,
-                          context(*r, d, n, fmt::format(", {} at {}", *names->begin(), words)));
-          }
+          for (const auto& d : r->derived)
+            compare_alone(s, *r, d, n, draw, fmt::format(", {} at {}", *names->begin(), words), worst);
         }
       }
     }
