@@ -32,7 +32,13 @@ verify::Claim claim(const Options& options, const std::string& path, const std::
   own.path = path;
   const dsl::SourcePtr source = read_description(own);
   const auto [rest, params] = divided(source, own, def);
-  return {source, rest.overrides(), def, params, surroundings(), options.runtime};
+  return {source,
+          rest.overrides(),
+          def,
+          params,
+          surroundings(),
+          options.runtime,
+          static_cast<u64>(options.seed.value_or(1))};
 }
 
 int compare(const Options& options, const Question& q) {

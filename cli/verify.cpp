@@ -86,6 +86,7 @@ int verify_description(const Options& options, const std::string& def) {
   for (const std::string& name : subjects(source, options, def)) {
     verify::Claim claim{.source = source, .overrides = {}, .def = name, .params = {}, .surroundings = surroundings()};
     claim.runtime = options.runtime;
+    claim.seed = static_cast<u64>(options.seed.value_or(1));
     const auto [rest, params] = divided(source, options, name);
     claim.overrides = rest.overrides();
     claim.params = params;

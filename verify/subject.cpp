@@ -140,7 +140,7 @@ std::vector<Tensor> Subject::drawn() const {
     const bool constant = slots[i].initialiser.kind == dsl::Initialiser::Kind::constant;
     const double mean = rank < 2 && constant ? slots[i].initialiser.value : 0;
     const double deviation = rank < 2 ? 0.5 : 1 / std::sqrt(static_cast<double>(w.shape[rank - 2]));
-    drawn[i] = Tensor::from(normals(w.shape, Key{77}.fold(w.name), mean, deviation), w.shape, DType::f64);
+    drawn[i] = Tensor::from(normals(w.shape, Key{76 + claim_.seed}.fold(w.name), mean, deviation), w.shape, DType::f64);
   }
   return drawn;
 }
@@ -155,7 +155,7 @@ Tensors Subject::inputs(const How& how, i64 rows, i64 length, u64 seed) const {
   for (const dsl::Port& p : function(how).ports()) {
     if (p.use != dsl::Port::Use::required && !takes(how, p.name)) continue;
     const Shape shape = bind(p.dims, {{"B", rows}, {"T", length}});
-    const Key key = Key{seed}.fold(p.name);
+    const Key key = Key{seed + claim_.seed - 1}.fold(p.name);
     if (p.kind == Kind::index) {
       const i64 classes = claim_.def.empty() ? function(how).vocab() : 2;
       std::vector<i32> values(static_cast<std::size_t>(element_count(shape)));

@@ -28,6 +28,7 @@ struct Claim {
   std::vector<std::string> params;     // of the def: "H=2"
   dsl::Surroundings surroundings;
   RuntimeOptions runtime = {};
+  u64 seed = 1;  // of weights and inputs
 };
 
 class Subject {

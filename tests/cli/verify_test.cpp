@@ -53,7 +53,7 @@ TEST_CASE("verify proves a model and says how exactly, in text and in JSON") {
   Desk desk;
   const Finished f = desk.run({"verify", "std/retnet"});
   CHECK(f.exit == 0);
-  CHECK(f.out.find("std/retnet: 1,752 weights; made smaller: D = 8, H = 2, layers = 2\n") == 0);
+  CHECK(f.out.find("std/retnet: 6,576 weights; made smaller: D = 16, layers = 2\n") == 0);
   CHECK(f.out.find("  holds chunkwise ") != std::string::npos);
   const Json j = Json::parse(desk.run({"verify", "std/retnet", "--json"}).out);
   REQUIRE(j["verified"].size() == 1);
