@@ -140,7 +140,7 @@ class Evaluator {
     if (division_ == Division::real) return static_cast<double>(a) / static_cast<double>(b);
     diagnostics_.error("E0408", expr.at, fmt::format("{} / {} is not whole", a, b))
         .note(expr_text(expr))
-        .help("`//` rounds down");
+        .help("`//` rounds down; with a real number on one side, as in `1.0 * a / b`, it is a real division");
     throw Failed{};
   }
 
