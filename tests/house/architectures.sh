@@ -8,4 +8,5 @@ if ! "$python" -c 'import numpy' 2>/dev/null; then
   echo "skipped: $python has no package numpy (pip install numpy)"
   exit 77
 fi
-exec "$python" "$here/../goldens/architectures.py" "$WEFT_PROGRAM"
+"$python" "$here/../goldens/architectures.py" "$WEFT_PROGRAM"
+exec "$python" "$here/../goldens/recurrent_layers.py" "$WEFT_PROGRAM"
