@@ -10,3 +10,4 @@ if ! "$python" -c 'import numpy' 2>/dev/null; then
 fi
 "$python" "$here/../goldens/architectures.py" "$WEFT_PROGRAM"
 "$python" "$here/../goldens/linear_mixers.py" "$WEFT_PROGRAM"
+"$python" "$here/../goldens/recurrent_layers.py" "$WEFT_PROGRAM"
