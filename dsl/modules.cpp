@@ -76,7 +76,7 @@ const Module* Modules::load(const std::string& path, const Span& at, const Modul
     std::vector<std::string> names;
     for (const std::string& name : surroundings_.library_names) names.push_back("std/" + name);
     diagnostics_.error("E0319", at, fmt::format("the standard library has no `{}`", key))
-        .note("it has " + listed(names, "and"))
+        .note("`weft std list` says what it has")
         .help(guess_text(key, names));
     return nullptr;
   }
