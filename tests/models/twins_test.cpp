@@ -45,10 +45,10 @@ RunSettings mode(bool training) {
 template <class Net> struct Twin {
   Graph graph;
   Var tokens, targets, logits, loss;
-  Net net{graph, Small<Net>::sizes};
+  Net net;
   std::vector<Var> gradients;
 
-  Twin() {
+  explicit Twin(const typename Net::Sizes& sizes = Small<Net>::sizes) : net(graph, sizes) {
     const Dims sequence = {Dim::symbol("B"), Dim::symbol("T")};
     tokens = graph.input("tokens", sequence, Kind::index);
     targets = graph.input("targets", sequence, Kind::index);
@@ -87,6 +87,12 @@ std::unique_ptr<const dsl::Function> function(const std::string& name, const std
   return f;
 }
 
+Values run(const dsl::Function& f, const std::vector<Tensor>& weights, const dsl::Batch& batch, bool training) {
+  const Values inputs = {{"tokens", batch.tokens}, {"targets", batch.targets}};
+  const auto results = f(Runtime(), weights[0].dtype(), weights, inputs, mode(training));
+  return {results.begin(), results.end()};  // also of states, which a twin does not tell
+}
+
 }  // namespace
 
 TEST_CASE_TEMPLATE("a C++ twin has the weights of its description: names, order, shapes, decay and first values", Net,
@@ -118,9 +124,7 @@ TEST_CASE_TEMPLATE("a C++ twin gives the bits of its description: logits, loss a
         CAPTURE(length);
         CAPTURE(training);
         const Values ours = twin(weights, batch, training);
-        const Values inputs = {{"tokens", batch.tokens}, {"targets", batch.targets}};
-        const auto results = (*described)(Runtime(), dtype, weights, inputs, mode(training));
-        const Values theirs(results.begin(), results.end());  // and more: of states
+        const Values theirs = run(*described, weights, batch, training);
         CHECK(ours.size() == 2 + weights.size());
         for (const auto& [name, value] : ours) {
           CAPTURE(name);
@@ -137,6 +141,20 @@ TEST_CASE_TEMPLATE("a C++ twin gives the bits of its description: logits, loss a
         CHECK(same_bits(ours.at("grad." + model->weights()[i].name), theirs.gradients[i]));
       }
     }
+  }
+}
+
+TEST_CASE_TEMPLATE("a C++ twin has the defaults of its description", Net, models::RetNet, models::FastWeights,
+                   models::TreeFold) {
+  const auto described = function(Small<Net>::file, {});
+  Twin<Net> twin(typename Net::Sizes{.vocab = 16});
+  const auto weights = dsl::draw_weights(twin.net.weights, 7, DType::f32);
+  REQUIRE(weights.size() == described->slots().size());
+  for (std::size_t i = 0; i < weights.size(); ++i) CHECK(weights[i].shape() == described->slots()[i].weight.shape);
+  const auto batch = tests::batch(2, 9);
+  for (const bool training : {false, true}) {
+    const Values theirs = run(*described, weights, batch, training);
+    CHECK(same_bits(twin(weights, batch, training).at("logits"), theirs.at("logits")));
   }
 }
 
