@@ -161,7 +161,6 @@ class Merging {
 
   FoldTree apply() {
     program_.graph.set_origin(place_text(fold_.span));
-    program_.graph.set_stream(Key{}.fold(outer_.room().path).fold("fold"));
     const std::size_t first = program_.states.size(), n = tree_.values.size();
     std::vector<StateDef> states(n + 1);
     for (std::size_t i = 0; i < n; ++i) states[i].name = tree_.values[i].name;
@@ -183,6 +182,8 @@ class Merging {
     if (merge_->keeps_gradients()) merge_->differentiate();
     const bool prefixes =
         std::any_of(fold_.read.begin(), fold_.read.end(), [](const Equation& e) { return calls(*e.value, "prefix"); });
+    // Not before the states: they take more nodes or fewer by the mode, and all modes must draw the same noise.
+    program_.graph.set_stream(Key{}.fold(outer_.room().path).fold("fold"));
     const auto made = append(
         program_.graph, "fold", inputs,
         {{"merge", std::shared_ptr<const Graph>(merge_)}, {"values", static_cast<i64>(n)}, {"prefixes", prefixes}});

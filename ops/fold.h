@@ -253,4 +253,14 @@ struct Fold : General {
   }
 };
 
+/// The complete nodes over x [B, T, ...], for `fold_sum` and `fold_read`: a table [B, slots, ...]. `count` [B] tokens
+/// came before, of which `last` [B, kTreeLevels, ...] are the last complete nodes of every level. `merge` takes left
+/// and right [B, ...], the level [], then `constants`; it must be differentiated.
+inline Var fold(const Var& count, const Var& last, const Var& x, std::shared_ptr<const Graph> merge,
+                const std::vector<Var>& constants = {}) {
+  std::vector<Var> inputs = {count, last, x};
+  inputs.insert(inputs.end(), constants.begin(), constants.end());
+  return apply_all<Fold>(std::move(inputs), {.merge = std::move(merge)})[1];
+}
+
 }  // namespace weft::ops

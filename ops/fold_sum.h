@@ -170,4 +170,10 @@ struct FoldSum : General {
   }
 };
 
+/// At each of `length` tokens the sum of `map` over the last complete nodes of a `fold` with this `count`.
+inline Var fold_sum(const Var& count, const Var& table, std::shared_ptr<const Graph> map,
+                    const Dim& length = Dim::symbol("T")) {
+  return apply<FoldSum>({count, table}, {.map = std::move(map), .length = length});
+}
+
 }  // namespace weft::ops
