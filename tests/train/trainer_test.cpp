@@ -15,8 +15,8 @@ TEST_CASE("a bigram model learns what a bigram count knows") {
   Practice p;
   p.job.train.steps = 400;
   p.job.train.batch = 8;
-  p.job.train.optimizer.lr = 0.05;
-  p.job.train.optimizer.weight_decay = 0;
+  p.adamw().lr = 0.05;
+  p.adamw().weight_decay = 0;
   p.job.eval.every = 100;
   CHECK(p.train("run").exit == 0);
   const Floors floors = measure_floors(p.text.train, p.text.valid, p.text.tokenizer.vocab());
@@ -164,7 +164,7 @@ TEST_CASE("what can be wrong is found before the folder is made") {
   p.job.train.context = 5000;
   fails(Failure::data, "the training part has 1350 characters, a context of 5000 needs at least 5001");
   p.job = good;
-  p.job.train.optimizer.lr = -1;
+  p.adamw().lr = -1;
   fails(Failure::usage, "lr and eps must be above 0");
   p.job = good;
   p.model = Bigram(99);
