@@ -53,7 +53,7 @@ TEST_CASE("the first group that matches gives factors of the learning rate and o
   CHECK(
       said(
           "optimizer: {adamw: {lr: 2, weight_decay: 4}}\n"
-          "groups: [{match: '*.embed.*', lr: 0.1, weight_decay: 0}, {match: '*.b', weight_decay: 0.5}, {match: '*', lr: 3}]\n",
+          "groups: [{match: '*.embed.*', lr: 0.1, weight_decay: 0}, {match: '*.b', weight_decay: 0.5}, {match: '*', lr: 3, weight_decay: 1}]\n",
           &r) == "");
   std::vector<std::pair<double, double>> got;
   for (const Rule& rule : rules_of(r, kWeights))
