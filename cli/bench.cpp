@@ -13,6 +13,7 @@
 #include "cli/memory.h"
 #include "cli/output.h"
 #include "cli/verb.h"
+#include "train/norms.h"
 #include "train/safetensors.h"
 #include "train/terminal.h"
 
@@ -23,12 +24,6 @@ using nlohmann::ordered_json;
 constexpr i64 kWarmUp = 2;      // steps that are not counted: the pool fills, the clock of the processor rises
 constexpr i64 kGenerated = 48;  // tokens that are timed at a position
 constexpr double kMicro = 1e6, kMilli = 1e3;
-
-std::vector<bool> decays_of(const dsl::Model& model) {
-  std::vector<bool> decays;
-  for (const dsl::Weight& w : model.weights()) decays.push_back(w.decays);
-  return decays;
-}
 
 ordered_json json_of(const Spread& s, double factor = 1) {
   return {{"low", s.low * factor}, {"median", s.median * factor}, {"high", s.high * factor}};
@@ -197,7 +192,7 @@ Training::Training(Runtime& runtime, const Work& work, Clock clock)
       clock_(clock),
       options_(work.job().train),
       weights_(work.model->initial_weights(options_.seed, options_.dtype)),
-      optimizer_(options_.optimizer, weights_, decays_of(*work.model)) {
+      optimizer_(train::rules_of(options_.optimizer, work.model->weights()), weights_) {
   train::check_length(*work.text, options_.context);
 }
 

@@ -54,7 +54,7 @@ class Training {
   Clock clock_;
   train::TrainOptions options_;
   std::vector<Tensor> weights_;
-  train::AdamW optimizer_;
+  train::Optimizer optimizer_;
   i64 step_ = 0;
   double loss_ = 0, norm_ = 0;
 };

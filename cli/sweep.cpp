@@ -43,7 +43,8 @@ Reached read_log(const fs::path& run, i64 steps) {
     }
     if (kind == "eval" && event["loss"].is_number())
       r.loss = std::min(r.loss.value_or(HUGE_VAL), event["loss"].get<double>());
-    if (kind == "end" && event.value("step", i64{0}) >= steps) r.state = "finished";
+    const bool early = !event.value("detail", "").empty();  // the run says why it ended before its last step
+    if (kind == "end" && (early || event.value("step", i64{0}) >= steps)) r.state = "finished";
     else if (kind == "diverged") r.state = "diverged";
     else if (kind == "resume") r.state = "stopped";
   }

@@ -148,6 +148,7 @@ Work prepare(const dsl::SourcePtr& source, const Options& given, const Preparati
   const bool stands_for = work.description->has_data() || (asked.explain && !own);
   if (!vocab && stands_for && !work.function) vocab = kSomeVocabulary;
   const bool built = work.function || build(vocab, d);
+  if (work.model && !d.has_errors()) train::check_recipe(work.train, work.eval, work.model->weights(), d);
   if (d.has_errors() || !built) end();
   if (!options.json && !how.run) report(d, false);  // a sweep has said it once
   if (trouble) throw *trouble;

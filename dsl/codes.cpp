@@ -486,6 +486,10 @@ constexpr auto kCodes = std::to_array<Code>({
      "params: {a: 1}\n"
      "sweep: {grid: {params.a: [1, 2]}}",
      2},
+    {"E0507", "a pattern that no weight follows",
+     "A group of weights, `{match: \"*.embed.*\", lr: 0.1}`, names them as `weft check -v` lists them, with `*` for any "
+     "characters; the first group that matches counts. One without weights would change nothing without a word.",
+     "train: {groups: [{match: \"*.embd.*\", lr: 0.1}]}", "train: {groups: [{match: \"*.embed.*\", lr: 0.1}]}", 2},
     {"W0101", "a name that is never used", "It costs nothing, but it is often a slip of the pen.",
      "defs: {f: {in: {x: [n]}, let: {r: 2 * x}, out: x}}", "defs: {f: {in: {x: [n]}, let: {r: 2 * x}, out: r}}", 0},
     {"W0102", "a def that is never used",

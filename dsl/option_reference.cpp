@@ -24,7 +24,11 @@ std::string values_text(const Option& o) {
 
 void collect(const Option& o, const std::string& path, std::vector<OptionRow>& rows) {
   rows.push_back({path, o.fallback.value_or(""), o.about, values_text(o)});
-  if (o.kind == OptionKind::list) return;
+  if (o.kind == OptionKind::list) {
+    const Option& element = o.children.at(0);
+    for (const Option& child : element.children) collect(child, path + ".0." + child.name, rows);
+    return;
+  }
   for (const Option& child : o.children) collect(child, path + "." + child.name, rows);
 }
 

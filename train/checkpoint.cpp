@@ -8,10 +8,24 @@
 namespace weft::train {
 namespace {
 
-constexpr std::string_view kFirst = "adamw.first.", kSecond = "adamw.second.", kCarried = "carried.";
+constexpr std::string_view kCarried = "carried.";
+
+// Everything that an optimizer may remember, each for all weights or for some.
+std::vector<std::string_view> all_kinds() {
+  std::vector<std::string_view> all;
+  for (const Rule& rule : {Rule(AdamWOptions{}), Rule(SgdOptions{}), Rule(MuonOptions{})})
+    all.insert(all.end(), kinds(rule).begin(), kinds(rule).end());
+  return all;
+}
+
+std::string memory_name(std::string_view kind, std::string_view weight) { return fmt::format("{}.{}", kind, weight); }
 
 // What is kept beside the weights.
-bool is_beside(std::string_view name) { return name.starts_with("adamw.") || name.starts_with(kCarried); }
+bool is_beside(std::string_view name) {
+  if (name.starts_with(kCarried)) return true;
+  const auto kinds = all_kinds();
+  return std::any_of(kinds.begin(), kinds.end(), [&](auto kind) { return name.starts_with(memory_name(kind, "")); });
+}
 constexpr std::string_view kStepFolder = "step_";
 constexpr std::size_t kKept = 2;
 
@@ -62,33 +76,55 @@ Progress progress_of(const Metadata& metadata, const fs::path& file) {
   return p;
 }
 
-// Moves the tensors out, in the order of `names`, each under `prefix` + name.
+// What is wrong with a tensor that stands for `weight`, or for something like it; empty when nothing is.
+std::string fault_of(const NamedTensor& given, const dsl::Weight& weight) {
+  if (given.tensor.dtype() == DType::i32)
+    return fmt::format("\n  {} holds whole numbers, the model wants real ones", given.name);
+  if (given.tensor.shape() == weight.shape) return {};
+  return fmt::format("\n  {} has the shape {}, the model wants {}", given.name, text(given.tensor.shape()),
+                     text(weight.shape));
+}
+
+// Moves the weights out, in the order of `names`.
 std::vector<Tensor> taken(std::vector<NamedTensor>& tensors, const std::vector<dsl::Weight>& names,
-                          std::string_view prefix, const fs::path& file) {
+                          const fs::path& file) {
   std::map<std::string_view, NamedTensor*> by_name;
   for (NamedTensor& t : tensors) by_name[t.name] = &t;
   std::vector<Tensor> result;
   std::string faults;
   for (const dsl::Weight& weight : names) {
-    const std::string full = std::string(prefix) + weight.name;
-    const auto found = by_name.find(full);
-    if (found == by_name.end()) {
-      faults += fmt::format("\n  missing: {}", full);
-    } else if (found->second->tensor.dtype() == DType::i32) {
-      faults += fmt::format("\n  {} holds whole numbers, the model wants real ones", full);
-    } else if (found->second->tensor.shape() != weight.shape) {
-      faults += fmt::format("\n  {} has the shape {}, the model wants {}", full, text(found->second->tensor.shape()),
-                            text(weight.shape));
-    } else {
-      result.push_back(std::move(found->second->tensor));
-    }
-    by_name.erase(full);
+    const auto found = by_name.find(weight.name);
+    const std::string fault =
+        found == by_name.end() ? fmt::format("\n  missing: {}", weight.name) : fault_of(*found->second, weight);
+    if (fault.empty()) result.push_back(std::move(found->second->tensor));
+    faults += fault;
+    by_name.erase(weight.name);
   }
   for (const auto& [name, tensor] : by_name) {
-    if (prefix.empty() && !is_beside(name)) faults += fmt::format("\n  not in the model: {}", shown(name));
+    if (!is_beside(name)) faults += fmt::format("\n  not in the model: {}", shown(name));
   }
   if (!faults.empty()) fail_data("{}: does not fit the model{}", file.string(), faults);
   return result;
+}
+
+// Moves out what an optimizer remembered: by weight, and for each by kind. Whether it is what the optimizer wants, the
+// optimizer says.
+std::vector<Memory> memory_of(std::vector<NamedTensor>& tensors, const std::vector<dsl::Weight>& names,
+                              const fs::path& file) {
+  std::map<std::string_view, NamedTensor*> by_name;
+  for (NamedTensor& t : tensors) by_name[t.name] = &t;
+  std::vector<Memory> memory;
+  std::string faults;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    for (const std::string_view kind : all_kinds()) {
+      const auto found = by_name.find(memory_name(kind, names[i].name));
+      if (found == by_name.end()) continue;
+      faults += fault_of(*found->second, names[i]);
+      memory.push_back({kind, i, std::move(found->second->tensor)});
+    }
+  }
+  if (!faults.empty()) fail_data("{}: does not fit the model{}", file.string(), faults);
+  return memory;
 }
 
 std::string carried_name(std::size_t part, std::size_t state) { return fmt::format("{}{}.{}", kCarried, part, state); }
@@ -107,11 +143,10 @@ std::vector<dsl::Carried> carried_of(const std::vector<NamedTensor>& tensors) {
 
 Checkpoint read_checkpoint(const fs::path& file, const std::vector<dsl::Weight>& names) {
   const Safetensors saved(file);
-  Checkpoint checkpoint{progress_of(saved.metadata(), file), {}, {}, {}, {}};
+  Checkpoint checkpoint{progress_of(saved.metadata(), file), {}, {}, {}};
   std::vector<NamedTensor> tensors = saved.load_all();
-  checkpoint.weights = taken(tensors, names, "", file);
-  checkpoint.first = taken(tensors, names, kFirst, file);
-  checkpoint.second = taken(tensors, names, kSecond, file);
+  checkpoint.weights = taken(tensors, names, file);
+  checkpoint.memory = memory_of(tensors, names, file);
   checkpoint.carried = carried_of(tensors);
   return checkpoint;
 }
@@ -145,9 +180,8 @@ void save_checkpoint(const fs::path& checkpoints, const std::vector<dsl::Weight>
   std::vector<NamedTensor> tensors;
   for (std::size_t i = 0; i < names.size(); ++i) {
     tensors.push_back({names[i].name, checkpoint.weights[i]});
-    tensors.push_back({std::string(kFirst) + names[i].name, checkpoint.first[i]});
-    tensors.push_back({std::string(kSecond) + names[i].name, checkpoint.second[i]});
   }
+  for (const Memory& m : checkpoint.memory) tensors.push_back({memory_name(m.kind, names[m.weight].name), m.value});
   for (std::size_t part = 0; part < checkpoint.carried.size(); ++part) {
     const auto& states = checkpoint.carried[part].states;
     for (std::size_t i = 0; i < states.size(); ++i) tensors.push_back({carried_name(part, i), states[i]});
@@ -225,7 +259,7 @@ WeightFile read_weights(const fs::path& run_or_file) {
 
 std::vector<Tensor> matched(const WeightFile& saved, const std::vector<dsl::Weight>& names) {
   std::vector<NamedTensor> tensors = saved.tensors;
-  return taken(tensors, names, "", saved.file);
+  return taken(tensors, names, saved.file);
 }
 
 SavedWeights load_weights(const fs::path& run_or_file) {

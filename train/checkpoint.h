@@ -1,9 +1,9 @@
 // Checkpoints: everything that training needs to go on as if it had never stopped, in one
 // safetensors file.
 //
-//   checkpoints/step_0001200/state.safetensors   weights by their names, and the moments of AdamW
-//   as
-//                                                adamw.first.<name> and adamw.second.<name>; with
+//   checkpoints/step_0001200/state.safetensors   weights by their names; what the optimizer remembers,
+//                                                as adamw.first.<name>, adamw.second.<name>,
+//                                                sgd.momentum.<name>, muon.momentum.<name>; with
 //                                                carry_state the states, as carried.<part>.<number>
 //   checkpoints/best.safetensors                 the weights with the lowest validation loss so far
 //
@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "dsl/model.h"
+#include "train/optimizer.h"
 #include "train/safetensors.h"
 
 namespace weft::train {
@@ -34,8 +35,9 @@ struct Progress {
 
 struct Checkpoint {
   Progress progress;
-  std::vector<Tensor> weights, first, second;  // in the order of the model's weights
-  std::vector<dsl::Carried> carried = {};      // the states of each part of a step; their position follows from it
+  std::vector<Tensor> weights;             // in the order of the model's weights
+  std::vector<Memory> memory = {};         // of the optimizer
+  std::vector<dsl::Carried> carried = {};  // the states of each part of a step; their position follows from it
 };
 
 /// The files a checkpoint of `step` and the best weights are kept in.
@@ -57,7 +59,7 @@ std::vector<i64> list_checkpoints(const std::filesystem::path& checkpoints);
 /// `--last-good`; with `last_good` the newest that is whole.
 Checkpoint load_newest(const std::filesystem::path& run, const std::vector<dsl::Weight>& names, bool last_good);
 
-/// Weights, also of another program; the moments of a checkpoint are left out.
+/// Weights, also of another program; the memory of an optimizer is left out.
 struct WeightFile {
   std::filesystem::path file;
   Metadata metadata;

@@ -2,7 +2,7 @@
 #pragma once
 #include <string>
 
-#include "train/optimizer.h"
+#include "train/recipe.h"
 #include "train/sample.h"
 #include "train/schedule.h"
 
@@ -16,9 +16,10 @@ struct TrainOptions {
   bool carry_state = false;   // rows read stripes of the text, window after window, and keep their states
   std::string form = "auto";  // of all recurrences: auto | recurrent | chunkwise | parallel
   u64 seed = 1;
-  AdamWOptions optimizer;
+  Recipe optimizer;
   Schedule schedule;
   double clip = 1;       // largest norm of all gradients together; 0: no limit
+  i64 patience = 0;      // validations without a lower loss after which the run ends; 0: none
   i64 log_every = 10;    // steps between two lines where the output is no terminal
   i64 save_every = 500;  // steps between two checkpoints; 0: at the end alone
   DType dtype = DType::f32;

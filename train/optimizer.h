@@ -1,9 +1,11 @@
-// AdamW, the norm of the gradients, and what both need: elementwise passes over all weights at
-// once.
+// How weights follow gradients: AdamW, SGD with momentum and Muon, each weight by a rule of its own.
 //
-// Everything is bitwise the same for any number of threads: elements do not depend on each other,
-// and sums are made of blocks of a fixed size, added in order.
+// Everything is bitwise the same for any number of threads: elements do not depend on each other, and the products of
+// Muon are made of tiles that follow from shapes alone.
 #pragma once
+#include <span>
+#include <string_view>
+#include <variant>
 #include <vector>
 
 #include "engine/runtime.h"
@@ -11,6 +13,7 @@
 
 namespace weft::train {
 
+/// Loshchilov and Hutter, "Decoupled Weight Decay Regularization", ICLR 2019, with bias correction.
 struct AdamWOptions {
   double lr = 3e-3;
   double beta1 = 0.9, beta2 = 0.99;
@@ -18,39 +21,57 @@ struct AdamWOptions {
   double weight_decay = 0.1;
 };
 
-/// sqrt of the sum of squares over all tensors, and the first tensor with an element that is not
-/// finite (-1: none).
-struct Norm {
-  double norm = 0;
-  i64 not_finite = -1;
+/// Momentum without dampening: m = mu m + g, w -= lr m. Weight decay is part of the gradient, g + wd w.
+struct SgdOptions {
+  double lr = 0.1;
+  double momentum = 0.9;
+  bool nesterov = false;  // steps along g + mu m
+  double weight_decay = 0;
 };
-Norm global_norm(const Parallel& parallel, const std::vector<Tensor>& tensors);
 
-/// into += factor * from, tensor by tensor; `into` must not be shared.
-void add_scaled(const Parallel& parallel, std::vector<Tensor>& into, const std::vector<Tensor>& from, double factor);
+/// Jordan et al. 2024, for matrices: a step along the orthogonalised momentum.
+struct MuonOptions {
+  double lr = 0.02;
+  double momentum = 0.95;
+  bool nesterov = true;
+  double weight_decay = 0.01;
+  bool match_rms_adamw = false;  // steps as large as AdamW's (Liu et al. 2025), so that its learning rates serve
+};
 
-/// Loshchilov and Hutter, "Decoupled Weight Decay Regularization", ICLR 2019, with bias correction.
-class AdamW {
+/// The rule of one weight.
+using Rule = std::variant<AdamWOptions, SgdOptions, MuonOptions>;
+/// "adamw", "sgd" or "muon": the key in a description.
+std::string_view name(const Rule& rule);
+double learning_rate(const Rule& rule);
+/// What the rule remembers of a weight, in tensors like it: "adamw.first", "adamw.second", "sgd.momentum", ...
+std::span<const std::string_view> kinds(const Rule& rule);
+
+/// One tensor that an optimizer remembers.
+struct Memory {
+  std::string_view kind;
+  std::size_t weight = 0;
+  Tensor value;
+};
+
+class Optimizer {
  public:
-  /// Moments of zero for tensors like `weights`; `decays[i]` tells whether weight decay applies to
-  /// weight i.
-  AdamW(const AdamWOptions& options, const std::vector<Tensor>& weights, std::vector<bool> decays);
-  /// One update with the gradients times `scale` (clipping) and the learning rate options.lr times
-  /// `factor` (schedule). Weights are replaced, not overwritten: a tensor that someone else holds
-  /// keeps its values.
+  /// A rule for each of `weights`; everything remembered is zero.
+  Optimizer(std::vector<Rule> rules, const std::vector<Tensor>& weights);
+  /// One update with the gradients times `scale` (clipping) and learning rates times `factor` (schedule). Weights are
+  /// replaced, not overwritten: a tensor that someone else holds keeps its values.
   void step(const Runtime& runtime, std::vector<Tensor>& weights, const std::vector<Tensor>& gradients, double scale,
             double factor);
 
   i64 steps() const { return steps_; }
-  const std::vector<Tensor>& first_moments() const { return first_; }
-  const std::vector<Tensor>& second_moments() const { return second_; }
+  /// By weight, and for each in the order of its kinds.
+  const std::vector<Memory>& memory() const { return memory_; }
   /// Goes on from a checkpoint; the tensors must not be shared.
-  void restore(i64 steps, std::vector<Tensor> first, std::vector<Tensor> second);
+  void restore(i64 steps, std::vector<Memory> memory);
 
  private:
-  AdamWOptions options_;
-  std::vector<bool> decays_;
-  std::vector<Tensor> first_, second_;
+  std::vector<Rule> rules_;
+  std::vector<Memory> memory_;
+  std::vector<std::size_t> first_;  // of a weight, its place in memory_
   i64 steps_ = 0;
 };
 

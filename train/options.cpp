@@ -10,6 +10,8 @@ using dsl::Option;
 using dsl::OptionKind;
 using dsl::Settings;
 
+constexpr const char* kDecayAbout = "Times the learning rate; off for weights below rank 2 unless they say otherwise.";
+
 Option whole(const char* name, const char* fallback, double min, const char* about) {
   return {.name = name, .kind = OptionKind::whole, .fallback = fallback, .min = min, .about = about};
 }
@@ -20,6 +22,10 @@ Option real(const char* name, const char* fallback, double min, std::optional<do
 
 Option word(const char* name, const char* fallback, std::vector<std::string> choices, const char* about) {
   return {.name = name, .kind = OptionKind::word, .fallback = fallback, .choices = std::move(choices), .about = about};
+}
+
+Option flag(const char* name, const char* fallback, const char* about) {
+  return {.name = name, .kind = OptionKind::boolean, .fallback = fallback, .about = about};
 }
 
 Option section(const char* name, const char* about, std::vector<Option> children) {
@@ -48,7 +54,8 @@ Option data_table() {
                 real("val_fraction", "0.1", 0, 0.9, "The last part of the text, kept for validation.")})});
 }
 
-Option optimizer_table() {
+// AdamW's options, for all weights or for those that Muon leaves.
+Option adamw_table(const char* about, std::vector<Option> more = {}) {
   Option betas{.name = "betas",
                .kind = OptionKind::list,
                .fallback = "[0.9, 0.99]",
@@ -56,22 +63,71 @@ Option optimizer_table() {
                .max = 2,
                .about = "Decay of the mean of the gradients and of their squares.",
                .children = {{.name = "beta", .kind = OptionKind::real, .min = 0, .max = 1}}};
+  std::vector<Option> all = {real("lr", "3e-3", 0, {}, "Learning rate at its peak."), std::move(betas),
+                             real("eps", "1e-8", 0, {}, "Added to the root of the mean square."),
+                             real("weight_decay", "0.1", 0, {}, kDecayAbout)};
+  std::move(more.begin(), more.end(), std::back_inserter(all));
+  return section("adamw", about, std::move(all));
+}
+
+Option sgd_table() {
+  return section("sgd", "Gradient descent with momentum, without dampening.",
+                 {real("lr", "0.1", 0, {}, "Learning rate at its peak."),
+                  real("momentum", "0.9", 0, 1, "What is kept of the sum of the gradients in every step."),
+                  flag("nesterov", "false", "Step along the gradient plus momentum times the new sum."),
+                  real("weight_decay", "0", 0, {}, "Times the weight, added to its gradient; where as in adamw.")});
+}
+
+Option muon_table() {
+  Option match{.name = "match",
+               .kind = OptionKind::list,
+               .fallback = R"(["*.embed.*", "*.logits.*"])",
+               .min = 0,
+               .about = "Names of matrices that follow AdamW, too; `*` stands for any characters.",
+               .children = {{.name = "match", .kind = OptionKind::text}}};
+  return section(
+      "muon", "Muon for matrices: steps along the orthogonalised momentum (Jordan et al. 2024).",
+      {real("lr", "0.02", 0, {}, "Learning rate at its peak."),
+       real("momentum", "0.95", 0, 1, "Decay of the mean of the gradients."),
+       flag("nesterov", "true", "Look one gradient ahead."), real("weight_decay", "0.01", 0, {}, kDecayAbout),
+       flag("match_rms_adamw", "false",
+            "Steps of 0.2 sqrt(max(rows, columns)), as large as AdamW's, instead of sqrt(max(1, rows / columns))."),
+       adamw_table("AdamW for all other weights.", {std::move(match)})});
+}
+
+Option optimizer_table() {
   return one_of("optimizer", "adamw", "How weights follow gradients.",
-                {section("adamw", "AdamW with bias correction (Loshchilov and Hutter 2019).",
-                         {real("lr", "3e-3", 0, {}, "Learning rate at its peak."), std::move(betas),
-                          real("eps", "1e-8", 0, {}, "Added to the root of the mean square."),
-                          real("weight_decay", "0.1", 0, {},
-                               "Times the learning rate; off for weights below rank 2 unless they "
-                               "say otherwise.")})});
+                {adamw_table("AdamW with bias correction (Loshchilov and Hutter 2019)."), sgd_table(), muon_table()});
+}
+
+Option groups_table() {
+  Option match{.name = "match",
+               .kind = OptionKind::text,
+               .about = "Names of weights, as `weft check -v` lists them; `*` stands for any characters.",
+               .required = true};
+  Option decay = real("weight_decay", "", 0, {},
+                      "A factor of the optimizer's weight decay; unless given, 1 or 0 as the weight says.");
+  decay.fallback = {};
+  return {.name = "groups",
+          .kind = OptionKind::list,
+          .fallback = "[]",
+          .min = 0,
+          .about = "Weights with a learning rate or decay of their own; the first group that matches counts.",
+          .children = {section("group", "Weights by name.",
+                               {std::move(match), real("lr", "1", 0, {}, "A factor of the optimizer's learning rate."),
+                                std::move(decay)})}};
 }
 
 Option schedule_table() {
   const Option warmup = whole("warmup", "100", 0, "Steps from 0 up to the peak.");
   const Option floor = real("floor", "0.1", 0, 1, "Fraction of the peak that is left at the last step.");
-  return one_of("schedule", "cosine", "The learning rate over the steps.",
-                {section("cosine", "Half a cosine wave down to the floor.", {warmup, floor}),
-                 section("linear", "A straight line down to the floor.", {warmup, floor}),
-                 section("constant", "The peak for ever.", {warmup})});
+  return one_of(
+      "schedule", "cosine", "The learning rate over the steps.",
+      {section("cosine", "Half a cosine wave down to the floor.", {warmup, floor}),
+       section("linear", "A straight line down to the floor.", {warmup, floor}),
+       section("wsd", "The peak for most of the steps, then a straight line down to the floor.",
+               {warmup, floor, real("decay", "0.2", 0, 1, "The last fraction of the steps, which goes down.")}),
+       section("constant", "The peak for ever.", {warmup})});
 }
 
 Option train_table() {
@@ -92,8 +148,11 @@ Option train_table() {
        word("form", "auto", {"auto", "recurrent", "chunkwise", "parallel"}, "The form of all recurrences."),
        whole("seed", "1", 0, "Of the first weights, the order of the data and everything random."),
        optimizer_table(),
+       groups_table(),
        schedule_table(),
        real("clip", "1", 0, {}, "Largest norm of all gradients together; 0: no limit."),
+       whole("patience", "0", 0,
+             "Validations in a row without a lower loss after which the run ends; 0: it runs to its last step."),
        whole("log_every", "10", 1, "Steps between two lines of output when it is no terminal."),
        whole("save_every", "500", 0, "Steps between two checkpoints; 0: at the end alone."),
        word("dtype", "f32", {"f32", "f64"}, "Precision of weights and computation.")});
@@ -161,16 +220,17 @@ TrainOptions train_options(const Settings& train) {
   o.carry_state = train.boolean("carry_state");
   o.form = train.word("form");
   o.seed = static_cast<u64>(train.whole("seed"));
-  const std::vector<double> betas = train.reals("optimizer.adamw.betas");
-  o.optimizer = {train.real("optimizer.adamw.lr"), betas.at(0), betas.at(1), train.real("optimizer.adamw.eps"),
-                 train.real("optimizer.adamw.weight_decay")};
+  o.optimizer = recipe_of(train);
   const std::string shape = train.chosen("schedule");
   o.schedule.shape = shape == "cosine"   ? Schedule::Shape::cosine
                      : shape == "linear" ? Schedule::Shape::linear
+                     : shape == "wsd"    ? Schedule::Shape::wsd
                                          : Schedule::Shape::constant;
   o.schedule.warmup = train.whole("schedule." + shape + ".warmup");
   if (shape != "constant") o.schedule.floor = train.real("schedule." + shape + ".floor");
+  if (shape == "wsd") o.schedule.decay = train.real("schedule.wsd.decay");
   o.clip = train.real("clip");
+  o.patience = train.whole("patience");
   o.log_every = train.whole("log_every");
   o.save_every = train.whole("save_every");
   o.dtype = train.word("dtype") == "f64" ? DType::f64 : DType::f32;

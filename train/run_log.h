@@ -16,6 +16,7 @@ class RunLog {
   struct Step {
     i64 step = 0, tokens = 0;  // done so far
     double loss = 0, learning_rate = 0, gradient_norm = 0;
+    double update_norm = 0, weight_norm = 0;  // of the step, and of the weights before it
     double tokens_per_second = 0;
   };
   void step(const Step& s);

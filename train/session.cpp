@@ -11,12 +11,6 @@ namespace {
 
 constexpr i64 kSampleTokens = 200;  // of a sample during training: a few lines
 
-std::vector<bool> decays(const std::vector<dsl::Weight>& weights) {
-  std::vector<bool> answer;
-  for (const dsl::Weight& weight : weights) answer.push_back(weight.decays);
-  return answer;
-}
-
 // The first word of the validation text: a prompt that the model has not learned by heart.
 std::string example_prompt(const TextData& text) {
   const std::size_t n = std::min<std::size_t>(text.valid.size(), 2000);
@@ -53,12 +47,12 @@ Session::Session(Runtime& runtime, const Learner& learner, const TextData& text,
       run_(run),
       progress_(std::move(state.progress)),
       weights_(std::move(state.weights)),
-      optimizer_(job.train.optimizer, weights_, decays(learner.weights())),
+      optimizer_(rules_of(job.train.optimizer, learner.weights()), weights_),
       carried_(std::move(state.carried)),
       log_(run, progress_.step, progress_.evaluated),
       line_(terminal, progress_.step, job.train.steps, job.train.batch * job.train.accumulate * job.train.context,
             job.train.log_every) {
-  if (!state.first.empty()) optimizer_.restore(progress_.step, std::move(state.first), std::move(state.second));
+  if (!state.memory.empty()) optimizer_.restore(progress_.step, std::move(state.memory));
   log_.event(progress_.step == 0 ? "start" : "resume", progress_.step, runtime.describe());
   line_.print(banner());
 }
@@ -82,14 +76,15 @@ std::string Session::banner() const {
 
 Outcome Session::run() {
   for (;;) {
-    const bool last = progress_.step >= job_.train.steps;
     if (due(job_.eval.every) && progress_.evaluated < progress_.step) evaluate_and_sample();
     if (interrupt_.signal() != 0) return interrupted();
-    if (due(job_.train.save_every) && saved_ != progress_.step) save();
-    if (last) return finished();
+    if ((ended() || due(job_.train.save_every)) && saved_ != progress_.step) save();
+    if (ended()) return finished();
     take_step();
   }
 }
+
+bool Session::ended() const { return progress_.step >= job_.train.steps || out_of_patience(progress_, job_); }
 
 // Every so many steps, and at the last one.
 bool Session::due(i64 every) const {
@@ -134,10 +129,13 @@ void Session::take_step() {
   require_finite(step, loss, norm);
   const double scale = o.clip > 0 && norm.norm > o.clip ? o.clip / norm.norm : 1;
   const double factor = schedule_factor(o.schedule, step, o.steps);
+  const std::vector<Tensor> before = weights_;
   optimizer_.step(runtime_, weights_, gradient, scale, factor);
   progress_.step = step;
   line_.step(step, loss);
-  log_.step({step, step * o.batch * o.accumulate * o.context, loss, o.optimizer.lr * factor, norm.norm, line_.speed()});
+  log_.step({step, step * o.batch * o.accumulate * o.context, loss, learning_rate(o.optimizer.rule) * factor, norm.norm,
+             global_distance(runtime_.parallel(), weights_, before).norm, global_norm(runtime_.parallel(), before).norm,
+             line_.speed()});
 }
 
 // Before the update: comparisons with NaN are false, so a clip alone would let it through.
@@ -157,9 +155,9 @@ void Session::diverged(i64 step, const std::string& what) {
   line_.print("");
   throw Error(
       fmt::format("training diverged at step {}: {}\nthe last good checkpoint is {}\na lower learning rate "
-                  "(train.optimizer.adamw.lr, now {}) or a longer warm-up often helps",
+                  "(train.optimizer.{}.lr, now {}) or a longer warm-up often helps",
                   step, what, steps.empty() ? "none" : checkpoint_file(run_.checkpoints(), steps.front()).string(),
-                  job_.train.optimizer.lr),
+                  name(job_.train.optimizer.rule), learning_rate(job_.train.optimizer.rule)),
       Failure::diverged);
 }
 
@@ -175,8 +173,7 @@ void Session::require_finite_weights() {
 
 void Session::save() {
   require_finite_weights();
-  save_checkpoint(run_.checkpoints(), learner_.weights(),
-                  {progress_, weights_, optimizer_.first_moments(), optimizer_.second_moments(), carried_});
+  save_checkpoint(run_.checkpoints(), learner_.weights(), {progress_, weights_, optimizer_.memory(), carried_});
   saved_ = progress_.step;
 }
 
@@ -237,7 +234,9 @@ Outcome Session::interrupted() {
 }
 
 Outcome Session::finished() {
-  log_.event("end", progress_.step, "");
+  const std::string early = early_end(progress_, job_);
+  log_.event("end", progress_.step, early);
+  if (!early.empty()) line_.print(early + "\n");
   if (std::isfinite(progress_.best_loss)) {
     const Floors floors = measure_floors(text_.train, text_.valid, text_.tokenizer.vocab());
     if (progress_.best_step != progress_.step) {
@@ -245,16 +244,30 @@ Outcome Session::finished() {
     }
     line_.print(meaning(progress_.best_loss, static_cast<i64>(text_.valid.size()) - 1, floors, text_.tokenizer.unit()));
   }
-  line_.print(next_commands(run_.path(), text_, job_));
+  line_.print(next_commands(run_.path(), text_, job_, progress_));
   return {0, run_.path(), progress_.step};
 }
 
-std::string next_commands(const fs::path& run, const TextData& text, const Job& job) {
+// Both numbers are steps of validations, but for a last step: what follows from them needs no place in the checkpoint.
+bool out_of_patience(const Progress& p, const Job& job) {
+  const i64 every = job.eval.every, patience = job.train.patience;
+  return patience > 0 && every > 0 && p.evaluated / every - p.best_step / every >= patience;
+}
+
+std::string early_end(const Progress& p, const Job& job) {
+  if (p.step >= job.train.steps || !out_of_patience(p, job)) return {};
+  return fmt::format("stopped early, after step {} of {}: no lower validation loss in {} validations", p.step,
+                     job.train.steps, job.train.patience);
+}
+
+std::string next_commands(const fs::path& run, const TextData& text, const Job& job, const Progress& progress) {
   const std::string path = shell_word(run.string()), prompt = example_prompt(text);
-  return fmt::format(
-      "run: {}\nnext:\n  ./weft generate {}{} --tokens 400\n  ./weft resume {} --set "
-      "train.steps={}\n",
-      run.string(), path, prompt.empty() ? "" : fmt::format(" --prompt \"{}\"", prompt), path, 2 * job.train.steps);
+  const std::string more =  // a run that stopped early would do so again
+      early_end(progress, job).empty()
+          ? fmt::format("  ./weft resume {} --set train.steps={}\n", path, 2 * job.train.steps)
+          : "";
+  return fmt::format("run: {}\nnext:\n  ./weft generate {}{} --tokens 400\n{}", run.string(), path,
+                     prompt.empty() ? "" : fmt::format(" --prompt \"{}\"", prompt), more);
 }
 
 }  // namespace weft::train

@@ -2,6 +2,7 @@
 #pragma once
 #include "train/checkpoint.h"
 #include "train/interrupt.h"
+#include "train/norms.h"
 #include "train/run_log.h"
 #include "train/trainer.h"
 
@@ -9,7 +10,7 @@ namespace weft::train {
 
 class Session {
  public:
-  /// `state` is consumed: the weights and moments to go on from.
+  /// `state` is consumed: the weights to go on from and what the optimizer remembers.
   Session(Runtime& runtime, const Learner& learner, const TextData& text, const Job& job, const RunDir& run,
           Checkpoint state, Terminal& terminal);
   /// Writes the checkpoint of the current step.
@@ -18,6 +19,7 @@ class Session {
 
  private:
   bool due(i64 every) const;
+  bool ended() const;
   dsl::LossSum gradients(i64 step, std::vector<Tensor>& total);
   void take_step();
   std::string banner() const;
@@ -37,7 +39,7 @@ class Session {
   const RunDir& run_;
   Progress progress_;
   std::vector<Tensor> weights_;
-  AdamW optimizer_;
+  Optimizer optimizer_;
   std::vector<dsl::Carried> carried_;  // one a part of `accumulate`
   i64 saved_ = -1;                     // the step of the newest checkpoint that is up to date
   std::optional<double> validation_;
@@ -49,7 +51,13 @@ class Session {
 /// A word as a shell takes it: in quotes where it must be.
 std::string shell_word(const std::string& word);
 
+/// Whether the validation loss has not fallen for `train.patience` validations; false without one.
+bool out_of_patience(const Progress& progress, const Job& job);
+
+/// Why a run ended before its last step, as a line; empty when it did not.
+std::string early_end(const Progress& progress, const Job& job);
+
 /// Lines after a finished run: what to do with it.
-std::string next_commands(const fs::path& run, const TextData& text, const Job& job);
+std::string next_commands(const fs::path& run, const TextData& text, const Job& job, const Progress& progress);
 
 }  // namespace weft::train

@@ -5,6 +5,20 @@
 namespace weft::train {
 namespace {
 
+void check_rule(const AdamWOptions& a) {
+  check(a.lr > 0 && a.eps > 0 && a.weight_decay >= 0,
+        "adamw: lr and eps must be above 0, weight_decay 0 or more ({}, {}, {})", a.lr, a.eps, a.weight_decay);
+  check(a.beta1 >= 0 && a.beta1 < 1 && a.beta2 >= 0 && a.beta2 < 1, "adamw: betas must be from 0 to below 1 ({}, {})",
+        a.beta1, a.beta2);
+}
+
+// SGD and Muon.
+template <class Options> void check_rule(const Options& o) {
+  check(o.lr > 0 && o.weight_decay >= 0, "{}: lr must be above 0, weight_decay 0 or more ({}, {})", name(Rule(o)), o.lr,
+        o.weight_decay);
+  check(o.momentum >= 0 && o.momentum < 1, "{}: momentum must be from 0 to below 1 ({})", name(Rule(o)), o.momentum);
+}
+
 void check_options(const Job& job) {
   const TrainOptions& o = job.train;
   check(o.steps >= 1, "train.steps must be 1 or more ({})", o.steps);
@@ -17,11 +31,11 @@ void check_options(const Job& job) {
   check(o.dtype != DType::i32, "train.dtype must be f32 or f64");
   check(job.eval.every >= 0, "eval.every must be 0 or more ({})", job.eval.every);
   check(o.schedule.warmup >= 0, "train.schedule: warmup must be 0 or more ({})", o.schedule.warmup);
-  const AdamWOptions& a = o.optimizer;
-  check(a.lr > 0 && a.eps > 0 && a.weight_decay >= 0,
-        "adamw: lr and eps must be above 0, weight_decay 0 or more ({}, {}, {})", a.lr, a.eps, a.weight_decay);
-  check(a.beta1 >= 0 && a.beta1 < 1 && a.beta2 >= 0 && a.beta2 < 1, "adamw: betas must be from 0 to below 1 ({}, {})",
-        a.beta1, a.beta2);
+  check(o.patience >= 0, "train.patience must be 0 or more ({})", o.patience);
+  check(o.patience == 0 || job.eval.every > 0,
+        "train.patience={} counts validations, and eval.every=0 is one at the end", o.patience);
+  std::visit([](const auto& rule) { check_rule(rule); }, o.optimizer.rule);
+  if (std::holds_alternative<MuonOptions>(o.optimizer.rule)) check_rule(o.optimizer.rest);
   check_options(job.generate);
 }
 
@@ -37,6 +51,8 @@ void check_fit(const Learner& learner, const TextData& text, const Job& job) {
   check(learner.vocab() == text.tokenizer.vocab(), "the model has a vocabulary of {} and the text one of {}",
         learner.vocab(), text.tokenizer.vocab());
   check_length(text, job.train.context);
+  check(job.train.patience == 0 || !text.valid.empty(),
+        "train.patience={} counts validations, and {} has no part for them", job.train.patience, text.source);
   if (job.train.carry_state) check_stripes(text, job.train);
   prompt_tokens(job.generate, text.tokenizer);
 }
@@ -44,6 +60,25 @@ void check_fit(const Learner& learner, const TextData& text, const Job& job) {
 // Two checkpoints are kept while a third is written, and the best weights beside them.
 void check_disk(const RunDir& run, const std::vector<Tensor>& weights) {
   run.check_space(4 * checkpoint_bytes(weights));
+}
+
+// What the optimizer remembers is all there, and nothing of another one.
+void check_memory(const Checkpoint& state, const Learner& learner, const Job& job, const fs::path& run) {
+  const std::vector<dsl::Weight>& weights = learner.weights();
+  const std::vector<Rule> rules = rules_of(job.train.optimizer, weights);
+  auto next = state.memory.begin();
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    for (const std::string_view kind : kinds(rules[i])) {
+      if (next != state.memory.end() && next->kind == kind && next->weight == i) ++next;
+      else
+        fail_data("{}: its checkpoint has no {}.{}, which {} needs", run.string(), kind, weights[i].name,
+                  name(rules[i]));
+    }
+  }
+  if (next != state.memory.end()) {
+    fail_data("{}: its checkpoint has {}.{}, which is of another optimizer", run.string(), next->kind,
+              weights[next->weight].name);
+  }
 }
 
 void check_same(const Checkpoint& state, const TextData& text, const Job& job, const fs::path& run) {
@@ -101,10 +136,12 @@ Outcome resume(Runtime& runtime, const Learner& learner, const TextData& text, c
   const RunDir run = RunDir::open(path);
   Checkpoint state = load_newest(path, learner.weights(), last_good);
   check_same(state, text, job, path);
+  check_memory(state, learner, job, path);
   const Progress& p = state.progress;
-  if (p.step >= job.train.steps && p.evaluated >= p.step) {
+  const std::string early = early_end(p, job);
+  if (!early.empty() || (p.step >= job.train.steps && p.evaluated >= p.step)) {
     terminal.out << fmt::format("{} is finished: {} steps are done\n", path.string(), p.step)
-                 << next_commands(path, text, job) << std::flush;
+                 << (early.empty() ? "" : early + "\n") << next_commands(path, text, job, p) << std::flush;
     return {0, path, p.step};
   }
   check_disk(run, state.weights);

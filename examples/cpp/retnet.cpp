@@ -29,10 +29,10 @@ int main() {
   const Var loss = ops::cross_entropy(logits, targets);
 
   std::vector<Var> variables;
-  std::vector<bool> decays;
+  std::vector<train::Rule> rules;
   for (const auto& w : net.weights) {
     variables.push_back(w.var);
-    decays.push_back(w.weight.decays);
+    rules.push_back(train::AdamWOptions{.lr = 3e-3, .weight_decay = w.weight.decays ? 0.1 : 0});
   }
   const Var one = graph.constant(Tensor::full({}, 1, DType::f64));
   std::vector<Var> outputs = graph.backward({&loss, 1}, {&one, 1}, variables);
@@ -49,7 +49,7 @@ int main() {
 
   Runtime runtime({.products = "loops", .parallel = "serial"});  // the reference: the same bits on every machine
   Run run(graph, outputs);
-  train::AdamW optimizer({.lr = 3e-3}, weights, decays);
+  train::Optimizer optimizer(rules, weights);
   for (int step = 0; step <= 60; ++step) {
     Run::Feeds feeds = {{tokens, given}, {targets, next}};
     for (std::size_t i = 0; i < weights.size(); ++i) feeds.emplace_back(variables[i], weights[i]);

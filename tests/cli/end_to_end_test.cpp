@@ -80,6 +80,63 @@ train: {steps: 9, batch: 4, context: 16, accumulate: 2, carry_state: true}
   CHECK(contains(f.err, "to learn from are no stripes for 800 rows: each needs a window of 16"));
 }
 
+TEST_CASE("whatever an optimizer remembers is saved: a run that was resumed ends with the same bytes") {
+  Desk desk;
+  const auto description = [](const std::string& optimizer, int steps) {
+    return fmt::format(R"(schema: 1
+model: [{{use: std/retnet, with: {{D: 8, H: 2, layers: 1}}}}]
+data: {{text: {{path: t.txt}}}}
+train:
+  steps: {}
+  batch: 2
+  context: 16
+  optimizer: {}
+  groups: [{{match: "*.embed.*", lr: 0.1, weight_decay: 0}}]
+  schedule: {{constant: {{warmup: 2}}}}
+generate: {{tokens: 0}}
+)",
+                       steps, optimizer);
+  };
+  for (const auto& [kind, optimizer] :
+       {std::pair("adamw.second.", "adamw"), std::pair("sgd.momentum.", "{sgd: {nesterov: true, weight_decay: 0.01}}"),
+        std::pair("muon.momentum.", "{muon: {match_rms_adamw: true, lr: 3e-3}}"),
+        std::pair("muon.momentum.", "muon")}) {
+    desk.write("o.yaml", description(optimizer, 9));
+    fs::remove_all(desk / "whole");
+    CHECK(desk.run({"train", "o.yaml", "--run-dir", "whole"}).exit == 0);
+    const std::string whole = desk.read("whole/checkpoints/step_0000009/state.safetensors");
+    CHECK(contains(whole, kind));
+    for (const char* steps : {"1", "5"}) {
+      fs::remove_all(desk / "part");
+      CHECK(desk.run({"train", "o.yaml", "--run-dir", "part", "--set", std::string("train.steps=") + steps}).exit == 0);
+      CHECK(desk.run({"resume", "part", "--set", "train.steps=9", "--threads", "1"}).exit == 0);
+      // The description with its steps, and the best loss, stand in the metadata; the tensors are what must be equal.
+      const auto tensors = [&](const std::string& run) {
+        std::vector<std::string> bytes;
+        for (auto& t : train::Safetensors(train::checkpoint_file(desk / run / "checkpoints", 9)).load_all())
+          bytes.push_back(t.name + std::string(reinterpret_cast<const char*>(t.tensor.raw()), t.tensor.bytes()));
+        return bytes;
+      };
+      CHECK(tensors("part") == tensors("whole"));
+    }
+  }
+  std::string other = desk.read("part/description.yaml");
+  other.replace(other.find("muon"), 4, "sgd");
+  desk.write("part/description.yaml", other);
+  const Finished changed = desk.run({"resume", "part", "--set", "train.steps=12"});
+  CHECK(changed.exit == 2);
+  CHECK(contains(changed.err, "is not the description that this run was trained with"));
+}
+
+TEST_CASE("a pattern that matches nothing is an error of the description, at its place") {
+  Desk desk;
+  desk.write("tiny.yaml", std::string(kTiny) + "\n");
+  const Finished f = desk.run({"check", "tiny.yaml", "--set", "train.groups=[{match: '*.embd.*', lr: 0.1}]"});
+  CHECK(f.exit == 2);
+  CHECK(contains(f.err, "error[E0507]: `*.embd.*` matches no weight"));
+  CHECK(contains(f.err, "weights have names such as `model.0.embed.table`"));
+}
+
 TEST_CASE("check tells weights, memory, cost and state, as a table and as JSON") {
   Desk desk;
   const Finished f = desk.run({"check", "tiny.yaml", "-v"});

@@ -142,6 +142,7 @@ struct Practice {
     job.eval.every = 4;
     job.generate.tokens = 30;
   }
+  AdamWOptions& adamw() { return std::get<AdamWOptions>(job.train.optimizer.rule); }
   Outcome train(const std::string& name) {
     return weft::train::train(runtime, model, text, job, {.folder = folder / name}, terminal);
   }

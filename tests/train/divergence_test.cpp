@@ -32,7 +32,7 @@ TEST_CASE("a loss or gradient that is not finite is never applied") {
 
 TEST_CASE("weights that are no longer finite are not saved over good ones") {
   Practice p;
-  p.job.train.optimizer.lr = 1e39;  // times the factor this is beyond f32
+  p.adamw().lr = 1e39;  // times the factor this is beyond f32
   p.job.train.save_every = 1;
   p.job.eval.every = 0;
   const Caught error = caught([&] { p.train("run"); });
@@ -43,7 +43,7 @@ TEST_CASE("weights that are no longer finite are not saved over good ones") {
 
 TEST_CASE("weights that are no longer finite are neither validated nor sampled from") {
   Practice p;
-  p.job.train.optimizer.lr = 1e39;
+  p.adamw().lr = 1e39;
   p.job.eval.every = 1;
   p.job.train.save_every = 0;
   const Caught error = caught([&] { p.train("run"); });

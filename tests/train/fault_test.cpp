@@ -133,7 +133,8 @@ TEST_CASE("a checkpoint that loads is there, whatever call fails while the next 
     Checkpoint state;
     state.progress.step = step;
     state.progress.tokenizer = "{}";
-    state.weights = state.first = state.second = weights;
+    state.weights = weights;
+    state.memory = Optimizer(std::vector<Rule>(weights.size()), weights).memory();
     save_checkpoint(p.folder / "checkpoints", p.model.weights(), state);
   };
   for (const Fault mode : kModes) {

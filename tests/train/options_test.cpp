@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <tuple>
+
 #include "dsl/yaml.h"
 #include "tests/train/temporary.h"
 
@@ -24,21 +26,24 @@ dsl::Settings read(const std::string& section, const std::string& yaml, bool sou
 
 TEST_CASE("without a word in the description, the tables give the defaults of the structs") {
   const TrainOptions t = train_options(read("train", "")), d;
+  const auto a = std::get<AdamWOptions>(t.optimizer.rule), b = std::get<AdamWOptions>(d.optimizer.rule);
   CHECK(t.steps == d.steps);
   CHECK(t.batch == d.batch);
   CHECK(t.accumulate == d.accumulate);
   CHECK(t.context == d.context);
   CHECK(t.form == d.form);
   CHECK(t.seed == d.seed);
-  CHECK(t.optimizer.lr == d.optimizer.lr);
-  CHECK(t.optimizer.beta1 == d.optimizer.beta1);
-  CHECK(t.optimizer.beta2 == d.optimizer.beta2);
-  CHECK(t.optimizer.eps == d.optimizer.eps);
-  CHECK(t.optimizer.weight_decay == d.optimizer.weight_decay);
+  CHECK(a.lr == b.lr);
+  CHECK(a.beta1 == b.beta1);
+  CHECK(a.beta2 == b.beta2);
+  CHECK(a.eps == b.eps);
+  CHECK(a.weight_decay == b.weight_decay);
   CHECK(t.schedule.shape == d.schedule.shape);
   CHECK(t.schedule.warmup == d.schedule.warmup);
   CHECK(t.schedule.floor == d.schedule.floor);
+  CHECK(t.optimizer.groups.empty());
   CHECK(t.clip == d.clip);
+  CHECK(t.patience == d.patience);
   CHECK(t.log_every == d.log_every);
   CHECK(t.save_every == d.save_every);
   CHECK(t.dtype == d.dtype);
@@ -58,8 +63,8 @@ TEST_CASE("what the description says is what the structs get") {
                                             "0.95]}}\nschedule: {linear: {warmup: 7, floor: 0}}\n"
                                             "dtype: f64\nform: chunkwise\n"));
   CHECK(t.steps == 2000);
-  CHECK(t.optimizer.lr == 1e-4);
-  CHECK(t.optimizer.beta2 == 0.95);
+  CHECK(learning_rate(t.optimizer.rule) == 1e-4);
+  CHECK(std::get<AdamWOptions>(t.optimizer.rule).beta2 == 0.95);
   CHECK(t.schedule.shape == Schedule::Shape::linear);
   CHECK(t.schedule.warmup == 7);
   CHECK(t.schedule.floor == 0);
@@ -69,6 +74,21 @@ TEST_CASE("what the description says is what the structs get") {
   const GenerateOptions g = generate_options(read("generate", "prompt: \"ROMEO:\"\nseed: 3\n"), 7);
   CHECK(g.prompt == "ROMEO:");
   CHECK(g.seed == 3);
+}
+
+TEST_CASE("without a word about them, SGD and Muon have the defaults of their structs") {
+  const SgdOptions s = std::get<SgdOptions>(train_options(read("train", "optimizer: sgd\n")).optimizer.rule), sd;
+  CHECK(std::tie(s.lr, s.momentum, s.nesterov, s.weight_decay) ==
+        std::tie(sd.lr, sd.momentum, sd.nesterov, sd.weight_decay));
+  const Recipe r = train_options(read("train", "optimizer: muon\n")).optimizer, rd;
+  const MuonOptions m = std::get<MuonOptions>(r.rule), md;
+  CHECK(std::tie(m.lr, m.momentum, m.nesterov, m.weight_decay, m.match_rms_adamw) ==
+        std::tie(md.lr, md.momentum, md.nesterov, md.weight_decay, md.match_rms_adamw));
+  CHECK(r.rest.lr == rd.rest.lr);
+  CHECK(r.rest_match == rd.rest_match);
+  const Schedule w = train_options(read("train", "schedule: wsd\n")).schedule, wd;
+  CHECK(w.shape == Schedule::Shape::wsd);
+  CHECK(w.decay == wd.decay);
 }
 
 TEST_CASE(
@@ -87,7 +107,7 @@ TEST_CASE(
 
 TEST_CASE("values out of range and unknown words are errors of the description") {
   read("train", "steps: 0\n", false);
-  read("train", "optimizer: {sgd: {}}\n", false);
+  read("train", "optimizer: {sdg: {}}\n", false);
   read("train", "schedule: {cosine: {floor: 2}}\n", false);
   read("train", "optimizer: {adamw: {betas: [0.9]}}\n", false);
   read("data", "text: {builtin: other}\n", false);

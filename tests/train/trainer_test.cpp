@@ -7,6 +7,7 @@
 
 #include "tests/train/bigram.h"
 #include "train/floors.h"
+#include "train/norms.h"
 
 using namespace weft;
 using namespace weft::train;
@@ -15,8 +16,8 @@ TEST_CASE("a bigram model learns what a bigram count knows") {
   Practice p;
   p.job.train.steps = 400;
   p.job.train.batch = 8;
-  p.job.train.optimizer.lr = 0.05;
-  p.job.train.optimizer.weight_decay = 0;
+  p.adamw().lr = 0.05;
+  p.adamw().weight_decay = 0;
   p.job.eval.every = 100;
   CHECK(p.train("run").exit == 0);
   const Floors floors = measure_floors(p.text.train, p.text.valid, p.text.tokenizer.vocab());
@@ -58,6 +59,87 @@ TEST_CASE("a run gives the same bytes with 1, 2 and 3 threads") {
     p.train(std::to_string(threads));
     CHECK(fingerprint(p, std::to_string(threads)) == fingerprint(p, "serial"));
   }
+}
+
+TEST_CASE("with every optimizer, a run that was stopped at any step ends with the same bytes, by any threads") {
+  Practice p;
+  for (const Rule& rule : {Rule(SgdOptions{.nesterov = true}), Rule(MuonOptions{}), Rule(AdamWOptions{})}) {
+    p.job.train.optimizer.rule = rule;
+    const std::string kind(name(rule)), whole = kind + "whole";
+    p.runtime = Runtime({.products = "loops", .parallel = "serial"});
+    p.train(whole);
+    p.runtime = Runtime({.products = "loops", .parallel = "tbb", .threads = 3});
+    for (i64 stop = 1; stop <= 12; stop += 3) {
+      const std::string run = kind + std::to_string(stop);
+      p.model.calls = 0;
+      p.model.before = [&](i64 call) {
+        if (call == stop) std::raise(SIGINT);
+      };
+      p.train(run);
+      p.model.before = {};
+      p.resume(run);
+      CHECK(fingerprint(p, run) == fingerprint(p, whole));
+    }
+  }
+  p.job.train.optimizer.rule = SgdOptions{};
+  p.job.train.steps = 20;
+  CHECK(contains(caught([&] { p.resume("muonwhole"); }).message, "its checkpoint has no sgd.momentum.model.0.table"));
+  p.job.train.optimizer.rule = AdamWOptions{};
+  CHECK(contains(caught([&] { p.resume("sgdwhole"); }).message, "its checkpoint has no adamw.first.model.0.table"));
+}
+
+TEST_CASE("a run ends after validations without a lower loss, says so, and stays ended") {
+  Practice p;
+  p.job.train.steps = 40;
+  p.job.train.patience = 2;
+  p.model.after_loss = [&](dsl::LossSum& loss) {
+    loss.nats = static_cast<double>(loss.count) * (p.model.calls == 8 ? 1 : 2);
+  };
+  const Outcome end = p.train("run");
+  CHECK(end.exit == 0);
+  // Validations at 4, 8 (the best), 12 and 16.
+  CHECK(end.step == 16);
+  const std::string said = "stopped early, after step 16 of 40: no lower validation loss in 2 validations\n";
+  CHECK(contains(p.out.str(), said));
+  CHECK(contains(p.out.str(), "the best weights are those of step 8"));
+  CHECK_FALSE(contains(p.out.str(), "./weft resume"));
+  CHECK(list_checkpoints(p.folder / "run" / "checkpoints").at(0) == 16);
+  CHECK(
+      contains(read_file(p.folder / "run" / "log.jsonl"), "\"event\":\"end\",\"step\":16,\"detail\":\"stopped early"));
+  p.out.str("");
+  CHECK(p.resume("run").step == 16);
+  CHECK(contains(p.out.str(), "is finished: 16 steps are done\n" + said));
+  p.model.calls = 0;
+  p.model.before = [&](i64 call) {
+    if (call == 10) std::raise(SIGINT);
+  };
+  p.train("cut");
+  p.model.before = {};
+  CHECK(p.resume("cut").step == 16);
+  CHECK(fingerprint(p, "cut") == fingerprint(p, "run"));
+  p.job.eval.every = 0;
+  CHECK(contains(caught([&] { p.train("none"); }).message, "train.patience=2 counts validations"));
+}
+
+TEST_CASE("the log has the norms of gradient, update and weights") {
+  Practice p;
+  p.job.train.clip = 0;
+  p.job.train.schedule.warmup = 0;
+  p.job.train.schedule.shape = Schedule::Shape::constant;
+  p.job.train.optimizer.rule = SgdOptions{.lr = 0.25};
+  p.train("run");
+  std::istringstream log(read_file(p.folder / "run" / "log.jsonl"));
+  for (std::string line; std::getline(log, line);) {
+    const auto event = nlohmann::json::parse(line);
+    if (event.at("event") != "train" || event.at("step") != 1) continue;
+    // The first step of SGD is the learning rate times the gradient.
+    CHECK(event.at("update_norm").get<double>() ==
+          doctest::Approx(0.25 * event.at("gradient_norm").get<double>()).epsilon(1e-5));
+    const auto first = p.model.initial_weights(p.job.train.seed, DType::f32);
+    CHECK(event.at("weight_norm").get<double>() == global_norm(*make_serial(), first).norm);
+    return;
+  }
+  CHECK(false);
 }
 
 TEST_CASE("stopped at any step by any signal and resumed, a run ends with the same bytes") {
@@ -164,7 +246,7 @@ TEST_CASE("what can be wrong is found before the folder is made") {
   p.job.train.context = 5000;
   fails(Failure::data, "the training part has 1350 characters, a context of 5000 needs at least 5001");
   p.job = good;
-  p.job.train.optimizer.lr = -1;
+  p.adamw().lr = -1;
   fails(Failure::usage, "lr and eps must be above 0");
   p.job = good;
   p.model = Bigram(99);

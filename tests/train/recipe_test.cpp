@@ -1,0 +1,108 @@
+#include "train/recipe.h"
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "dsl/description.h"
+#include "train/options.h"
+
+using namespace weft;
+using namespace weft::train;
+
+namespace {
+
+const std::vector<dsl::Weight> kWeights = {{"model.0.embed.table", {12, 4}},
+                                           {"model.1.linear.W", {4, 4}},
+                                           {"model.1.linear.b", {4}, false},
+                                           {"model.2.noise.B", {4, 4}, false, false, 3}};
+
+// What is wrong with `train`, as people read it.
+std::string said(const std::string& train, Recipe* recipe = nullptr) {
+  dsl::Diagnostics d;
+  const auto section = [&](const char* name, const std::string& yaml) {
+    const dsl::Yaml tree = dsl::read_yaml(dsl::make_source("n.yaml", yaml), d);
+    return dsl::read_options(option_table(name), &tree, {}, {}, d, option_tables());
+  };
+  const dsl::Settings settings = section("train", train), eval = section("eval", "every: 0\n");
+  if (!d.has_errors()) check_recipe(settings, eval, kWeights, d);
+  if (!d.has_errors() && recipe) *recipe = recipe_of(settings);
+  return d.render(false);
+}
+
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("a star stands for any characters, none included") {
+  CHECK(matches("*.embed.*", "model.0.embed.table"));
+  CHECK(matches("*", ""));
+  CHECK(matches("a*b*c", "abbbc"));
+  CHECK(matches("a*ab", "aaab"));
+  CHECK(matches("model.0.embed.table", "model.0.embed.table"));
+  CHECK(matches("*repeat[0]*", "model.1.repeat[0].body"));
+  CHECK_FALSE(matches("embed", "model.0.embed.table"));
+  CHECK_FALSE(matches("*.embed", "model.0.embed.table"));
+  CHECK_FALSE(matches("a*b", "abc"));
+  CHECK_FALSE(matches("", "a"));
+}
+
+TEST_CASE("the first group that matches gives factors of the learning rate and of the decay") {
+  Recipe r;
+  CHECK(
+      said(
+          "optimizer: {adamw: {lr: 2, weight_decay: 4}}\n"
+          "groups: [{match: '*.embed.*', lr: 0.1, weight_decay: 0}, {match: '*.b', weight_decay: 0.5}, {match: '*', lr: 3, weight_decay: 1}]\n",
+          &r) == "");
+  std::vector<std::pair<double, double>> got;
+  for (const Rule& rule : rules_of(r, kWeights))
+    got.emplace_back(learning_rate(rule), std::get<AdamWOptions>(rule).weight_decay);
+  // A bias decays when its group says so; a buffer never does.
+  CHECK(got == std::vector<std::pair<double, double>>{{0.2, 0}, {6, 4}, {2, 2}, {6, 0}});
+}
+
+TEST_CASE("Muon turns matrices; tables at both ends, vectors and buffers follow AdamW") {
+  Recipe r;
+  CHECK(said("optimizer: {muon: {lr: 0.5, adamw: {lr: 7}}}\ngroups: {match: 'model.1.*', lr: 2}\n", &r) == "");
+  std::vector<std::string> got;
+  for (const Rule& rule : rules_of(r, kWeights)) got.push_back(fmt::format("{} {}", name(rule), learning_rate(rule)));
+  CHECK(got == std::vector<std::string>{"adamw 7", "muon 1", "adamw 14", "adamw 7"});
+  CHECK(said("optimizer: {muon: {adamw: {match: []}}}\n", &r) == "");
+  CHECK(name(rules_of(r, kWeights)[0]) == "muon");
+}
+
+TEST_CASE("a pattern that no weight follows is told at its place") {
+  const std::string none = said("groups: [{match: '*.embd.*'}]\n");
+  CHECK(contains(none, "error[E0507]: `*.embd.*` matches no weight\n --> n.yaml:1:18\n"));
+  CHECK(contains(none, "weights have names such as `model.0.embed.table`"));
+  const std::string late = said("groups:\n- {match: '*'}\n- {match: '*.embed.*'}\n");
+  CHECK(contains(late, "every weight that `*.embed.*` matches belongs to a group before it\n --> n.yaml:3:11\n"));
+  CHECK(contains(said("optimizer: {muon: {adamw: {match: [\"*.head.*\"]}}}\n"), "`*.head.*` matches no weight"));
+  CHECK(said("optimizer: muon\n") == "");  // the default patterns need not match
+  CHECK(contains(said("groups: [{lr: 2}]\n"), "`match` must be given"));
+}
+
+TEST_CASE("patience without validations is told at its place") {
+  CHECK(contains(said("patience: 3\n"), "error[E0503]: `patience` counts validations, and `eval.every` is 0"));
+}
+
+TEST_CASE("the sections of every description are legal") {
+  int count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(WEFT_SOURCE "/tests/models/descriptions")) {
+    if (entry.path().extension() != ".yaml") continue;
+    CAPTURE(entry.path().filename().string());
+    dsl::Diagnostics d;
+    dsl::Surroundings surroundings;
+    surroundings.sections = option_tables();
+    const dsl::Description description(dsl::read_source(entry.path().string(), d), {}, surroundings, d);
+    for (const char* section : {"data", "train", "eval", "generate"}) {
+      dsl::Diagnostics own;
+      description.section(section, own);
+      CAPTURE(own.render(false));
+      CHECK(own.empty());
+    }
+    ++count;
+  }
+  CHECK(count >= 40);
+}

@@ -1,0 +1,71 @@
+#include "train/norms.h"
+
+#include <cmath>
+
+#include "ops/shared/lanes.h"
+#include "train/pieces.h"
+
+namespace weft::train {
+namespace {
+
+constexpr i64 kSumBlock = 4096;  // fixed: the norm must not depend on threads
+
+// The root of the sum of element(T(), tensor, i)^2. In lanes, so that the loop is vector code although the compiler
+// may not reorder a sum.
+template <class Elements> Norm norm_of(const Parallel& parallel, const std::vector<Tensor>& like, Elements elements) {
+  const std::vector<Piece> pieces = pieces_of(like, kSumBlock);
+  std::vector<double> sums(pieces.size());
+  parallel.ranges(static_cast<i64>(pieces.size()), 16, [&](i64 begin, i64 end) {
+    for (i64 p = begin; p < end; ++p) {
+      const Piece& piece = pieces[static_cast<std::size_t>(p)];
+      with_type(like[piece.tensor].dtype(), [&](auto zero) {
+        const auto element = elements(zero, piece.tensor);
+        sums[static_cast<std::size_t>(p)] = ops::lane_sum<double>(piece.end - piece.begin, [=](i64 i) {
+          const double x = element(piece.begin + i);
+          return x * x;
+        });
+      });
+    }
+  });
+  Norm result;
+  double sum = 0;
+  for (std::size_t p = 0; p < pieces.size(); ++p) {
+    sum += sums[p];
+    if (result.not_finite < 0 && !std::isfinite(sums[p])) result.not_finite = static_cast<i64>(pieces[p].tensor);
+  }
+  result.norm = std::sqrt(sum);
+  return result;
+}
+
+}  // namespace
+
+Norm global_norm(const Parallel& parallel, const std::vector<Tensor>& tensors) {
+  return norm_of(parallel, tensors, [&](auto zero, std::size_t t) {
+    const auto* x = tensors[t].values<decltype(zero)>().data();
+    return [=](i64 i) { return static_cast<double>(x[i]); };
+  });
+}
+
+Norm global_distance(const Parallel& parallel, const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
+  check_alike(a, b, "weights");
+  return norm_of(parallel, a, [&](auto zero, std::size_t t) {
+    const auto *x = a[t].values<decltype(zero)>().data(), *y = b[t].values<decltype(zero)>().data();
+    return [=](i64 i) { return static_cast<double>(x[i]) - static_cast<double>(y[i]); };
+  });
+}
+
+void add_scaled(const Parallel& parallel, std::vector<Tensor>& into, const std::vector<Tensor>& from, double factor) {
+  check_alike(into, from, "gradients");
+  for (std::size_t t = 0; t < into.size(); ++t) {
+    with_type(into[t].dtype(), [&](auto zero) {
+      using T = decltype(zero);
+      const auto to = into[t].mutable_values<T>();
+      const auto values = from[t].values<T>();
+      parallel.ranges(into[t].size(), kPiece, [&](i64 begin, i64 end) {
+        for (i64 i = begin; i < end; ++i) to[i] += static_cast<T>(factor) * values[i];
+      });
+    });
+  }
+}
+
+}  // namespace weft::train
