@@ -5,7 +5,9 @@
 #include <algorithm>
 
 #include "dsl/fold.h"
+#include "dsl/inner.h"
 #include "dsl/recurrence.h"
+#include "engine/run.h"
 
 namespace weft::dsl {
 namespace {
@@ -189,8 +191,10 @@ class Instance {
         throw Failed{};
       }
     } else {
-      const auto init = w.init ? Initialiser::parse(*w.init, room_.numbers, program_.diagnostics)
-                               : Initialiser::standard(dims.size());
+      const auto init = !w.init ? Initialiser::standard(dims.size())
+                        : Initialiser::is_computed(*w.init)
+                            ? computed(w, dims)
+                            : Initialiser::parse(*w.init, room_.numbers, program_.diagnostics);
       if (!init) throw Failed{};
       var = program_.weight(room_.below(w.name), dims, w.decay.value_or(dims.size() >= 2), *init, redraw(w));
       if (!same_size(dims_of(var), dims)) {
@@ -201,6 +205,28 @@ class Instance {
     }
     if (caller_.bridge()) var = caller_.bridge()->bring(var);
     return renamed(var, dims);
+  }
+
+  // `init: log(1 + arange(H))`: a graph of its own, which sees the sizes and params of the def, run once.
+  std::optional<Initialiser> computed(const WeightDef& w, const Dims& dims) {
+    Program alone(Mode::evaluate, program_.diagnostics);
+    alone.vocab = program_.vocab;
+    Room room = inner_room(room_);
+    Builder builder(alone, alone.graph, room);
+    Equation e;
+    e.name = w.name, e.name_span = w.span, e.value = w.init;
+    const Var like = alone.graph.input(w.name, with_batch(dims, true));
+    const Var v = fitted(builder, e, builder.tensor(*w.init), like, "weight", "first value");
+    const Runtime runtime({.products = "loops", .parallel = "serial", .threads = 1});
+    const Shape shape = bind(dims, {});
+    Shape row = shape;
+    row.insert(row.begin(), 1);
+    try {
+      const Tensor values = Run(alone.graph, {v})(runtime, DType::f64, {{like, Tensor::zeros(row, DType::f64)}})[0];
+      return Initialiser{Initialiser::Kind::values, 0, values.reshaped(shape), expr_text(*w.init)};
+    } catch (const Error& error) {  // it needs what is not there: T
+      fail("E0206", w.init->span, error.what(), "an initialiser is made of sizes and params");
+    }
   }
 
   // Steps between two draws of a buffer, 0 for one that stays; nothing for a trained weight.

@@ -91,7 +91,17 @@ std::optional<Initialiser> Initialiser::parse(const Expr& expr, const Scope& sco
   return {};
 }
 
+bool Initialiser::is_computed(const Expr& expr) {
+  const auto& numbers = number_functions();
+  const bool draws =
+      std::any_of(std::begin(kKnown), std::end(kKnown), [&](const Known& k) { return k.name == expr.name; });
+  const bool number = std::find(numbers.begin(), numbers.end(), expr.name) != numbers.end();
+  if (expr.kind == Expr::Kind::call && !draws && !number) return true;
+  return std::any_of(expr.args.begin(), expr.args.end(), [](const ExprPtr& a) { return is_computed(*a); });
+}
+
 std::string Initialiser::text() const {
+  if (kind == Kind::values) return written;
   if (kind == Kind::constant) return value == 0 ? "zeros" : value == 1 ? "ones" : fmt::format("{}", value);
   for (const Known& known : kKnown) {
     if (known.kind == kind) return fmt::format("{}({})", known.name, value);
@@ -100,12 +110,14 @@ std::string Initialiser::text() const {
 }
 
 Tensor Initialiser::draw(const Shape& shape, DType dtype, Key key) const {
+  if (kind == Kind::values) return values.converted(dtype);
   const std::size_t count = static_cast<std::size_t>(element_count(shape));
   const std::size_t rank = shape.size();
   const i64 columns = rank > 0 ? shape[rank - 1] : 1, rows = rank > 1 ? shape[rank - 2] : 1;
   std::vector<double> values(count, value);
   switch (kind) {
-    case Kind::constant: break;
+    case Kind::constant:
+    case Kind::values: break;
     case Kind::normal:
       for (std::size_t i = 0; i < count; ++i) values[i] = value * normal(key, i);
       break;

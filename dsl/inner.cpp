@@ -91,7 +91,7 @@ Room inner_room(const Room& outside) {
   return room;
 }
 
-Var fitted(Builder& inner, const Equation& e, const Var& v, const Var& like, const char* what) {
+Var fitted(Builder& inner, const Equation& e, const Var& v, const Var& like, const char* what, const char* value) {
   Diagnostics& diagnostics = inner.program().diagnostics;
   const Dims now = dims_of(v), dims = dims_of(like);
   if (same_size(now, dims) && has_batch(v)) return renamed(v, dims);
@@ -105,7 +105,7 @@ Var fitted(Builder& inner, const Equation& e, const Var& v, const Var& like, con
   } catch (const Error&) {
   }
   diagnostics = before;
-  diagnostics.error("E0317", e.value->span, fmt::format("the new value of `{}` is {}", e.name, text(now)))
+  diagnostics.error("E0317", e.value->span, fmt::format("the {} of `{}` is {}", value, e.name, text(now)))
       .note(fmt::format("the {} is {}", what, text(dims)));
   throw Failed{};
 }

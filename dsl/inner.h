@@ -33,7 +33,8 @@ Room inner_room(const Room& outside);
 
 /// The value `v` of an equation in the shape of `like` [B, dims], which is called a `what`; one that does not vary over
 /// the batch, or over a dimension, is repeated. Throws Failed.
-Var fitted(Builder& inner, const Equation& e, const Var& v, const Var& like, const char* what);
+Var fitted(Builder& inner, const Equation& e, const Var& v, const Var& like, const char* what,
+           const char* value = "new value");
 
 /// [B, H, T, D] as [T, B, H, D] or [B, T, H, D]: time to the place `to`; and back, where it stands before the last
 /// dimension.

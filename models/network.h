@@ -67,7 +67,10 @@ class Network {
 
   Var weight(const std::string& name, const Shape& shape, const Init& init) {
     const Var var = graph_.input(name, to_dims(shape), Kind::real, true);
-    weights.push_back({{name, shape, shape.size() > 1}, init, var});
+    dsl::WeightSlot slot;
+    slot.weight.name = name, slot.weight.shape = shape, slot.weight.decays = shape.size() > 1;
+    slot.initialiser = init, slot.var = var;
+    weights.push_back(std::move(slot));
     return var;
   }
   Var number(double value) { return graph_.constant(Tensor::full({}, value, DType::f64)); }

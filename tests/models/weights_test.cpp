@@ -114,6 +114,18 @@ TEST_CASE("initialisers draw what they say") {
   }
 }
 
+TEST_CASE("an initialiser may be an expression with a value for each element") {
+  const auto model = tests::built(tests::contents(WEFT_SOURCE "/tests/models/descriptions/computed_init.yaml"));
+  for (const u64 seed : {1, 2}) {
+    const auto weights = model->initial_weights(seed, DType::f64);
+    const Tensor &a = drawn(weights, *model, ".a"), &b = drawn(weights, *model, ".b"),
+                 &c = drawn(weights, *model, ".c");
+    for (i64 i = 0; i < 2; ++i) CHECK(a.at(i) == doctest::Approx(std::log(1 + i)).epsilon(1e-15));
+    for (i64 i = 0; i < 6; ++i) CHECK(b.at(i) == doctest::Approx(std::exp(-(i % 3) / 3.0)).epsilon(1e-15));
+    for (i64 i = 0; i < 6; ++i) CHECK(c.at(i) == std::sqrt(6.0));
+  }
+}
+
 TEST_CASE("decay is for matrices, unless the weight says") {
   const auto model = tests::built(
       tests::around("    weights: {A: [D, D], B: {shape: [D, D], decay: false}, c: [D], e: {shape: [D], decay: true}}\n"
