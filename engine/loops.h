@@ -27,8 +27,8 @@ template <class F>
 #endif
 
 /// Runs body(i) for begin <= i < end, vectorised for `isa`; the iterations must not depend on each other. Under
-/// sanitizers, which look at the source, every set is the baseline (WEFT_ONE_ISA): linrec compiles in 19 s there, and in
-/// 32 with all three.
+/// sanitizers, which look at the source, every set is the baseline (WEFT_ONE_ISA): linrec compiles in 19 s there, and
+/// in 32 with all three.
 template <class F> void loop(Isa isa, i64 begin, i64 end, const F& body) {
 #if defined(__x86_64__) && !defined(WEFT_ONE_ISA)
   if (isa == Isa::avx512) return loop_avx512(begin, end, body);
