@@ -7,9 +7,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/claim.h"
 #include "cli/output.h"
 #include "cli/verb.h"
-#include "cli/work.h"
 
 namespace weft::cli {
 namespace {
@@ -27,31 +27,19 @@ std::string meaning(const verify::Comparison& c, bool mapped) {
                                      : "every b is an a: b is a with a restriction (an assumption)";
 }
 
-verify::Claim claim(const Options& options, const std::string& path, const std::string& def) {
-  Options own = options;
-  own.path = path;
-  const dsl::SourcePtr source = read_description(own);
-  const auto [rest, params] = divided(source, own, def);
-  return {source,
-          rest.overrides(),
-          def,
-          params,
-          surroundings(),
-          options.runtime,
-          static_cast<u64>(options.seed.value_or(1))};
+Options at(Options options, const std::string& path) {
+  options.path = path;
+  return options;
 }
 
 int compare(const Options& options, const Question& q) {
   check(q.defs.size() <= 2, "--def is given once for both, or twice: for A and for B");
   const std::string def_a = q.defs.empty() ? "" : q.defs.front(), def_b = q.defs.empty() ? "" : q.defs.back();
   dsl::SourcePtr map;
-  if (!q.map.empty()) {
-    Options own = options;
-    own.path = q.map;
-    map = read_description(own);
-  }
+  if (!q.map.empty()) map = read_description(at(options, q.map));
   try {
-    const auto c = verify::compare(claim(options, options.path, def_a), claim(options, q.other, def_b), map);
+    const auto c = verify::compare(claim_of(read_description(options), options, def_a),
+                                   claim_of(read_description(at(options, q.other)), options, def_b), map);
     nlohmann::ordered_json j = {{"equal", c.equal()}, {"meaning", meaning(c, bool(map))}};
     j["directions"] = nlohmann::ordered_json::array();
     if (!options.json) std::cout << meaning(c, bool(map)) << "\n";

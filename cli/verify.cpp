@@ -7,9 +7,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/claim.h"
 #include "cli/output.h"
 #include "cli/verb.h"
-#include "cli/work.h"
 #include "train/terminal.h"
 
 namespace weft::cli {
@@ -84,12 +84,6 @@ int verify_description(const Options& options, const std::string& def) {
   nlohmann::ordered_json all = nlohmann::ordered_json::array();
   bool failed = false;
   for (const std::string& name : subjects(source, options, def)) {
-    verify::Claim claim{.source = source, .overrides = {}, .def = name, .params = {}, .surroundings = surroundings()};
-    claim.runtime = options.runtime;
-    claim.seed = static_cast<u64>(options.seed.value_or(1));
-    const auto [rest, params] = divided(source, options, name);
-    claim.overrides = rest.overrides();
-    claim.params = params;
     const std::string title = name.empty() ? options.path : fmt::format("{}, def {}", options.path, name);
     bool begun = false;
     const auto told = [&](const verify::Report& report, const verify::Line& line) {
@@ -100,7 +94,7 @@ int verify_description(const Options& options, const std::string& def) {
       std::cout.flush();
     };
     try {
-      const verify::Report report = verify::verify(claim, told);
+      const verify::Report report = verify::verify(claim_of(source, options, name), told);
       failed |= report.failed();
       all.push_back(document(title, report));
     } catch (const verify::Subject::NotBuilt& e) {

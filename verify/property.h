@@ -55,7 +55,7 @@ struct Property {
 };
 const std::vector<Property>& properties();
 
-// One file each.
+// gradients.cpp, forms.cpp, cuts.cpp (also `draws`), causality.cpp and machine.cpp.
 Finding prove_gradients(const Subject& s, const std::vector<i64>& lengths);
 Finding prove_recurrent(const Subject& s, const std::vector<i64>& lengths);
 Finding prove_chunkwise(const Subject& s, const std::vector<i64>& lengths);

@@ -8,8 +8,8 @@
 namespace weft::verify {
 namespace {
 
-// A model with more than kWeights is proved at sizes with about kFew: every property of every model of the library
-// takes less than a second there.
+// A model with more than kWeights is proved at sizes with about kFew: `weft verify` then takes 0.2 to 2.4 s for the
+// models of the library.
 constexpr i64 kWeights = 100000, kFew = 20000;
 
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
@@ -99,6 +99,7 @@ void find_longest(const Subject& subject, Report& report) {
       report.longest = n;
       return;
     } catch (const Error& e) {
+      if (e.failure != Failure::usage) break;  // that is no end of a table
       report.limit = e.what();
     }
   }

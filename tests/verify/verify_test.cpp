@@ -176,5 +176,8 @@ TEST_CASE("a failure is shrunk to the smallest length and sizes that still fail"
     if (std::string(line.property->name) != "cuts") continue;
     CHECK(line.finding.verdict == Finding::Verdict::fails);
     CHECK(line.smallest.find("T = 4, D = 2: logits[") == 0);
+    const std::string page = tests::contents(WEFT_SOURCE "/docs/proofs.md");  // shows these two lines
+    CHECK(page.find("worst: " + line.finding.where + "\n") != std::string::npos);
+    CHECK(page.find("smallest: " + line.smallest + "\n") != std::string::npos);
   }
 }
