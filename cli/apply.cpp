@@ -31,8 +31,8 @@ Preparation preparation(const Application& a, const train::Safetensors& in,
   Preparation how{.asked = dsl::Asked{.def = a.def, .with_tensors = true, .gradients = a.gradients}};
   for (const train::TensorEntry& entry : in.entries()) how.asked->given[entry.name] = entry.shape;
   // Weights that were trained know their vocabulary: the text need not be there.
-  if (saved && saved->metadata.contains("tokenizer")) {
-    how.vocab = train::Tokenizer::from_json(saved->metadata.at("tokenizer"), saved->file.string()).vocab();
+  if (saved && saved->metadata.contains("tokenizer") && !saved->metadata.at("tokenizer").empty()) {
+    how.sizes.vocab = train::Tokenizer::from_json(saved->metadata.at("tokenizer"), saved->file.string()).vocab();
     how.data = WithData::no;
   }
   return how;

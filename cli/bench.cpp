@@ -92,14 +92,13 @@ void take_turns(Training& training, Measured& m) {
 
 ordered_json document(const Work& work, const Training& training, const Runtime& runtime, const Measured& m) {
   const Spread steps = spread_of(m.steps);
-  const double flops =
-      work.model->cost(training.options().batch, training.options().context, training.options().dtype).flops;
+  const double flops = work.model->cost(training.options().batch, training.length(), training.options().dtype).flops;
   ordered_json j = {{"name", work.description->name()},
                     {"machine", runtime.describe()},
                     {"weights", work.model->weight_count()},
                     {"vocab", work.model->vocab()},
                     {"batch", training.options().batch},
-                    {"context", training.options().context},
+                    {"context", training.length()},
                     {"steps", m.steps.size()},
                     {"step_ms", json_of(steps, kMilli)},
                     {"tokens_per_second", static_cast<double>(training.tokens()) / steps.median},
@@ -120,15 +119,14 @@ ordered_json document(const Work& work, const Training& training, const Runtime&
 void print_text(const Work& work, const Training& training, const Runtime& runtime, const Measured& m) {
   const Spread s = spread_of(m.steps);
   const double tokens = static_cast<double>(training.tokens());
-  const double flops =
-      work.model->cost(training.options().batch, training.options().context, training.options().dtype).flops;
+  const double flops = work.model->cost(training.options().batch, training.length(), training.options().dtype).flops;
   std::cout << fmt::format("{}: {} weights; {}\n", work.description->name(), train::grouped(work.model->weight_count()),
                            runtime.describe());
   std::cout << fmt::format(
       "  training    {:.0f} tokens/s (quartiles {:.0f} to {:.0f}), {:.1f} ms a step of {} windows of {}, {:.1f} "
       "GFLOP/s\n",
       tokens / s.median, tokens / s.high, tokens / s.low, s.median * kMilli, training.options().batch,
-      training.options().context, flops / s.median * 1e-9);
+      training.length(), flops / s.median * 1e-9);
   if (m.memory) {
     std::cout << fmt::format("  memory      {} above the start, {} in tensors\n", bytes_text(*m.memory),
                              bytes_text(static_cast<double>(m.live)));
@@ -143,8 +141,8 @@ void print_text(const Work& work, const Training& training, const Runtime& runti
 int bench_model(const BenchOptions& options) {
   const auto start = resident_bytes();
   const Work work = prepare(read_description(options.common), options.common);
-  check(work.text.has_value(), "the description has no section `data`: there is nothing to learn from");
-  require_memory(*work.model, work.job().train);
+  check(work.data != nullptr, "the description has no section `data`: there is nothing to learn from");
+  require_memory(work, work.job().train);
   Runtime runtime(options.common.runtime);
   if (options.profile) return profile_training(runtime, work, options);
   Training training(runtime, work, options.clock);
@@ -193,12 +191,10 @@ Training::Training(Runtime& runtime, const Work& work, Clock clock)
       options_(work.job().train),
       weights_(work.model->initial_weights(options_.seed, options_.dtype)),
       optimizer_(train::rules_of(options_.optimizer, work.model->weights()), weights_) {
-  train::check_length(*work.text, options_.context);
+  work.data->check_run(options_);
 }
 
-dsl::Batch Training::batch(i64 step) const {
-  return train::training_batch(work_.text->train, options_.seed, step, 0, options_.batch, options_.context);
-}
+dsl::Batch Training::batch(i64 step) const { return work_.data->training(options_, step, 0); }
 
 Laps Training::step(Observer* observer) {
   ++step_;

@@ -44,7 +44,8 @@ class Training {
   const train::TrainOptions& options() const { return options_; }
   const std::vector<Tensor>& weights() const { return weights_; }
   dsl::Batch batch(i64 step) const;
-  i64 tokens() const { return options_.batch * options_.context; }
+  i64 length() const { return work_.length(options_); }
+  i64 tokens() const { return options_.batch * length(); }
   double loss() const { return loss_; }  // of the last step, before its update
   double gradient_norm() const { return norm_; }
 

@@ -97,7 +97,7 @@ int profile_training(Runtime& runtime, const Work& work, const BenchOptions& opt
                 {"machine", runtime.describe()},
                 {"steps", options.steps},
                 {"batch", training.options().batch},
-                {"context", training.options().context},
+                {"context", training.length()},
                 {"step_ms", mean.total * 1e3},
                 {"tokens_per_second", speed},
                 {"explained", explained},
@@ -105,8 +105,8 @@ int profile_training(Runtime& runtime, const Work& work, const BenchOptions& opt
     return 0;
   }
   std::cout << fmt::format("{}: {} steps of {} windows of {} tokens, {:.2f} ms each, {:.0f} tokens/s; {}\n",
-                           work.description->name(), options.steps, training.options().batch,
-                           training.options().context, mean.total * 1e3, speed, runtime.describe());
+                           work.description->name(), options.steps, training.options().batch, training.length(),
+                           mean.total * 1e3, speed, runtime.describe());
   print_text(lines, mean.total);
   return 0;
 }

@@ -32,13 +32,12 @@ void print_text(const Work& work, const train::TrainOptions& o, const Need& need
   std::cout << fmt::format("{}\n  weights  {} in {} tensors, {}\n", work.description->name(),
                            grouped(work.model->weight_count()), all.size(),
                            bytes_text(static_cast<double>(need.step.weight_bytes)));
-  std::cout << fmt::format("  step     {} windows of {} tokens: {}, {} of memory\n", o.batch, o.context,
+  std::cout << fmt::format("  step     {} windows of {} tokens: {}, {} of memory\n", o.batch, work.length(o),
                            flops_text(need.step.flops), bytes_text(need.bytes));
   std::cout << fmt::format("  state    {}\n", state_text(work, need));
-  if (work.text) {
-    std::cout << fmt::format("  data     {}: {} {}s, vocabulary {}\n", work.text->source,
-                             grouped(std::ssize(work.text->train) + std::ssize(work.text->valid)),
-                             work.text->tokenizer.unit(), work.text->tokenizer.vocab());
+  if (const train::Data* data = work.data.get()) {
+    std::cout << fmt::format("  data     {}: {}; vocabulary {}{}\n", data->source, data->amount(), *data->sizes.vocab,
+                             data->sizes.classes ? fmt::format(", {} classes", *data->sizes.classes) : "");
   }
   if (!weights) return;
   std::size_t width = 0;
@@ -68,8 +67,8 @@ nlohmann::ordered_json document(const Work& work, const Need& need) {
 int check_description(const Options& options, WithData data, bool weights) {
   const Work work = prepare(read_description(options), options, {.data = data});
   const train::TrainOptions o = train::train_options(work.train);
-  if (work.text) train::check_length(*work.text, o.context);
-  const Need need = need_of(*work.model, o);
+  if (work.data) work.data->check_run(o);
+  const Need need = need_of(work, o);
   if (options.json) print_json(document(work, need));
   else print_text(work, o, need, weights);
   const std::string trouble = too_large(need);

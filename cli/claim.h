@@ -9,7 +9,8 @@ namespace weft::cli {
 inline verify::Claim claim_of(const dsl::SourcePtr& source, const Options& options, const std::string& def) {
   const auto [rest, params] = divided(source, options, def);
   const u64 seed = static_cast<u64>(options.seed.value_or(1));
-  return {source, rest.overrides(), def, params, surroundings(), options.runtime, seed};
+  return {source, rest.overrides(), def, params, surroundings(), sizes_told(source, rest).classes, options.runtime,
+          seed};
 }
 
 }  // namespace weft::cli

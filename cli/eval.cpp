@@ -11,7 +11,6 @@
 #include "cli/work.h"
 #include "train/checkpoint.h"
 #include "train/file.h"
-#include "train/floors.h"
 #include "train/trainer.h"
 
 namespace weft::cli {
@@ -31,21 +30,26 @@ dsl::SourcePtr description_for(const train::WeightFile& saved, Options options, 
 }
 
 void print_loss(const Work& work, const std::string& file, const dsl::LossSum& sum, bool json) {
-  const train::TextData& text = *work.text;
-  const double loss = sum.nats / static_cast<double>(sum.count);
-  const train::Floors floors = train::measure_floors(text.train, text.valid, text.tokenizer.vocab());
+  const train::Data& data = *work.data;
   if (!json) {
-    std::cout << fmt::format("weights of {} on {}\n", file, text.source)
-              << train::meaning(loss, sum.count, floors, text.tokenizer.unit());
+    std::cout << fmt::format("weights of {} on {}\n", file, data.source) << data.meaning(sum);
     return;
   }
+  const double count = static_cast<double>(sum.count), loss = sum.nats / count;
+  nlohmann::ordered_json floors = nlohmann::ordered_json::array();
+  for (const train::Floor& f : data.floors()) {
+    floors.push_back({{"name", f.name}});
+    if (f.nats) floors.back()["nats"] = *f.nats;
+    if (f.accuracy) floors.back()["accuracy"] = *f.accuracy;
+  }
   print_json({{"weights", file},
-              {"text", text.source},
-              {"unit", text.tokenizer.unit()},
-              {"tokens", sum.count},
+              {"data", data.source},
+              {"unit", data.unit()},
+              {"targets", sum.count},
               {"nats", loss},
               {"bits", loss / std::numbers::ln2},
-              {"floors", {{"uniform", floors.uniform}, {"unigram", floors.unigram}, {"bigram", floors.bigram}}}});
+              {"accuracy", static_cast<double>(sum.correct) / count},
+              {"floors", floors}});
 }
 
 int evaluate_weights(const Options& options, const std::string& file) {
@@ -55,27 +59,27 @@ int evaluate_weights(const Options& options, const std::string& file) {
   const train::WeightFile saved = train::read_weights(options.path);
   Preparation how;
   std::optional<train::Tokenizer> tokenizer;
-  if (const auto known = saved.metadata.find("tokenizer"); known != saved.metadata.end()) {
+  if (const auto known = saved.metadata.find("tokenizer"); known != saved.metadata.end() && !known->second.empty()) {
     tokenizer = train::Tokenizer::from_json(known->second, saved.file.string());
     how.tokenizer = &*tokenizer;
   }
   const std::filesystem::path copy = std::filesystem::path(options.path) / "data" / "text.txt";
   if (std::filesystem::exists(copy, none)) how.built_in = train::read_file(copy);
   const Work work = prepare(description_for(saved, options, file), options, how);
-  if (!work.text)
+  if (!work.data)
     throw Error("the description has no section `data`: say what to evaluate on by --set data.text.path=FILE");
-  check(work.text->valid.size() > 1, "{}: nothing is kept for validation; data.text.val_fraction says how much",
-        work.text->source);
   const train::TrainOptions o = train::train_options(work.train);
+  check(work.data->validations(o) > 0, "{}: nothing is kept for validation; data.text.val_fraction says how much",
+        work.data->source);
   const auto weights = train::matched(saved, work.model->weights());
   const auto own = saved.metadata.find("text_hash");
-  if (own != saved.metadata.end() && own->second != work.text->hash) {
-    std::cerr << fmt::format("note: {} is not the text that these weights were trained with\n", work.text->source);
+  if (own != saved.metadata.end() && own->second != work.data->hash) {
+    std::cerr << fmt::format("note: {} is not the {} that these weights were trained with\n", work.data->source,
+                             work.data->tokenizer() ? "text" : "data");
   }
   Runtime runtime(options.runtime);
   const train::ModelLearner learner(*work.model);
-  print_loss(work, saved.file.string(),
-             *train::evaluate(runtime, learner, weights, work.text->valid, o.batch, o.context), options.json);
+  print_loss(work, saved.file.string(), *train::evaluate(runtime, learner, weights, *work.data, o), options.json);
   return 0;
 }
 

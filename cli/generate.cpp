@@ -75,9 +75,13 @@ int generate_text(const Options& options, const Draw& draw) {
     train::fail_data("{}: there is no such run or file of weights", options.path);
   }
   const train::SavedWeights saved = train::load_weights(options.path);
+  check(!saved.progress.tokenizer.empty(),
+        "{}: was trained on a task, which has no text to write; ./weft eval {} tells "
+        "how well it does it",
+        saved.file.string(), options.path);
   const auto tokenizer = train::Tokenizer::from_json(saved.progress.tokenizer, saved.file.string());
   const auto source = dsl::make_source(saved.file.string(), saved.progress.description);
-  const Preparation how{.data = WithData::no, .vocab = tokenizer.vocab(), .seed_of = "generate"};
+  const Preparation how{.data = WithData::no, .sizes = tokenizer.vocab(), .seed_of = "generate"};
   const Work work = prepare(source, options, how);
   train::GenerateOptions o = train::generate_options(work.generate, saved.progress.seed);
   draw.apply(o);

@@ -19,11 +19,11 @@ int init_weights(const Options& options, const std::string& def, const std::stri
   const train::Job job = work.job();
   const auto names = work.function->weights();
   const auto weights = work.function->initial_weights(job.train.seed, job.train.dtype);
-  if (work.text && def.empty()) {  // then it is the checkpoint of step 0, as good for `generate` and `eval`
+  if (work.data && def.empty()) {  // then it is the checkpoint of step 0, as good for `generate` and `eval`
     train::Progress progress;
     progress.seed = job.train.seed;
-    progress.text_hash = work.text->hash;
-    progress.tokenizer = work.text->tokenizer.json();
+    progress.text_hash = work.data->hash;
+    if (const train::Tokenizer* t = work.data->tokenizer()) progress.tokenizer = t->json();
     progress.description = job.description;
     train::save_weights(out, names, weights, progress);
   } else {

@@ -22,8 +22,8 @@ std::optional<double> kilobytes_of(const char* file, const std::string& key) {
 
 }  // namespace
 
-Need need_of(const dsl::Model& model, const train::TrainOptions& o) {
-  const dsl::StepCost c = model.cost(o.batch, o.context, o.dtype);
+Need need_of(const Work& work, const train::TrainOptions& o) {
+  const dsl::StepCost c = work.model->cost(o.batch, work.length(o), o.dtype);
   return {c, static_cast<double>(c.peak_bytes) + 2 * static_cast<double>(c.weight_bytes)};
 }
 
@@ -38,8 +38,8 @@ std::string too_large(const Need& need) {
                      bytes_text(need.bytes), bytes_text(*available));
 }
 
-void require_memory(const dsl::Model& model, const train::TrainOptions& options) {
-  const std::string trouble = too_large(need_of(model, options));
+void require_memory(const Work& work, const train::TrainOptions& options) {
+  const std::string trouble = too_large(need_of(work, options));
   if (!trouble.empty()) throw Error(trouble, Failure::size);
 }
 

@@ -8,7 +8,7 @@ struct Need {
   dsl::StepCost step;
   double bytes = 0;  // of a step, with the two moments of every weight
 };
-Need need_of(const dsl::Model& model, const train::TrainOptions& options);
+Need need_of(const Work& work, const train::TrainOptions& options);
 
 /// Bytes that the machine can still give; nothing where it does not say.
 std::optional<double> available_bytes();
@@ -20,6 +20,6 @@ std::optional<double> peak_resident_bytes();
 /// Empty, or why a step will not fit: both numbers and what to make smaller.
 std::string too_large(const Need& need);
 /// Throws that as an error of kind `size` (exit 6).
-void require_memory(const dsl::Model& model, const train::TrainOptions& options);
+void require_memory(const Work& work, const train::TrainOptions& options);
 
 }  // namespace weft::cli

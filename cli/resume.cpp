@@ -60,14 +60,14 @@ train::Outcome resume_run(const Options& options, bool last_good) {
   const fs::path copy = run / "data" / "text.txt";
   if (fs::exists(copy, none)) how.built_in = train::read_file(copy);
   const Work work = prepare(source, description, how);
-  if (!work.text) train::fail_data("{}: its description has no data", run.string());
+  if (!work.data) train::fail_data("{}: its description has no data", run.string());
   const train::Job job = work.job();
   check_unchanged(source, run, job.train.steps);
-  require_memory(*work.model, job.train);
+  require_memory(work, job.train);
   Runtime runtime(options.runtime);
   const train::ModelLearner learner(*work.model);
   auto terminal = train::Terminal::standard_error();
-  return train::resume(runtime, learner, *work.text, job, run, last_good, terminal);
+  return train::resume(runtime, learner, *work.data, job, run, last_good, terminal);
 }
 
 Verb resume_verb() {

@@ -85,9 +85,9 @@ struct Row {
 // Everything that can be wrong with any of the runs is said before the first.
 Row checked(const Sweep& sweep, const dsl::SweepRun& run) {
   const Work work = sweep.work(run);
-  check(work.text.has_value(), "the description has no section `data`: there is nothing to learn from");
+  check(work.data != nullptr, "the description has no section `data`: there is nothing to learn from");
   const train::Job job = work.job();
-  require_memory(*work.model, job.train);
+  require_memory(work, job.train);
   Row row{run, sweep.place(run), work.model->weight_count(), read_log(sweep.place(run), job.train.steps)};
   const fs::path before = row.place / "description.yaml";
   check(!fs::exists(before) || train::read_file(before) == job.description,

@@ -23,13 +23,13 @@ int train_description(const Options& options, const std::string& folder) {
 }  // namespace
 
 train::Outcome train_new(const Work& work, const Options& options, const train::RunPlace& place) {
-  check(work.text.has_value(), "the description has no section `data`: there is nothing to learn from");
+  check(work.data != nullptr, "the description has no section `data`: there is nothing to learn from");
   const train::Job job = work.job();
-  require_memory(*work.model, job.train);
+  require_memory(work, job.train);
   Runtime runtime(options.runtime);
   const train::ModelLearner learner(*work.model);
   auto terminal = train::Terminal::standard_error();
-  return train::train(runtime, learner, *work.text, job, place, terminal);
+  return train::train(runtime, learner, *work.data, job, place, terminal);
 }
 
 Verb train_verb() {

@@ -8,6 +8,7 @@
 
 #include "cli/output.h"
 #include "models/library.h"
+#include "train/data_kinds.h"
 
 namespace weft::cli {
 
@@ -84,6 +85,14 @@ dsl::SourcePtr read_description(const Options& options) {
   throw Reported{d.exit_code()};
 }
 
+dsl::DataSizes sizes_told(const dsl::SourcePtr& source, const Options& options) {
+  dsl::Diagnostics unread;
+  const dsl::Description description(source, options.overrides(), surroundings(), unread);
+  if (!description.has_data() || unread.has_errors()) return {};
+  const dsl::Settings data = description.section("data", unread);
+  return unread.has_errors() || data.chosen("").empty() ? dsl::DataSizes() : train::data_kind(data).sizes(data);
+}
+
 std::pair<Options, std::vector<std::string>> divided(const dsl::SourcePtr& source, Options options,
                                                      const std::string& def) {
   std::vector<std::string> of_file, of_def;
@@ -118,24 +127,26 @@ Work prepare(const dsl::SourcePtr& source, const Options& given, const Preparati
   work.eval = work.description->section("eval", d);
   work.generate = work.description->section("generate", d);
 
-  std::optional<i64> vocab = how.vocab;
+  dsl::DataSizes sizes = how.sizes;
   // Trouble with the data waits until everything in the description has been said.
   std::optional<Error> trouble;
-  if (work.description->has_data() && !d.has_errors() && !vocab) {
+  if (work.description->has_data() && !d.has_errors()) {
     try {
-      const train::TextOptions text = train::text_options(data);
+      const train::DataKind& kind = train::data_kind(data);
+      kind.check(data);
+      if (!sizes.vocab) sizes = kind.sizes(data);
       if (how.data == WithData::yes) {
         const std::string_view built_in = how.built_in ? std::string_view(*how.built_in) : models::builtin_text();
-        work.text = train::load_text(text, built_in, how.tokenizer);
-        vocab = work.text->tokenizer.vocab();
+        work.data = kind.load(data, {built_in, how.tokenizer});
+        sizes = work.data->sizes;
       }
     } catch (const Error& e) {
       trouble = e;
     }
   }
-  const auto build = [&](std::optional<i64> size, dsl::Diagnostics& to) {
-    if (how.asked) work.function = work.description->function(asked, size, to);
-    else work.model = work.description->model(size, to);
+  const auto build = [&](const dsl::DataSizes& known, dsl::Diagnostics& to) {
+    if (how.asked) work.function = work.description->function(asked, known, to);
+    else work.model = work.description->model(known, to);
     return work.function || work.model;
   };
   if (trouble && !asked.def.empty()) {  // a def that does not know the vocabulary does not need the data
@@ -146,8 +157,8 @@ Work prepare(const dsl::SourcePtr& source, const Options& given, const Preparati
   const auto& params = work.description->file().params;
   const bool own = std::any_of(params.begin(), params.end(), [](const dsl::Param& p) { return p.name == "vocab"; });
   const bool stands_for = work.description->has_data() || (asked.explain && !own);
-  if (!vocab && stands_for && !work.function) vocab = kSomeVocabulary;
-  const bool built = work.function || build(vocab, d);
+  if (!sizes.vocab && stands_for && !work.function) sizes.vocab = kSomeVocabulary;
+  const bool built = work.function || build(sizes, d);
   if (work.model && !d.has_errors()) train::check_recipe(work.train, work.eval, work.model->weights(), d);
   if (d.has_errors() || !built) end();
   if (!options.json && !how.run) report(d, false);  // a sweep has said it once

@@ -8,6 +8,7 @@
 
 #include "dsl/description.h"
 #include "engine/runtime.h"
+#include "train/data.h"
 #include "train/options.h"
 
 namespace CLI {
@@ -38,13 +39,19 @@ std::string_view library_text(const std::string& name);
 struct Work {
   std::unique_ptr<dsl::Description> description;
   dsl::Settings train, eval, generate;
-  std::optional<train::TextData> text;  // when there is a section `data` and it is wanted
+  std::shared_ptr<const train::Data> data;  // when there is a section `data` and it is wanted
   std::shared_ptr<const dsl::Model> model;
   std::unique_ptr<const dsl::Function> function;  // instead of the model, when that was asked for
   dsl::Diagnostics warnings;                      // already printed, unless the verb prints JSON
 
   train::Job job() const;
+  /// Tokens of a row at most.
+  i64 length(const train::TrainOptions& options) const { return data ? data->length(options) : options.context; }
 };
+
+/// What the section `data` tells about sizes before anything is read; whoever builds the description reports its
+/// errors.
+dsl::DataSizes sizes_told(const dsl::SourcePtr& source, const Options& options);
 
 /// `-p` is for the def, where it has such a param or size, and else for the file: options without the first, and those.
 std::pair<Options, std::vector<std::string>> divided(const dsl::SourcePtr& source, Options options,
@@ -55,7 +62,7 @@ struct Preparation {
   WithData data = WithData::yes;
   std::optional<std::string> built_in = {};     // stands for the embedded text: a run's own copy
   const train::Tokenizer* tokenizer = nullptr;  // of weights that are there already; the text must fit it
-  std::optional<i64> vocab = {};                // of weights that are there already, when the data are not read
+  dsl::DataSizes sizes = {};                    // of weights that are there already, when the data are not read
   std::string seed_of = "train";                // the section that `--seed` belongs to
   std::optional<dsl::Asked> asked = {};         // a function of tensors instead of a model to train
   const dsl::SweepRun* run = nullptr;           // one run of the sweep that the description is

@@ -272,13 +272,12 @@ Room file_room(Program& program, const Module& module, const std::vector<Argumen
                const Span& call, const std::string& called) {
   Room room;
   room.module = &module;
-  Scope known;
-  if (program.vocab) known["vocab"] = *program.vocab;
+  const Scope known = program.data_numbers();
   room.numbers = evaluate_params(module.file.params, arguments, caller ? caller->room().numbers : Scope{}, known, call,
                                  caller ? fmt::format("`{}`", called) : "the description", program.diagnostics);
-  if (program.vocab) room.add_size("vocab", *program.vocab, Dim::named("vocab", *program.vocab));
+  for (const auto& [name, size] : program.data_sizes()) room.add_size(name, size, Dim::named(name, size));
   for (const Param& p : module.file.params) {
-    if (p.name == "vocab") continue;
+    if ((p.name == "vocab" && program.vocab) || (p.name == "classes" && program.classes)) continue;
     const auto& value = room.numbers[p.name];
     const i64* whole = value ? std::get_if<i64>(&*value) : nullptr;
     if (!whole || *whole < 0) continue;

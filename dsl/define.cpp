@@ -40,6 +40,7 @@ class Instance {
     params();
     inputs();
     for (const DimDef& d : def_.dims) quietly([&] { dimension(d); }, d.name);
+    if (!caller_.bridge()) room_.weights["valid"] = [this] { return program_.valid(); };
     for (const WeightDef& w : def_.weights) declare(w);
     hints();
     for (const Equation& e : def_.let) builder_.define(e);
@@ -73,11 +74,10 @@ class Instance {
   }
 
   void params() {
-    Scope known;
-    if (program_.vocab) known["vocab"] = *program_.vocab;
+    const Scope known = program_.data_numbers();
     room_.numbers = evaluate_params(def_.params, call_.args, caller_.room().numbers, known, call_.span,
                                     fmt::format("`{}`", call_.name), program_.diagnostics);
-    if (program_.vocab) room_.add_size("vocab", *program_.vocab, Dim::named("vocab", *program_.vocab));
+    for (const auto& [name, size] : program_.data_sizes()) room_.add_size(name, size, Dim::named(name, size));
     for (const Param& p : def_.params) {
       const auto& value = room_.numbers[p.name];
       if (!value) throw Failed{};
@@ -210,7 +210,7 @@ class Instance {
   // `init: log(1 + arange(H))`: a graph of its own, which sees the sizes and params of the def, run once.
   std::optional<Initialiser> computed(const WeightDef& w, const Dims& dims) {
     Program alone(Mode::evaluate, program_.diagnostics);
-    alone.vocab = program_.vocab;
+    alone.vocab = program_.vocab, alone.classes = program_.classes;
     Room room = inner_room(room_);
     Builder builder(alone, alone.graph, room);
     Equation e;

@@ -17,10 +17,10 @@
 namespace weft::dsl {
 namespace {
 
-// Params for the sections: what needs `vocab` has no value there, and stays silent.
+// Params for the sections: what needs `vocab` or `classes` has no value there, and stays silent.
 Scope section_params(const File& file, Diagnostics& diagnostics) {
-  return evaluate_params(file.params, {}, {}, {{"vocab", std::nullopt}}, {file.source, 0, 1}, "the description",
-                         diagnostics);
+  return evaluate_params(file.params, {}, {}, {{"vocab", std::nullopt}, {"classes", std::nullopt}}, {file.source, 0, 1},
+                         "the description", diagnostics);
 }
 
 const Yaml* section_of(const File& file, std::string_view name) {
@@ -180,10 +180,10 @@ Settings Description::section(std::string_view section, Diagnostics& diagnostics
   throw std::logic_error("no table of options is called " + std::string(section));
 }
 
-Blueprint Description::blueprint(Modules& modules, std::optional<i64> vocab) const {
+Blueprint Description::blueprint(Modules& modules, const DataSizes& sizes) const {
   Blueprint plan;
   plan.module = modules.root(file_);
-  plan.vocab = vocab;
+  plan.sizes = sizes;
   plan.load = [&](const Item& item, const Module& from) { return modules.load(item, from); };
   Diagnostics elsewhere;  // whoever reads the section reports its errors
   const Settings train = section("train", elsewhere);
@@ -192,10 +192,10 @@ Blueprint Description::blueprint(Modules& modules, std::optional<i64> vocab) con
   return plan;
 }
 
-std::unique_ptr<const Function> Description::function(const Asked& asked, std::optional<i64> vocab,
+std::unique_ptr<const Function> Description::function(const Asked& asked, const DataSizes& sizes,
                                                       Diagnostics& diagnostics) const {
   Modules modules(surroundings_, diagnostics);
-  return lower_function(blueprint(modules, vocab), asked, diagnostics);
+  return lower_function(blueprint(modules, sizes), asked, diagnostics);
 }
 
 bool Description::belongs_to(const std::string& name, const std::string& def) const {
@@ -214,9 +214,9 @@ bool Description::belongs_to(const std::string& name, const std::string& def) co
          (name == "vocab" && !among(file_.params));
 }
 
-std::shared_ptr<const Model> Description::model(std::optional<i64> vocab, Diagnostics& diagnostics) const {
+std::shared_ptr<const Model> Description::model(const DataSizes& sizes, Diagnostics& diagnostics) const {
   Modules modules(surroundings_, diagnostics);
-  const Blueprint plan = blueprint(modules, vocab);
+  const Blueprint plan = blueprint(modules, sizes);
   auto train_graph = lower(plan, plan.carries ? Mode::carry : Mode::train, diagnostics);
   if (!train_graph) return nullptr;
   auto evaluate = lower(plan, Mode::evaluate, diagnostics);

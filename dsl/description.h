@@ -53,18 +53,17 @@ class Description {
   Settings section(std::string_view section, Diagnostics& diagnostics) const;
   /// Whether `vocab` comes from data (there is a section `data`); otherwise the params must declare it.
   bool has_data() const { return file_.data != nullptr; }
-  /// Builds the graphs. Null when the description has errors (reported). `vocab`: bound by the data.
-  std::shared_ptr<const Model> model(std::optional<i64> vocab, Diagnostics& diagnostics) const;
+  /// Builds the graphs. Null when the description has errors (reported). `sizes`: of the data.
+  std::shared_ptr<const Model> model(const DataSizes& sizes, Diagnostics& diagnostics) const;
   /// The model or one def as a function of named tensors. Null when the description has errors (reported).
-  std::unique_ptr<const Function> function(const Asked& asked, std::optional<i64> vocab,
-                                           Diagnostics& diagnostics) const;
+  std::unique_ptr<const Function> function(const Asked& asked, const DataSizes& sizes, Diagnostics& diagnostics) const;
   /// Whether `name` is a param of the def, or a size that its inputs bind.
   bool belongs_to(const std::string& name, const std::string& def) const;
 
  private:
   Description(File file, Surroundings surroundings) : surroundings_(std::move(surroundings)), file_(std::move(file)) {}
   Yaml absolute_tree() const;
-  Blueprint blueprint(Modules& modules, std::optional<i64> vocab) const;
+  Blueprint blueprint(Modules& modules, const DataSizes& sizes) const;
   Surroundings surroundings_;
   File file_;
 };

@@ -86,11 +86,14 @@ std::string Function::misfit(const Port& p, const Tensor& tensor, Bindings& size
   }
   if (!fits) return fmt::format("{} is {}, and {} is taken ({})", p.name, text(shape), text(p.dims), bound_text(sizes));
   if (!is_model() || !index) return {};
-  const i32 least = p.name == "targets" ? -1 : 0;  // -1: not counted
+  const bool classes = p.name == "targets" && program_.classes;
+  const i64 end = classes ? *program_.classes : *program_.vocab;
+  // -1: a target that is not counted, a place behind the end of a sequence that is classified.
+  const i32 least = p.name == "targets" || program_.classes ? -1 : 0;
   for (const i32 token : tensor.values<i32>()) {
-    if (token < least || token >= *program_.vocab) {
-      return fmt::format("{} holds {}, and the vocabulary has {} tokens, from 0", p.name, token, *program_.vocab);
-    }
+    if (token >= least && token < end) continue;
+    return classes ? fmt::format("{} holds {}, and there are {} classes, from 0", p.name, token, end)
+                   : fmt::format("{} holds {}, and the vocabulary has {} tokens, from 0", p.name, token, end);
   }
   return {};
 }
@@ -113,6 +116,8 @@ Run::Feeds Function::feeds(DType dtype, const std::vector<Tensor>& weights, cons
       feeds.emplace_back(s.start, Tensor::full(weft::bind(s.start.dims(), sizes), s.value, dtype));
     }
   }
+  if (const Var& valid = program_.given_valid; valid && !inputs.contains("valid"))
+    feeds.emplace_back(valid, Tensor::full(weft::bind(valid.dims(), sizes), 1, dtype));
   for (std::size_t i = 0; i < weights.size(); ++i) feeds.emplace_back(program_.weights[i].var, weights[i]);
   return feeds;
 }

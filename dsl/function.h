@@ -1,6 +1,7 @@
 // A model or one def as a function of named tensors: what `apply`, `init` and `show` see of a description.
 //
 //     model   tokens [B, T], targets [B, T]         ->  logits [B, T, vocab], loss []
+//             or for classes   targets [B]          ->  logits [B, classes], loss []
 //     def     its inputs, a batch in front of each  ->  out
 //     both    initial.<state>                       ->  final.<state>
 //
@@ -53,6 +54,8 @@ class Function {
   /// What was decided because nobody said it, for people.
   const std::vector<std::string>& notes() const { return notes_; }
   i64 vocab() const { return program_.vocab.value_or(0); }
+  /// Of a model that tells the class of a sequence.
+  const std::optional<i64>& classes() const { return program_.classes; }
   const std::vector<RecurrenceReport>& recurrences() const { return program_.recurrences; }
   const Graph& graph() const { return program_.graph; }
   /// Of a result by its name, with the batch.

@@ -15,40 +15,52 @@ Var lower_model(Program& p, const Blueprint& plan, const Var& tokens) {
     if (!file.broken) diagnostics.error("E0302", start, "there is no `model`").help("`model:` is a list of layers");
     throw Failed{};
   }
+  const auto bind = [&](std::optional<i64>& size, const std::string& name) {  // from a param where the data do not say
+    if (size) return;
+    const auto& found = room.numbers.find(name);
+    const i64* value = found != room.numbers.end() && found->second ? std::get_if<i64>(&*found->second) : nullptr;
+    if (!value || *value < 1) return;
+    size = *value;
+    room.add_size(name, *value, Dim::named(name, *value));
+  };
+  bind(p.vocab, "vocab");
+  bind(p.classes, "classes");
   if (!p.vocab) {
-    const auto& vocab = room.numbers.find("vocab");
-    const i64* value = vocab != room.numbers.end() && vocab->second ? std::get_if<i64>(&*vocab->second) : nullptr;
-    if (!value) {
-      diagnostics.error("E0409", start, "the size of the vocabulary is not known")
-          .help("add a section `data`, or declare `vocab` under `params`");
-      throw Failed{};
-    }
-    p.vocab = *value;
-    room.add_size("vocab", *value, Dim::named("vocab", *value));
-  }
-  const Var logits = Composer(p).run(file.model, tokens, room, "model");
-  const Dims wanted = {Dim::symbol("T"), Dim::named("vocab", *p.vocab)};
-  if (!same_size(dims_of(logits), wanted) || !has_batch(logits)) {
-    diagnostics.error("E0210", file.model_span, "a model for text gives logits [T, vocab]")
-        .note(fmt::format("this one gives {}", text(dims_of(logits))))
-        .note(fmt::format("vocab is {}", *p.vocab))
-        .help("end it with `logits: {tie: embed}`");
+    diagnostics.error("E0409", start, "the size of the vocabulary is not known")
+        .help("add a section `data`, or declare `vocab` under `params`");
     throw Failed{};
   }
-  return logits;
+  p.causal = !p.classes;
+  p.tokens = tokens;
+  const Var logits = Composer(p).run(file.model, tokens, room, "model");
+  const Dims wanted =
+      p.classes ? Dims{Dim::named("classes", *p.classes)} : Dims{Dim::symbol("T"), Dim::named("vocab", *p.vocab)};
+  if (same_size(dims_of(logits), wanted) && has_batch(logits)) return logits;
+  Diagnostic& d = diagnostics.error(
+      "E0210", file.model_span,
+      p.classes ? "a model for classes gives a score for each, [classes]" : "a model for text gives logits [T, vocab]");
+  d.note(fmt::format("this one gives {}", text(dims_of(logits))));
+  if (p.classes)
+    d.note(fmt::format("classes is {}", *p.classes)).help("end it with `classify`, which reads the last position");
+  else d.note(fmt::format("vocab is {}", *p.vocab)).help("end it with `logits: {tie: embed}`");
+  throw Failed{};
+}
+
+Var target_input(Program& p, const Var& logits) {
+  const Dims& dims = logits.dims();
+  return p.graph.input("targets", Dims(dims.begin(), dims.end() - 1), Kind::index);
 }
 
 std::unique_ptr<Lowering> lower(const Blueprint& plan, Mode mode, Diagnostics& diagnostics) {
   auto l = std::make_unique<Lowering>(mode, diagnostics);
   Program& p = l->program;
-  p.vocab = plan.vocab;
+  p.vocab = plan.sizes.vocab, p.classes = plan.sizes.classes;
   p.form = plan.form;
   p.load = plan.load;
-  const Dims sequence = {Dim::symbol("B"), Dim::symbol("T")};
-  l->tokens = p.graph.input("tokens", sequence, Kind::index);
-  l->targets = p.graph.input("targets", sequence, Kind::index);
+  l->tokens = p.graph.input("tokens", {Dim::symbol("B"), Dim::symbol("T")}, Kind::index);
   try {
     l->logits = lower_model(p, plan, l->tokens);
+    l->targets = target_input(p, l->logits);
   } catch (const Failed&) {
     p.failed = true;
   }
@@ -78,7 +90,7 @@ Lowered::Lowered(std::unique_ptr<Lowering> train, std::unique_ptr<Lowering> eval
   }
   for (const StreamState& s : train_->program.states) outputs.push_back(s.out);  // under `carry_state`
   train_run_ = std::make_unique<Run>(train_->program.graph, outputs);
-  loss_run_ = std::make_unique<Run>(evaluate_->program.graph, std::vector<Var>{evaluate_->loss});
+  loss_run_ = std::make_unique<Run>(evaluate_->program.graph, std::vector<Var>{evaluate_->loss, evaluate_->logits});
   logits_run_ = std::make_unique<Run>(evaluate_->program.graph, std::vector<Var>{evaluate_->logits});
   outputs = {stream_->logits};
   std::vector<Var> starts;

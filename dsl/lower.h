@@ -11,21 +11,23 @@ namespace weft::dsl {
 struct Lowering {
   Lowering(Mode mode, Diagnostics& diagnostics) : program(mode, diagnostics) {}
   Program program;
-  Var tokens, targets, logits, loss;
-  std::vector<Var> gradients;  // train: of the mean loss, one a weight
+  Var tokens, targets, logits, loss;  // targets [B, T], or [B] for the classes of sequences
+  std::vector<Var> gradients;         // train: of the mean loss, one a weight
 };
 
 /// What is lowered, and with which choices.
 struct Blueprint {
   const Module* module;  // the description
-  std::optional<i64> vocab;
+  DataSizes sizes;
   std::string form = "auto";
   bool carries = false;  // `train.carry_state`
   std::function<const Module*(const Item&, const Module&)> load;
 };
 
-/// The composition of the file on tokens [B, T]; binds `program.vocab`. Throws Failed.
+/// The composition of the file on tokens [B, T]; binds `program.vocab` and `program.classes`. Throws Failed.
 Var lower_model(Program& program, const Blueprint& plan, const Var& tokens);
+/// An input for what the model is to tell: dims of its scores but for the last.
+Var target_input(Program& program, const Var& logits);
 
 /// Null when something was reported.
 std::unique_ptr<Lowering> lower(const Blueprint& plan, Mode mode, Diagnostics& diagnostics);

@@ -167,8 +167,7 @@ void Function::lower_def(const Blueprint& plan) {
   }
   std::map<std::string, i64> sizes;
   const std::vector<Argument> args = arguments(def, file, sizes);
-  Scope known;
-  if (program_.vocab) known["vocab"] = *program_.vocab;
+  const Scope known = program_.data_numbers();
   Scope scope = evaluate_params(def.params, args, file.numbers, known, def.span, fmt::format("`{}`", def.name),
                                 program_.diagnostics);
   if (program_.diagnostics.has_errors()) throw Failed{};
@@ -203,8 +202,9 @@ void Function::lower_whole(const Blueprint& plan) {
   const Dims sequence = {Dim::symbol("B"), Dim::symbol("T")};
   Graph& g = program_.graph;
   ports_.push_back({"tokens", sequence, Kind::index, Port::Use::required, g.input("tokens", sequence, Kind::index)});
-  ports_.push_back({"targets", sequence, Kind::index, Port::Use::optional, g.input("targets", sequence, Kind::index)});
   out_ = lower_model(program_, plan, ports_[0].var);
+  const Var targets = target_input(program_, out_);
+  ports_.push_back({"targets", targets.dims(), Kind::index, Port::Use::optional, targets});
   if (has("targets")) loss_ = append(g, "cross_entropy", {out_, ports_[1].var})[0];
 }
 
@@ -213,6 +213,8 @@ void Function::finish() {
   const std::size_t inputs = ports_.size();
   if (!has_batch(out_)) out_ = append(g, "expand", {out_}, {{"shape", with_batch(dims_of(out_), true)}})[0];
   results_.push_back({is_model() ? "logits" : "out", out_, out_.dims()});
+  if (const Var& p = program_.given_valid)
+    ports_.push_back({"valid", p.dims(), Kind::real, Port::Use::optional, p});
   if (loss_) results_.push_back({"loss", loss_, {}});
   if (asked_.streams) return;
   // Of a loss the gradient is that of its mean; a cotangent would be a second meaning.
@@ -287,7 +289,7 @@ void Function::differentiate(std::size_t inputs) {
 std::unique_ptr<Function> lower_function(const Blueprint& plan, const Asked& asked, Diagnostics& diagnostics) {
   auto f = std::make_unique<Function>(asked, diagnostics);
   Program& p = f->program_;
-  p.vocab = plan.vocab;
+  p.vocab = plan.sizes.vocab, p.classes = plan.sizes.classes;
   p.form = plan.form;
   p.load = plan.load;
   p.names_states = !asked.streams && !asked.explain;

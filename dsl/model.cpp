@@ -23,9 +23,15 @@ double scalar(const Tensor& t) {
   return t.dtype() == DType::f64 ? t.values<double>()[0] : static_cast<double>(t.values<float>()[0]);
 }
 
-i64 counted(const Tensor& targets) {
-  const auto t = targets.values<i32>();
-  return std::count_if(t.begin(), t.end(), [](i32 x) { return x >= 0; });
+// Targets that have the highest score of their row, scores [..., C]; of equal ones the first counts.
+template <class T> i64 hits(std::span<const T> scores, std::span<const i32> targets) {
+  const std::size_t classes = targets.empty() ? 0 : scores.size() / targets.size();
+  i64 hits = 0;
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    const auto row = scores.subspan(i * classes, classes);
+    hits += targets[i] >= 0 && std::max_element(row.begin(), row.end()) - row.begin() == targets[i];
+  }
+  return hits;
 }
 
 // The states where the rows stand; at position 0 what they hold does not matter.
@@ -145,6 +151,11 @@ class PrefixStream final : public Stream {
 
 }  // namespace
 
+i64 counted(const Tensor& targets) {
+  const auto t = targets.values<i32>();
+  return std::count_if(t.begin(), t.end(), [](i32 x) { return x >= 0; });
+}
+
 Model::Model(std::shared_ptr<const Lowered> lowered) : lowered_(std::move(lowered)) {}
 
 const std::vector<Weight>& Model::weights() const { return lowered_->weights(); }
@@ -156,6 +167,8 @@ i64 Model::weight_count() const {
 }
 
 i64 Model::vocab() const { return *lowered_->train().program.vocab; }
+
+std::optional<i64> Model::classes() const { return lowered_->train().program.classes; }
 
 bool Model::carries() const { return lowered_->train().program.mode == Mode::carry; }
 
@@ -197,8 +210,12 @@ StepCost Model::cost(i64 batch, i64 context, DType dtype) const {
 LossSum Model::loss(Runtime& runtime, const std::vector<Tensor>& weights, const Batch& batch) const {
   const i64 count = counted(batch.targets);
   const auto feeds = feeds_of(lowered_->evaluate(), weights, batch.tokens, batch.targets);
-  const auto loss = lowered_->loss_run()(runtime, dtype_of(weights), feeds);
-  return {scalar(loss[0]) * static_cast<double>(count), count};
+  const auto made = lowered_->loss_run()(runtime, dtype_of(weights), feeds);
+  const auto targets = batch.targets.values<i32>();
+  const Tensor& scores = made[1];
+  return {
+      scalar(made[0]) * static_cast<double>(count), count,
+      scores.dtype() == DType::f64 ? hits(scores.values<double>(), targets) : hits(scores.values<float>(), targets)};
 }
 
 LossSum Model::gradients(Runtime& runtime, const std::vector<Tensor>& weights, const Batch& batch, Key key,

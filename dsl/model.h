@@ -24,15 +24,32 @@ struct Weight {
   i64 redraw = 0;       // a buffer is drawn anew after so many steps; 0: never
 };
 
-/// Tokens [B, T] and what should follow each, [B, T]; a target of -1 is not counted.
+/// Sizes that come with the data; every def sees them.
+struct DataSizes {
+  DataSizes() = default;
+  DataSizes(std::optional<i64> vocab, std::optional<i64> classes = {}) : vocab(vocab), classes(classes) {}
+  DataSizes(i64 vocab) : vocab(vocab) {}
+  std::optional<i64> vocab;
+  std::optional<i64> classes;  // of a whole sequence: the model tells one and predicts no token
+};
+
+/// Tokens [B, T], -1 behind the end of a shorter sequence, and what is to be told: the token that follows each, [B, T],
+/// or the class of the sequence, [B]. A target of -1 is not counted.
 struct Batch {
   Tensor tokens, targets;
 };
+/// Targets that count.
+i64 counted(const Tensor& targets);
 
-/// Nats summed over the counted targets.
+/// Nats summed over the counted targets, and how many of them had the highest score.
 struct LossSum {
   double nats = 0;
   i64 count = 0;
+  i64 correct = 0;  // in evaluation alone
+  LossSum& operator+=(const LossSum& o) {
+    nats += o.nats, count += o.count, correct += o.correct;
+    return *this;
+  }
 };
 
 /// What a training step hands to the next under `train.carry_state`: the states, [B, ...] each, and the place in the
@@ -71,6 +88,8 @@ class Model {
   const std::vector<Weight>& weights() const;
   i64 weight_count() const;  // numbers in all weights
   i64 vocab() const;
+  /// Of a model that tells the class of a sequence.
+  std::optional<i64> classes() const;
   StepCost cost(i64 batch, i64 context, DType dtype) const;
   /// Whether generation needs no more than a state, which may grow.
   bool streams() const;

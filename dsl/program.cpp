@@ -67,6 +67,25 @@ std::vector<Tensor> draw_weights(const std::vector<WeightSlot>& slots, u64 seed,
   return weights;
 }
 
+std::vector<std::pair<std::string, i64>> Program::data_sizes() const {
+  std::vector<std::pair<std::string, i64>> known;
+  if (vocab) known.emplace_back("vocab", *vocab);
+  if (classes) known.emplace_back("classes", *classes);
+  return known;
+}
+
+Scope Program::data_numbers() const {
+  Scope scope = {{"classes", i64{0}}};
+  for (const auto& [name, size] : data_sizes()) scope[name] = size;
+  return scope;
+}
+
+Var Program::valid() {
+  if (tokens) return append(graph, "is_token", {tokens})[0];
+  if (!given_valid) given_valid = graph.input("valid", {Dim::symbol("B"), Dim::symbol("T")});
+  return given_valid;
+}
+
 NamedState* Program::named_state(const std::string& name) {
   const auto found =
       std::find_if(named_states.begin(), named_states.end(), [&](const NamedState& s) { return s.name == name; });

@@ -95,8 +95,8 @@ struct Program {
   Graph graph;
   Mode mode;
   Diagnostics& diagnostics;
-  std::string form = "auto";  // of all recurrences
-  std::optional<i64> vocab;
+  std::string form = "auto";          // of all recurrences
+  std::optional<i64> vocab, classes;  // they come with the data
 
   std::vector<WeightSlot> weights;
   std::map<std::string, std::size_t> weight_index;
@@ -127,6 +127,13 @@ struct Program {
   void count_part(const Span& at);
   /// In a stream: what an op takes as a state of these dims, carried from call to call. `start` may be empty.
   Var state_input(const Dims& dims, Var start);
+  /// `vocab` and `classes`, those that are known, for a room of names.
+  std::vector<std::pair<std::string, i64>> data_sizes() const;
+  /// The same as numbers; `classes` is 0 where the model predicts tokens.
+  Scope data_numbers() const;
+  /// [B, T]: 1 where a token stands, 0 behind the end of a shorter sequence. Without tokens an input of its own.
+  Var valid();
+  Var tokens, given_valid;  // what it is made of, and that input
   /// Null when no state of that path is kept.
   NamedState* named_state(const std::string& name);
 };

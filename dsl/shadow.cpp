@@ -3,7 +3,7 @@
 namespace weft::dsl {
 
 Shadow::Shadow(Builder& model, Mode mode) : program(mode, diagnostics), room(model.room()) {
-  program.vocab = model.program().vocab;
+  program.vocab = model.program().vocab, program.classes = model.program().classes;
   program.load = model.program().load;
   program.open = model.program().open;
   program.causal = model.program().causal;

@@ -16,7 +16,7 @@ std::vector<MapKeys> top_tables() {
       "params", Holds::maps_or_values, "Numbers and words that can be changed, `-p name=value`.", {}, false, "param"};
   const Field check{"check", Holds::checks, "Conditions that the params must meet, as in `[D % H == 0]`."};
   const Field defs{"defs", Holds::maps, "Layers, written as equations.", {}, false, "def"};
-  Field model{"model", Holds::items, "The composition: from tokens [T] to logits [T, vocab]."};
+  Field model{"model", Holds::items, "The composition: from tokens [T] to logits [T, vocab], or to scores [classes]."};
   const std::vector<Field> description = {
       {"schema", Holds::whole, "The version of the language: 1.", {}, kRequired},
       {"name", Holds::text, "For people, and for the folder of a run.", "the name of the file"},

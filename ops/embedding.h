@@ -4,7 +4,8 @@
 namespace weft::ops {
 
 struct Embedding : General {
-  static constexpr Doc doc{"rows of a table, chosen by tokens", "y[t] = table[tokens[t]]"};
+  static constexpr Doc doc{"rows of a table, chosen by tokens",
+                           "y[t] = table[tokens[t]], and 0 for the token -1, which is none"};
   static constexpr const char* gradient = "dtable[v] = sum of dy[t] over the t with tokens[t] = v";
   static constexpr std::array inputs{Input{"tokens", Input::index}, Input{"table", Input::plain, 2}};
   static constexpr Reads reads{.inputs = 0b01};
@@ -19,10 +20,13 @@ struct Embedding : General {
     const auto tokens = k.indices(0);
     const i64 V = k.shape(1)[0], D = k.shape(1)[1];
     for (const i32 token : tokens)
-      check(token >= 0 && token < V, "embedding: the token {} is not in a table of {} rows", token, V);
+      check(token >= -1 && token < V, "embedding: the token {} is not in a table of {} rows", token, V);
     const T* table = k.input(1).data();
     T* y = k.result().data();
-    k.rows(std::ssize(tokens), D, [=](i64 t) { std::copy_n(table + tokens[t] * D, D, y + t * D); });
+    k.rows(std::ssize(tokens), D, [=](i64 t) {
+      if (tokens[t] < 0) std::fill_n(y + t * D, D, T(0));
+      else std::copy_n(table + tokens[t] * D, D, y + t * D);
+    });
   }
   // dtable[v] = sum of dy[t] over the t with tokens[t] = v: blocks of columns in parallel, tokens in order.
   template <class T> static void backward(const Attrs&, Kernel<T>& k) {
@@ -35,6 +39,7 @@ struct Embedding : General {
       const i64 first = b * kColumns, n = std::min(kColumns, D - first);
       for (i64 v = 0; v < V; ++v) std::fill_n(g + v * D + first, n, T(0));
       for (i64 t = 0; t < std::ssize(tokens); ++t) {
+        if (tokens[t] < 0) continue;
         T* to = g + tokens[t] * D + first;
         const T* from = dy + t * D + first;
         for (i64 c = 0; c < n; ++c) to[c] += from[c];

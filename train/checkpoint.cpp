@@ -38,6 +38,8 @@ Metadata metadata_of(const Progress& p) {
           {"evaluated", std::to_string(p.evaluated)},
           {"best_loss", digits(p.best_loss)},
           {"best_step", std::to_string(p.best_step)},
+          {"best_count", std::to_string(p.best_count)},
+          {"best_correct", std::to_string(p.best_correct)},
           {"seed", std::to_string(p.seed)},
           {"text_hash", p.text_hash},
           {"tokenizer", p.tokenizer},
@@ -63,6 +65,10 @@ Progress progress_of(const Metadata& metadata, const fs::path& file) {
   p.evaluated = number<i64>(metadata, "evaluated", file);
   p.best_loss = number<double>(metadata, "best_loss", file);
   p.best_step = number<i64>(metadata, "best_step", file);
+  if (metadata.contains("best_count")) {  // since there is data other than text
+    p.best_count = number<i64>(metadata, "best_count", file);
+    p.best_correct = number<i64>(metadata, "best_correct", file);
+  }
   p.seed = number<u64>(metadata, "seed", file);
   const auto text = [&](const char* key) {
     const auto found = metadata.find(key);

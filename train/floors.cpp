@@ -41,6 +41,12 @@ Floors measure_floors(std::span<const i32> train, std::span<const i32> valid, i6
   return {std::log(static_cast<double>(vocab)), unigram / targets, bigram / targets};
 }
 
+std::vector<Floor> listed(const Floors& f, const std::string& unit) {
+  return {{"uniform", f.uniform, {}},
+          {"by frequency (1-gram)", f.unigram, {}},
+          {fmt::format("by the {} before (2-gram)", unit), f.bigram, {}}};
+}
+
 std::string meaning(double loss, i64 tokens, const Floors& floors, const std::string& unit) {
   const bool each[] = {loss < floors.uniform, loss < floors.unigram, loss < floors.bigram};
   std::string verdict = "below all three";

@@ -13,6 +13,7 @@ class Learner {
   virtual ~Learner() = default;
   virtual const std::vector<dsl::Weight>& weights() const = 0;
   virtual i64 vocab() const = 0;
+  virtual std::optional<i64> classes() const { return {}; }
   virtual std::vector<Tensor> initial_weights(u64 seed, DType dtype) const = 0;
   /// Called before every step: draws anew what the model wants drawn anew (see `Model::redraw`).
   virtual void redraw(u64, i64, std::vector<Tensor>&) const {}
@@ -31,6 +32,7 @@ class ModelLearner final : public Learner {
   explicit ModelLearner(const dsl::Model& model) : model_(model) {}
   const std::vector<dsl::Weight>& weights() const override { return model_.weights(); }
   i64 vocab() const override { return model_.vocab(); }
+  std::optional<i64> classes() const override { return model_.classes(); }
   std::vector<Tensor> initial_weights(u64 seed, DType dtype) const override {
     return model_.initial_weights(seed, dtype);
   }

@@ -3,55 +3,18 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "train/data_kinds.h"
+#include "train/make_option.h"
+
 namespace weft::train {
 namespace {
 
-using dsl::Option;
-using dsl::OptionKind;
-using dsl::Settings;
-
 constexpr const char* kDecayAbout = "Times the learning rate; off for weights below rank 2 unless they say otherwise.";
 
-Option whole(const char* name, const char* fallback, double min, const char* about) {
-  return {.name = name, .kind = OptionKind::whole, .fallback = fallback, .min = min, .about = about};
-}
-
-Option real(const char* name, const char* fallback, double min, std::optional<double> max, const char* about) {
-  return {.name = name, .kind = OptionKind::real, .fallback = fallback, .min = min, .max = max, .about = about};
-}
-
-Option word(const char* name, const char* fallback, std::vector<std::string> choices, const char* about) {
-  return {.name = name, .kind = OptionKind::word, .fallback = fallback, .choices = std::move(choices), .about = about};
-}
-
-Option flag(const char* name, const char* fallback, const char* about) {
-  return {.name = name, .kind = OptionKind::boolean, .fallback = fallback, .about = about};
-}
-
-Option section(const char* name, const char* about, std::vector<Option> children) {
-  return {.name = name, .kind = OptionKind::section, .about = about, .children = std::move(children)};
-}
-
-Option one_of(const char* name, std::optional<std::string> fallback, const char* about, std::vector<Option> children) {
-  return {.name = name,
-          .kind = OptionKind::one_of,
-          .fallback = std::move(fallback),
-          .about = about,
-          .children = std::move(children)};
-}
-
 Option data_table() {
-  Option builtin =
-      word("builtin", "weft", {"weft"}, "A text inside the program: `weft`, its own sources and documents.");
-  builtin.fallback = {};
-  return one_of(
-      "data", {}, "What to learn from.",
-      {section("text", "A text; the model learns to predict the next token.",
-               {{.name = "path", .kind = OptionKind::path, .about = "The file, relative to the description's folder."},
-                builtin,
-                word("tokenizer", "char", {"char", "byte"},
-                     "char: Unicode characters of the text, sorted; byte: 256 of them, any file."),
-                real("val_fraction", "0.1", 0, 0.9, "The last part of the text, kept for validation.")})});
+  std::vector<Option> kinds;
+  for (const DataKind& kind : data_kinds()) kinds.push_back(kind.option);
+  return one_of("data", {}, "What to learn from.", std::move(kinds));
 }
 
 // AdamW's options, for all weights or for those that Muon leaves.
@@ -188,27 +151,6 @@ const Option& option_table(std::string_view section) {
     if (table.name == section) return table;
   }
   throw std::logic_error(fmt::format("there is no option table `{}`", section));
-}
-
-TextOptions text_options(const Settings& data) {
-  check(data.chosen("") == "text", "data: give `text: {{path: ...}}` or `text: {{builtin: weft}}`");
-  TextOptions o;
-  if (data.has("text.path")) o.path = data.path("text.path");
-  if (data.has("text.builtin")) o.builtin = data.word("text.builtin");
-  // Of the two, the one from the command line stands in place of the other.
-  const auto overrides = [&](const char* path) {
-    const dsl::SourcePtr source = data.has(path) ? data.span(path).source : nullptr;
-    return source && source->name.starts_with("<--set");
-  };
-  if (!o.builtin.empty() && overrides("text.path")) o.builtin.clear();
-  if (!o.path.empty() && overrides("text.builtin")) o.path.clear();
-  check(o.path.empty() || o.builtin.empty(), "{}: `path` and `builtin` exclude each other",
-        dsl::place_text(data.span("text.builtin")));
-  check(!o.path.empty() || !o.builtin.empty(), "{}: `text` needs a `path` or a `builtin`",
-        dsl::place_text(data.span("")));
-  o.tokenizer = data.word("text.tokenizer");
-  o.val_fraction = data.real("text.val_fraction");
-  return o;
 }
 
 TrainOptions train_options(const Settings& train) {

@@ -5,7 +5,6 @@
 
 #include "dsl/options.h"
 #include "train/job.h"
-#include "train/text_data.h"
 
 namespace weft::train {
 
@@ -14,9 +13,6 @@ const std::vector<dsl::Option>& option_tables();
 /// One of them by its name; an unknown name is our mistake.
 const dsl::Option& option_table(std::string_view section);
 
-/// Values that one table cannot judge alone (`path` and `builtin` exclude each other) are errors
-/// with their place.
-TextOptions text_options(const dsl::Settings& data);
 TrainOptions train_options(const dsl::Settings& train);
 EvalOptions eval_options(const dsl::Settings& eval);
 /// `seed` is that of the run, which holds unless the section has its own.

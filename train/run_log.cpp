@@ -76,10 +76,10 @@ void RunLog::step(const Step& s) {
                               number(s.gradient_norm)));
 }
 
-void RunLog::validation(i64 step, i64 tokens, double loss) {
-  log_.append(fmt::format(R"({{"event":"eval","step":{},"loss":{}}})"
+void RunLog::validation(i64 step, i64 tokens, double loss, double accuracy) {
+  log_.append(fmt::format(R"({{"event":"eval","step":{},"loss":{},"accuracy":{}}})"
                           "\n",
-                          step, number(loss)));
+                          step, number(loss), number(accuracy)));
   metrics_.append(fmt::format("{},{},valid,{},,\n", step, tokens, number(loss)));
 }
 

@@ -20,7 +20,7 @@ class RunLog {
     double tokens_per_second = 0;
   };
   void step(const Step& s);
-  void validation(i64 step, i64 tokens, double loss);
+  void validation(i64 step, i64 tokens, double loss, double accuracy);
   void sample(i64 step, std::string_view text);
   /// "start", "resume", "end", "interrupted", "diverged", with one more text.
   void event(std::string_view event, i64 step, std::string_view detail);

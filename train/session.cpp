@@ -1,32 +1,14 @@
 #include "train/session.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cmath>
 
-#include "train/floors.h"
+#include "train/sample.h"
 
 namespace weft::train {
 namespace {
 
 constexpr i64 kSampleTokens = 200;  // of a sample during training: a few lines
-
-// The first word of the validation text: a prompt that the model has not learned by heart.
-std::string example_prompt(const TextData& text) {
-  const std::size_t n = std::min<std::size_t>(text.valid.size(), 2000);
-  const std::string start = text.tokenizer.decode(std::span(text.valid).first(n));
-  std::string word;
-  for (std::size_t i = std::min(start.size(), start.find_first_of(" \n")); i < start.size(); ++i) {
-    if (std::isalpha(static_cast<unsigned char>(start[i]))) {
-      word += start[i];
-    } else if (word.size() >= 3) {
-      return word;
-    } else {
-      word.clear();
-    }
-  }
-  return {};
-}
 
 }  // namespace
 
@@ -38,11 +20,11 @@ std::string shell_word(const std::string& word) {
   return quoted + "'";
 }
 
-Session::Session(Runtime& runtime, const Learner& learner, const TextData& text, const Job& job, const RunDir& run,
+Session::Session(Runtime& runtime, const Learner& learner, const Data& data, const Job& job, const RunDir& run,
                  Checkpoint state, Terminal& terminal)
     : runtime_(runtime),
       learner_(learner),
-      text_(text),
+      data_(data),
       job_(job),
       run_(run),
       progress_(std::move(state.progress)),
@@ -50,7 +32,7 @@ Session::Session(Runtime& runtime, const Learner& learner, const TextData& text,
       optimizer_(rules_of(job.train.optimizer, learner.weights()), weights_),
       carried_(std::move(state.carried)),
       log_(run, progress_.step, progress_.evaluated),
-      line_(terminal, progress_.step, job.train.steps, job.train.batch * job.train.accumulate * job.train.context,
+      line_(terminal, progress_.step, job.train.steps, data.length(job.train) * job.train.batch * job.train.accumulate,
             job.train.log_every) {
   if (!state.memory.empty()) optimizer_.restore(progress_.step, std::move(state.memory));
   log_.event(progress_.step == 0 ? "start" : "resume", progress_.step, runtime.describe());
@@ -64,14 +46,15 @@ std::string Session::banner() const {
   for (const Tensor& weight : weights_) numbers += weight.size();
   return fmt::format(
       "{}: {} weights in {} tensors, {}\n"
-      "data: {} {}s of {} to learn from, {} to validate; vocabulary {}\n"
-      "plan: {}{} steps of {} windows of {} tokens, seed {}\n"
+      "data: {}: {}; vocabulary {}{}\n"
+      "plan: {}{} steps of {} windows of {}{} tokens, seed {}\n"
       "machine: {}\n"
       "run: {}\n",
-      job_.name, grouped(numbers), weights_.size(), name(o.dtype), grouped(std::ssize(text_.train)),
-      text_.tokenizer.unit(), text_.source, grouped(std::ssize(text_.valid)), text_.tokenizer.vocab(),
+      job_.name, grouped(numbers), weights_.size(), name(o.dtype), data_.source, data_.amount(), *data_.sizes.vocab,
+      data_.sizes.classes ? fmt::format(", {} classes", *data_.sizes.classes) : "",
       progress_.step == 0 ? "" : fmt::format("on from step {}, in all ", progress_.step), o.steps,
-      o.batch * o.accumulate, o.context, o.seed, runtime_.describe(), run_.path().string());
+      o.batch * o.accumulate, data_.tokenizer() ? "" : "up to ", data_.length(o), o.seed, runtime_.describe(),
+      run_.path().string());
 }
 
 Outcome Session::run() {
@@ -95,25 +78,25 @@ bool Session::due(i64 every) const {
 dsl::LossSum Session::gradients(i64 step, std::vector<Tensor>& total) {
   const TrainOptions& o = job_.train;
   const Key key = Key{o.seed}.fold("model").fold(static_cast<u64>(step));
-  const Stripes stripes{o.batch * o.accumulate, o.context};
-  carried_.resize(static_cast<std::size_t>(o.accumulate));
-  const auto part = [&](i64 i, std::vector<Tensor>& to) {
-    dsl::Carried& carried = carried_[static_cast<std::size_t>(i)];
-    carried.position = o.carry_state ? stripes.window(text_.train.size(), step) * o.context : 0;
-    const dsl::Batch batch = o.carry_state ? stripes.batch(text_.train, step, i * o.batch, o.batch)
-                                           : training_batch(text_.train, o.seed, step, i * o.batch, o.batch, o.context);
-    return learner_.gradients(runtime_, weights_, batch, key.fold(static_cast<u64>(i)), to, carried);
+  std::vector<dsl::Batch> batches;
+  i64 all = 0;  // targets: parts weigh as many as they count
+  for (i64 i = 0; i < o.accumulate; ++i) {
+    batches.push_back(data_.training(o, step, i));
+    all += dsl::counted(batches.back().targets);
+  }
+  carried_.resize(batches.size());
+  const auto part = [&](std::size_t i, std::vector<Tensor>& to) {
+    carried_[i].position = data_.position(o, step);
+    return learner_.gradients(runtime_, weights_, batches[i], key.fold(i), to, carried_[i]);
   };
   if (o.accumulate == 1) return part(0, total);
   dsl::LossSum sum;
   for (const Tensor& weight : weights_) total.push_back(Tensor::zeros(weight.shape(), weight.dtype()));
-  const double all = static_cast<double>(o.accumulate * o.batch * o.context);
-  for (i64 i = 0; i < o.accumulate; ++i) {
+  for (std::size_t i = 0; i < batches.size(); ++i) {
     std::vector<Tensor> one;
     const dsl::LossSum loss = part(i, one);
-    add_scaled(runtime_.parallel(), total, one, static_cast<double>(loss.count) / all);
-    sum.nats += loss.nats;
-    sum.count += loss.count;
+    add_scaled(runtime_.parallel(), total, one, static_cast<double>(loss.count) / static_cast<double>(all));
+    sum += loss;
   }
   return sum;
 }
@@ -133,7 +116,7 @@ void Session::take_step() {
   optimizer_.step(runtime_, weights_, gradient, scale, factor);
   progress_.step = step;
   line_.step(step, loss);
-  log_.step({step, step * o.batch * o.accumulate * o.context, loss, learning_rate(o.optimizer.rule) * factor, norm.norm,
+  log_.step({step, tokens(), loss, learning_rate(o.optimizer.rule) * factor, norm.norm,
              global_distance(runtime_.parallel(), weights_, before).norm, global_norm(runtime_.parallel(), before).norm,
              line_.speed()});
 }
@@ -187,30 +170,38 @@ void Session::evaluate_and_sample() {
   if (!validation_ || !(*validation_ < progress_.best_loss)) return;
   progress_.best_loss = *validation_;
   progress_.best_step = progress_.step;
+  progress_.best_count = validated_.count, progress_.best_correct = validated_.correct;
   save_weights(best_file(run_.checkpoints()), learner_.weights(), weights_, progress_);
 }
 
+// Of all steps so far, what fills up shorter sequences included.
+i64 Session::tokens() const {
+  return progress_.step * job_.train.batch * job_.train.accumulate * data_.length(job_.train);
+}
+
 bool Session::validate() {
-  if (text_.valid.empty()) return true;
-  const auto loss = evaluate(runtime_, learner_, weights_, text_.valid, job_.train.batch, job_.train.context,
-                             [&] { return interrupt_.signal() != 0; });
+  if (data_.validations(job_.train) == 0) return true;
+  const auto loss = evaluate(runtime_, learner_, weights_, data_, job_.train, [&] { return interrupt_.signal() != 0; });
   if (!loss) return false;
+  validated_ = *loss;
   validation_ = loss->nats / static_cast<double>(loss->count);
   if (!std::isfinite(*validation_)) diverged(progress_.step, fmt::format("the validation loss is {}", *validation_));
-  line_.validation(*validation_);
-  const i64 tokens = progress_.step * job_.train.batch * job_.train.accumulate * job_.train.context;
-  log_.validation(progress_.step, tokens, *validation_);
+  const double accuracy = static_cast<double>(loss->correct) / static_cast<double>(loss->count);
+  line_.validation(*validation_, data_.tokenizer() ? std::nullopt : std::optional(accuracy));
+  log_.validation(progress_.step, tokens(), *validation_, accuracy);
   return true;
 }
 
 bool Session::write_sample() {
+  const Tokenizer* tokenizer = data_.tokenizer();
+  if (!tokenizer) return true;  // a task has no text
   GenerateOptions options = job_.generate;
   options.tokens = std::min(options.tokens, kSampleTokens);
   if (options.tokens == 0) return true;
   const auto stream = learner_.stream(runtime_, weights_);
-  std::string text = text_.tokenizer.decode(prompt_tokens(options, text_.tokenizer));
+  std::string text = tokenizer->decode(prompt_tokens(options, *tokenizer));
   try {
-    generate(*stream, text_.tokenizer, options, [&](std::string_view piece) {
+    generate(*stream, *tokenizer, options, [&](std::string_view piece) {
       text += piece;
       return interrupt_.signal() == 0;
     });
@@ -238,13 +229,13 @@ Outcome Session::finished() {
   log_.event("end", progress_.step, early);
   if (!early.empty()) line_.print(early + "\n");
   if (std::isfinite(progress_.best_loss)) {
-    const Floors floors = measure_floors(text_.train, text_.valid, text_.tokenizer.vocab());
     if (progress_.best_step != progress_.step) {
       line_.print(fmt::format("the best weights are those of step {}:\n", progress_.best_step));
     }
-    line_.print(meaning(progress_.best_loss, static_cast<i64>(text_.valid.size()) - 1, floors, text_.tokenizer.unit()));
+    const i64 count = progress_.best_count;
+    line_.print(data_.meaning({progress_.best_loss * static_cast<double>(count), count, progress_.best_correct}));
   }
-  line_.print(next_commands(run_.path(), text_, job_, progress_));
+  line_.print(next_commands(run_.path(), data_, job_, progress_));
   return {0, run_.path(), progress_.step};
 }
 
@@ -260,14 +251,16 @@ std::string early_end(const Progress& p, const Job& job) {
                      job.train.steps, job.train.patience);
 }
 
-std::string next_commands(const fs::path& run, const TextData& text, const Job& job, const Progress& progress) {
-  const std::string path = shell_word(run.string()), prompt = example_prompt(text);
+std::string next_commands(const fs::path& run, const Data& data, const Job& job, const Progress& progress) {
+  const std::string path = shell_word(run.string()), prompt = data.example_prompt();
   const std::string more =  // a run that stopped early would do so again
       early_end(progress, job).empty()
           ? fmt::format("  ./weft resume {} --set train.steps={}\n", path, 2 * job.train.steps)
           : "";
-  return fmt::format("run: {}\nnext:\n  ./weft generate {}{} --tokens 400\n{}", run.string(), path,
-                     prompt.empty() ? "" : fmt::format(" --prompt \"{}\"", prompt), more);
+  const std::string use = data.tokenizer() ? fmt::format("generate {}{} --tokens 400", path,
+                                                         prompt.empty() ? "" : fmt::format(" --prompt \"{}\"", prompt))
+                                           : "eval " + path;
+  return fmt::format("run: {}\nnext:\n  ./weft {}\n{}", run.string(), use, more);
 }
 
 }  // namespace weft::train

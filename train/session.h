@@ -11,7 +11,7 @@ namespace weft::train {
 class Session {
  public:
   /// `state` is consumed: the weights to go on from and what the optimizer remembers.
-  Session(Runtime& runtime, const Learner& learner, const TextData& text, const Job& job, const RunDir& run,
+  Session(Runtime& runtime, const Learner& learner, const Data& data, const Job& job, const RunDir& run,
           Checkpoint state, Terminal& terminal);
   /// Writes the checkpoint of the current step.
   void save();
@@ -29,12 +29,13 @@ class Session {
   void evaluate_and_sample();
   bool validate();
   bool write_sample();
+  i64 tokens() const;
   Outcome interrupted();
   Outcome finished();
 
   Runtime& runtime_;
   const Learner& learner_;
-  const TextData& text_;
+  const Data& data_;
   const Job& job_;
   const RunDir& run_;
   Progress progress_;
@@ -43,6 +44,7 @@ class Session {
   std::vector<dsl::Carried> carried_;  // one a part of `accumulate`
   i64 saved_ = -1;                     // the step of the newest checkpoint that is up to date
   std::optional<double> validation_;
+  dsl::LossSum validated_;  // what it is made of
   Interrupt interrupt_;
   RunLog log_;
   StepLine line_;
@@ -58,6 +60,6 @@ bool out_of_patience(const Progress& progress, const Job& job);
 std::string early_end(const Progress& progress, const Job& job);
 
 /// Lines after a finished run: what to do with it.
-std::string next_commands(const fs::path& run, const TextData& text, const Job& job, const Progress& progress);
+std::string next_commands(const fs::path& run, const Data& data, const Job& job, const Progress& progress);
 
 }  // namespace weft::train

@@ -72,9 +72,10 @@ std::string StepLine::text(i64 step) const {
   const double mean = std::accumulate(losses_.begin(), losses_.end(), 0.0) / static_cast<double>(losses_.size());
   // From the start of this process, so that validation and saving count as they will count.
   const double each = seconds(Clock::now() - start_) / static_cast<double>(std::max<i64>(1, step - first_));
-  return fmt::format("step {}/{} | loss {:.4f} | val {} | {:.0f} tok/s | left {}", step, steps_, mean,
-                     validation_ ? fmt::format("{:.4f}", *validation_) : "-", speed_,
-                     duration(each * static_cast<double>(steps_ - step)));
+  std::string validation = validation_ ? fmt::format("{:.4f}", *validation_) : "-";
+  if (accuracy_) validation += fmt::format(" ({:.1f} %)", 100 * *accuracy_);
+  return fmt::format("step {}/{} | loss {:.4f} | val {} | {:.0f} tok/s | left {}", step, steps_, mean, validation,
+                     speed_, duration(each * static_cast<double>(steps_ - step)));
 }
 
 void StepLine::clear() {

@@ -33,7 +33,8 @@ class StepLine {
   /// After every step. Draws at most ten times a second on a terminal, else a line every
   /// `log_every` steps or 30 s.
   void step(i64 step, double loss);
-  void validation(double loss) { validation_ = loss; }
+  /// `accuracy` of a task, where it says more than the loss.
+  void validation(double loss, std::optional<double> accuracy) { validation_ = loss, accuracy_ = accuracy; }
   /// Prints a text of whole lines; a drawn line makes way for it.
   void print(std::string_view text);
   /// Tokens per second, measured over the last second or more.
@@ -49,7 +50,7 @@ class StepLine {
   Clock::time_point start_, drawn_, measured_;
   i64 measured_step_;
   double speed_ = 0;
-  std::optional<double> validation_;
+  std::optional<double> validation_, accuracy_;
   std::deque<double> losses_;  // the last few: one step's loss alone jumps too much to read
   bool line_shown_ = false;
 };

@@ -1,17 +1,25 @@
 #include "train/text_data.h"
 
 #include <algorithm>
+#include <cctype>
 
 #include "train/file.h"
+#include "train/floors.h"
+#include "train/make_option.h"
+#include "train/terminal.h"
 
 namespace weft::train {
 namespace {
 
-// FNV-1a: it tells a changed file from the one before; nothing here defends against a forger.
-std::string hash_text(std::string_view text) {
-  u64 h = 0xcbf29ce484222325ULL;
-  for (const unsigned char c : text) h = (h ^ c) * 0x100000001b3ULL;
-  return fmt::format("{:016x}", h);
+// The bytes of a part, and where they come from.
+struct Bytes {
+  std::string source, text;
+};
+
+Bytes read_text(const std::filesystem::path& path) {
+  Bytes bytes{path.string(), read_file(path)};
+  if (bytes.text.empty()) fail_data("{}: is empty, there is nothing to learn", bytes.source);
+  return bytes;
 }
 
 }  // namespace
@@ -21,40 +29,93 @@ TextData load_text(const TextOptions& options, std::string_view built_in, const 
   check(options.val_fraction >= 0 && options.val_fraction < 1, "data.text: val_fraction must be from 0 to below 1 ({})",
         options.val_fraction);
   TextData data;
-  std::string text;
+  Bytes all;
   if (options.builtin.empty()) {
-    data.source = options.path.string();
-    text = read_file(options.path);
+    all = read_text(options.path);
   } else {
-    data.source = fmt::format("the built-in text `{}`", options.builtin);
-    text = built_in;
-    data.built_in = text;
+    all = {fmt::format("the built-in text `{}`", options.builtin), std::string(built_in)};
+    data.built_in_ = built_in;
   }
-  if (text.empty()) fail_data("{}: is empty, there is nothing to learn", data.source);
-  data.hash = hash_text(text);
-  data.tokenizer = known                         ? *known
-                   : options.tokenizer == "byte" ? Tokenizer::bytes()
-                                                 : Tokenizer::characters(text, data.source);
-  std::vector<i32> tokens = data.tokenizer.encode(text, data.source);
-  const auto cut = tokens.begin() + static_cast<i64>((1 - options.val_fraction) * static_cast<double>(tokens.size()));
-  data.valid.assign(cut, tokens.end());
-  tokens.erase(cut, tokens.end());
-  data.train = std::move(tokens);
+  if (all.text.empty()) fail_data("{}: is empty, there is nothing to learn", all.source);
+  data.source = all.source;
+  data.hash = hash_of(all.text);
+  data.tokens_ = known                         ? *known
+                 : options.tokenizer == "byte" ? Tokenizer::bytes()
+                                               : Tokenizer::characters(all.text, all.source);
+  data.sizes.vocab = data.tokens_.vocab();
+  data.train = data.tokens_.encode(all.text, all.source);
+  if (!options.valid.empty()) {
+    const Bytes valid = read_text(options.valid);
+    data.hash = hash_of(data.hash + hash_of(valid.text));
+    data.valid = data.tokens_.encode(valid.text, valid.source);
+    return data;
+  }
+  const auto cut =
+      data.train.begin() + static_cast<i64>((1 - options.val_fraction) * static_cast<double>(data.train.size()));
+  data.valid.assign(cut, data.train.end());
+  data.train.erase(cut, data.train.end());
   return data;
 }
 
-void check_length(const TextData& text, i64 context) {
-  const i64 n = static_cast<i64>(text.train.size());
-  if (n < context + 1) {
-    fail_data("{}: the training part has {} {}s, a context of {} needs at least {}", text.source, n,
-              text.tokenizer.unit(), context, context + 1);
+// Both parts are long enough for windows and their targets.
+void TextData::check_run(const TrainOptions& o) const {
+  const i64 n = static_cast<i64>(train.size());
+  if (n < o.context + 1) {
+    fail_data("{}: the training part has {} {}s, a context of {} needs at least {}", source, n, unit(), o.context,
+              o.context + 1);
   }
-  if (text.valid.size() == 1) {
-    fail_data(
-        "{}: the validation part has 1 {}, at least 2 are needed: raise val_fraction, or set it to "
-        "0",
-        text.source, text.tokenizer.unit());
+  if (valid.size() == 1) {
+    fail_data("{}: the validation part has 1 {}, at least 2 are needed: raise val_fraction, or set it to 0", source,
+              unit());
   }
+  const i64 rows = o.batch * o.accumulate;
+  if (!o.carry_state || Stripes{rows, o.context}.windows(train.size()) >= 1) return;
+  fail_data("{}: {} {}s to learn from are no stripes for {} rows: each needs a window of {}", source, n, unit(), rows,
+            o.context);
+}
+
+dsl::Batch TextData::training(const TrainOptions& o, i64 step, i64 part) const {
+  const i64 first = part * o.batch;
+  if (!o.carry_state) return training_batch(train, o.seed, step, first, o.batch, o.context);
+  return Stripes{o.batch * o.accumulate, o.context}.batch(train, step, first, o.batch);
+}
+
+i64 TextData::position(const TrainOptions& o, i64 step) const {
+  return o.carry_state ? Stripes{o.batch * o.accumulate, o.context}.window(train.size(), step) * o.context : 0;
+}
+
+i64 TextData::validations(const TrainOptions& o) const { return ValidationBatches(valid, o.batch, o.context).count(); }
+
+dsl::Batch TextData::validation(const TrainOptions& o, i64 i) const {
+  return ValidationBatches(valid, o.batch, o.context).at(i);
+}
+
+std::string TextData::amount() const {
+  return fmt::format("{} {}s to learn from, {} to validate", grouped(std::ssize(train)), unit(),
+                     grouped(std::ssize(valid)));
+}
+
+std::vector<Floor> TextData::floors() const { return listed(measure_floors(train, valid, tokens_.vocab()), unit()); }
+
+std::string TextData::meaning(const dsl::LossSum& loss) const {
+  return weft::train::meaning(loss.nats / static_cast<double>(loss.count), loss.count,
+                              measure_floors(train, valid, tokens_.vocab()), unit());
+}
+
+// The first word of the validation text.
+std::string TextData::example_prompt() const {
+  const std::string start = tokens_.decode(std::span(valid).first(std::min<std::size_t>(valid.size(), 2000)));
+  std::string word;
+  for (std::size_t i = std::min(start.size(), start.find_first_of(" \n")); i < start.size(); ++i) {
+    if (std::isalpha(static_cast<unsigned char>(start[i]))) {
+      word += start[i];
+    } else if (word.size() >= 3) {
+      return word;
+    } else {
+      word.clear();
+    }
+  }
+  return {};
 }
 
 dsl::Batch training_batch(std::span<const i32> tokens, u64 seed, i64 step, i64 first_row, i64 rows, i64 context) {
@@ -101,6 +162,46 @@ dsl::Batch ValidationBatches::at(i64 i) const {
   std::copy_n(tokens_.begin() + first, n, inputs.begin());
   std::copy_n(tokens_.begin() + first + 1, n, targets.begin());
   return {Tensor::of_indices(inputs, {rows, context_}), Tensor::of_indices(targets, {rows, context_})};
+}
+
+TextOptions text_options(const Settings& data) {
+  TextOptions o;
+  if (data.has("text.path")) o.path = data.path("text.path");
+  if (data.has("text.builtin")) o.builtin = data.word("text.builtin");
+  // Of the two, the one from the command line stands in place of the other.
+  const auto overrides = [&](const char* path) {
+    const dsl::SourcePtr source = data.has(path) ? data.span(path).source : nullptr;
+    return source && source->name.starts_with("<--set");
+  };
+  if (!o.builtin.empty() && overrides("text.path")) o.builtin.clear();
+  if (!o.path.empty() && overrides("text.builtin")) o.path.clear();
+  check(o.path.empty() || o.builtin.empty(), "{}: `path` and `builtin` exclude each other",
+        dsl::place_text(data.span("text.builtin")));
+  check(!o.path.empty() || !o.builtin.empty(), "{}: `text` needs a `path` or a `builtin`",
+        dsl::place_text(data.span("")));
+  if (data.has("text.valid")) o.valid = data.path("text.valid");
+  check(o.valid.empty() || !data.given("text.val_fraction"), "{}: `valid` and `val_fraction` exclude each other",
+        dsl::place_text(data.span("text.val_fraction")));
+  o.tokenizer = data.word("text.tokenizer");
+  o.val_fraction = data.real("text.val_fraction");
+  return o;
+}
+
+DataKind text_kind() {
+  Option builtin =
+      word("builtin", "weft", {"weft"}, "A text inside the program: `weft`, its own sources and documents.");
+  builtin.fallback = {};
+  return {
+      section("text", "A text; the model learns to predict the next token.",
+              {path("path", "The file, relative to the description's folder."), builtin,
+               path("valid", "Another file, whole, to validate on."),
+               real("val_fraction", "0.1", 0, 0.9, "Without `valid`, the last part of the text, kept for validation."),
+               word("tokenizer", "char", {"char", "byte"},
+                    "char: Unicode characters of the text, sorted; byte: 256 of them, any file.")}),
+      [](const Settings&) { return dsl::DataSizes(); }, [](const Settings& data) { text_options(data); },
+      [](const Settings& data, const DataGiven& given) {
+        return std::make_shared<const TextData>(load_text(text_options(data), given.built_in, given.tokenizer));
+      }};
 }
 
 }  // namespace weft::train

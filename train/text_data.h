@@ -2,36 +2,50 @@
 // part.
 #pragma once
 #include <filesystem>
-#include <string>
-#include <vector>
+#include <span>
 
-#include "dsl/model.h"
-#include "train/tokenizer.h"
+#include "train/data_kinds.h"
 
 namespace weft::train {
 
 struct TextOptions {
-  std::filesystem::path path = {};  // a file, or
-  std::string builtin = {};         // the name of a text inside the program
-  std::string tokenizer = "char";   // char | byte
-  double val_fraction = 0.1;        // the last part of the text, kept for validation
+  std::filesystem::path path = {};   // a file, or
+  std::string builtin = {};          // the name of a text inside the program
+  std::filesystem::path valid = {};  // another file, whole, for validation; none:
+  double val_fraction = 0.1;         // the last part of the text is kept for it
+  std::string tokenizer = "char";    // char | byte
 };
 
-struct TextData {
-  std::string source;  // for messages: the path or "the built-in text `weft`"
-  std::string hash;    // of the bytes, 16 hexadecimal digits
-  Tokenizer tokenizer;
-  std::vector<i32> train, valid;  // the first int((1 - f) n) tokens, and the rest
-  std::string built_in;           // the text itself when it is built in: a run keeps a copy
+class TextData : public Data {
+ public:
+  std::vector<i32> train, valid;  // the first int((1 - f) n) tokens, and the rest; or a file each
+
+  i64 length(const TrainOptions& o) const override { return o.context; }
+  void check_run(const TrainOptions& o) const override;
+  dsl::Batch training(const TrainOptions& o, i64 step, i64 part) const override;
+  i64 position(const TrainOptions& o, i64 step) const override;
+  i64 validations(const TrainOptions& o) const override;
+  dsl::Batch validation(const TrainOptions& o, i64 i) const override;
+  std::string unit() const override { return tokens_.unit(); }
+  std::string amount() const override;
+  std::vector<Floor> floors() const override;
+  std::string meaning(const dsl::LossSum& loss) const override;
+  const Tokenizer* tokenizer() const override { return &tokens_; }
+  std::string example_prompt() const override;
+  std::string_view built_in() const override { return built_in_; }
+
+ protected:
+  friend TextData load_text(const TextOptions&, std::string_view, const Tokenizer*);
+  Tokenizer tokens_;
+  std::string built_in_;
 };
 
 /// Reads, tokenizes and splits. `built_in` is the text that `options.builtin` names; `known` is the
 /// tokenizer of a trained model, otherwise the text's own characters make the vocabulary.
 TextData load_text(const TextOptions& options, std::string_view built_in = {}, const Tokenizer* known = nullptr);
 
-/// Both parts are long enough for windows of `context` tokens and their targets; the error says
-/// both numbers.
-void check_length(const TextData& text, i64 context);
+/// From the section `data`. What one option cannot judge alone is an error with its place.
+TextOptions text_options(const dsl::Settings& data);
 
 /// `rows` windows [rows, context] of the training part for one step, from row `first_row` on. Where
 /// a row starts is drawn from (seed, step, row) alone: the position in the data is the step, and

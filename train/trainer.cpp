@@ -39,23 +39,21 @@ void check_options(const Job& job) {
   check_options(job.generate);
 }
 
-void check_stripes(const TextData& text, const TrainOptions& o) {
-  const i64 rows = o.batch * o.accumulate, tokens = static_cast<i64>(text.train.size());
-  if (Stripes{rows, o.context}.windows(text.train.size()) >= 1) return;
-  fail_data("{}: {} {}s to learn from are no stripes for {} rows: each needs a window of {}", text.source, tokens,
-            text.tokenizer.unit(), rows, o.context);
+void check_fit(const Learner& learner, const Data& data, const Job& job) {
+  check_options(job);
+  check(learner.vocab() == data.sizes.vocab, "the model has a vocabulary of {} and the data one of {}", learner.vocab(),
+        *data.sizes.vocab);
+  const auto classes = [](const std::optional<i64>& n) { return n ? fmt::format("{} classes", *n) : "no classes"; };
+  check(learner.classes() == data.sizes.classes, "the model has {} and the data {}", classes(learner.classes()),
+        classes(data.sizes.classes));
+  data.check_run(job.train);
+  check(job.train.patience == 0 || data.validations(job.train) > 0,
+        "train.patience={} counts validations, and {} has no part for them", job.train.patience, data.source);
+  if (const Tokenizer* tokenizer = data.tokenizer()) prompt_tokens(job.generate, *tokenizer);
 }
 
-void check_fit(const Learner& learner, const TextData& text, const Job& job) {
-  check_options(job);
-  check(learner.vocab() == text.tokenizer.vocab(), "the model has a vocabulary of {} and the text one of {}",
-        learner.vocab(), text.tokenizer.vocab());
-  check_length(text, job.train.context);
-  check(job.train.patience == 0 || !text.valid.empty(),
-        "train.patience={} counts validations, and {} has no part for them", job.train.patience, text.source);
-  if (job.train.carry_state) check_stripes(text, job.train);
-  prompt_tokens(job.generate, text.tokenizer);
-}
+// What a run keeps to read its own text by.
+std::string tokenizer_of(const Data& data) { return data.tokenizer() ? data.tokenizer()->json() : ""; }
 
 // Two checkpoints are kept while a third is written, and the best weights beside them.
 void check_disk(const RunDir& run, const std::vector<Tensor>& weights) {
@@ -81,13 +79,13 @@ void check_memory(const Checkpoint& state, const Learner& learner, const Job& jo
   }
 }
 
-void check_same(const Checkpoint& state, const TextData& text, const Job& job, const fs::path& run) {
+void check_same(const Checkpoint& state, const Data& data, const Job& job, const fs::path& run) {
   const Progress& p = state.progress;
-  if (p.text_hash != text.hash) {
-    fail_data("{}: the text is not the one the run was started with: {} has the hash {}, it was {}", run.string(),
-              text.source, text.hash, p.text_hash);
+  if (p.text_hash != data.hash) {
+    fail_data("{}: the {} the run was started with: {} has the hash {}, it was {}", run.string(),
+              data.tokenizer() ? "text is not the one" : "data are not those", data.source, data.hash, p.text_hash);
   }
-  check(p.tokenizer == text.tokenizer.json(), "{}: the run has another tokenizer", run.string());
+  check(p.tokenizer == tokenizer_of(data), "{}: the run has another tokenizer", run.string());
   check(p.seed == job.train.seed, "{}: the run has the seed {}, not {}", run.string(), p.seed, job.train.seed);
   check(p.step <= job.train.steps, "{}: has done {} steps, train.steps={} is less", run.string(), p.step,
         job.train.steps);
@@ -109,58 +107,55 @@ void set_aside_newer(const fs::path& checkpoints, i64 step) {
 
 }  // namespace
 
-Outcome train(Runtime& runtime, const Learner& learner, const TextData& text, const Job& job, const RunPlace& place,
+Outcome train(Runtime& runtime, const Learner& learner, const Data& data, const Job& job, const RunPlace& place,
               Terminal& terminal) {
-  check_fit(learner, text, job);
+  check_fit(learner, data, job);
   Checkpoint state;
   state.progress.seed = job.train.seed;
-  state.progress.text_hash = text.hash;
-  state.progress.tokenizer = text.tokenizer.json();
+  state.progress.text_hash = data.hash;
+  state.progress.tokenizer = tokenizer_of(data);
   state.progress.description = job.description;
   state.weights = learner.initial_weights(job.train.seed, job.train.dtype);
   const RunDir run = RunDir::create(place, job.name, job.train.seed);
   check_disk(run, state.weights);
-  if (!text.built_in.empty()) {
+  if (!data.built_in().empty()) {
     make_folders(run.text().parent_path());
-    write_atomically(run.text(), text.built_in);
+    write_atomically(run.text(), data.built_in());
   }
   write_atomically(run.description(), job.description);
-  Session session(runtime, learner, text, job, run, std::move(state), terminal);
+  Session session(runtime, learner, data, job, run, std::move(state), terminal);
   session.save();
   return session.run();
 }
 
-Outcome resume(Runtime& runtime, const Learner& learner, const TextData& text, const Job& job, const fs::path& path,
+Outcome resume(Runtime& runtime, const Learner& learner, const Data& data, const Job& job, const fs::path& path,
                bool last_good, Terminal& terminal) {
-  check_fit(learner, text, job);
+  check_fit(learner, data, job);
   const RunDir run = RunDir::open(path);
   Checkpoint state = load_newest(path, learner.weights(), last_good);
-  check_same(state, text, job, path);
+  check_same(state, data, job, path);
   check_memory(state, learner, job, path);
   const Progress& p = state.progress;
   const std::string early = early_end(p, job);
   if (!early.empty() || (p.step >= job.train.steps && p.evaluated >= p.step)) {
     terminal.out << fmt::format("{} is finished: {} steps are done\n", path.string(), p.step)
-                 << (early.empty() ? "" : early + "\n") << next_commands(path, text, job, p) << std::flush;
+                 << (early.empty() ? "" : early + "\n") << next_commands(path, data, job, p) << std::flush;
     return {0, path, p.step};
   }
   check_disk(run, state.weights);
   if (last_good) set_aside_newer(run.checkpoints(), p.step);
   if (job.description != state.progress.description) write_atomically(run.description(), job.description);
   state.progress.description = job.description;
-  return Session(runtime, learner, text, job, run, std::move(state), terminal).run();
+  return Session(runtime, learner, data, job, run, std::move(state), terminal).run();
 }
 
 std::optional<dsl::LossSum> evaluate(Runtime& runtime, const Learner& learner, const std::vector<Tensor>& weights,
-                                     std::span<const i32> valid, i64 rows, i64 context,
-                                     const std::function<bool()>& stop) {
-  const ValidationBatches batches(valid, rows, context);
+                                     const Data& data, const TrainOptions& options, const std::function<bool()>& stop) {
   dsl::LossSum sum;
-  for (i64 i = 0; i < batches.count(); ++i) {
+  const i64 batches = data.validations(options);
+  for (i64 i = 0; i < batches; ++i) {
     if (stop && stop()) return {};
-    const dsl::LossSum loss = learner.loss(runtime, weights, batches.at(i));
-    sum.nats += loss.nats;
-    sum.count += loss.count;
+    sum += learner.loss(runtime, weights, data.validation(options, i));
   }
   return sum;
 }

@@ -7,11 +7,11 @@
 #include <functional>
 #include <optional>
 
+#include "train/data.h"
 #include "train/job.h"
 #include "train/learner.h"
 #include "train/run_dir.h"
 #include "train/terminal.h"
-#include "train/text_data.h"
 
 namespace weft::train {
 
@@ -24,17 +24,17 @@ struct Outcome {
 /// Trains a new model in a new folder. Before the first step: everything that can be wrong with the
 /// options, the data, the prompt, the folder and the disk; the first checkpoint is written then,
 /// too. A loss or gradient that is not finite is never applied: an error of kind `diverged`.
-Outcome train(Runtime& runtime, const Learner& learner, const TextData& text, const Job& job, const RunPlace& place,
+Outcome train(Runtime& runtime, const Learner& learner, const Data& data, const Job& job, const RunPlace& place,
               Terminal& terminal);
 
 /// Goes on from the newest checkpoint of `run`, up to job.train.steps. Everything else of `job`,
-/// and the text, must be as before. A run that is finished says so.
-Outcome resume(Runtime& runtime, const Learner& learner, const TextData& text, const Job& job, const fs::path& run,
+/// and the data, must be as before. A run that is finished says so.
+Outcome resume(Runtime& runtime, const Learner& learner, const Data& data, const Job& job, const fs::path& run,
                bool last_good, Terminal& terminal);
 
 /// The loss over the whole validation part; nothing when `stop` became true on the way.
 std::optional<dsl::LossSum> evaluate(Runtime& runtime, const Learner& learner, const std::vector<Tensor>& weights,
-                                     std::span<const i32> valid, i64 rows, i64 context,
+                                     const Data& data, const TrainOptions& options,
                                      const std::function<bool()>& stop = {});
 
 }  // namespace weft::train

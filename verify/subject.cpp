@@ -55,7 +55,8 @@ Subject::Subject(Claim claim) : claim_(std::move(claim)), runtime_(std::make_uni
   if (!claim_.def.empty()) add_sizes(*description_, claim_);
   const auto& params = description_->file().params;
   const bool declared = std::any_of(params.begin(), params.end(), [](const auto& p) { return p.name == "vocab"; });
-  if (!declared) vocab_ = kVocabulary;
+  if (!declared) sizes_.vocab = kVocabulary;
+  sizes_.classes = claim_.classes;
   // First as one that must not see what follows. A model must be so; of a def it is found out.
   auto first = build({}, true, d, {.form = "loop"});
   if (!first && !claim_.def.empty()) {
@@ -94,7 +95,7 @@ dsl::Asked Subject::asked(const How& how, bool causal, const dsl::Proof& proof) 
 
 std::unique_ptr<const dsl::Function> Subject::build(const How& how, bool causal, dsl::Diagnostics& diagnostics,
                                                     const dsl::Proof& proof) const {
-  return description_->function(asked(how, causal, proof), vocab_, diagnostics);
+  return description_->function(asked(how, causal, proof), sizes_, diagnostics);
 }
 
 const dsl::Function& Subject::function(const How& how) const {
@@ -157,7 +158,8 @@ Tensors Subject::inputs(const How& how, i64 rows, i64 length, u64 seed) const {
     const Shape shape = bind(p.dims, {{"B", rows}, {"T", length}});
     const Key key = Key{seed + claim_.seed - 1}.fold(p.name);
     if (p.kind == Kind::index) {
-      const i64 classes = claim_.def.empty() ? function(how).vocab() : 2;
+      const dsl::Function& f = function(how);
+      const i64 classes = !claim_.def.empty() ? 2 : p.name == "targets" ? f.classes().value_or(f.vocab()) : f.vocab();
       std::vector<i32> values(static_cast<std::size_t>(element_count(shape)));
       for (std::size_t i = 0; i < values.size(); ++i)
         values[i] = static_cast<i32>(bits(key, i) % static_cast<u64>(classes));

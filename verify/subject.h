@@ -27,6 +27,7 @@ struct Claim {
   std::string def;                     // empty: the model
   std::vector<std::string> params;     // of the def: "H=2"
   dsl::Surroundings surroundings;
+  std::optional<i64> classes = {};  // that the data have
   RuntimeOptions runtime = {};
   u64 seed = 1;  // of weights and inputs
 };
@@ -78,7 +79,7 @@ class Subject {
   Claim claim_;
   std::unique_ptr<const Runtime> runtime_;
   std::optional<dsl::Description> description_;
-  std::optional<i64> vocab_;
+  dsl::DataSizes sizes_;
   std::string sees_;
   std::map<std::string, Shape> given_;  // states to start from and cotangents, by name; the shapes do not matter
   std::set<std::string> learned_;       // states that start from a weight

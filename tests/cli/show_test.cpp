@@ -138,8 +138,8 @@ TEST_CASE("eval measures the whole validation text, as training did, beside the 
   CHECK(json["nats"].get<double>() == best);
   CHECK(json["bits"].get<double>() == doctest::Approx(best / std::numbers::ln2));
   const std::size_t n = desk.read("t.txt").size();  // ASCII: a token is a byte
-  CHECK(json["tokens"] == n - static_cast<std::size_t>(0.9 * static_cast<double>(n)) - 1);
-  CHECK(json["floors"]["uniform"].get<double>() == doctest::Approx(std::log(12)));
+  CHECK(json["targets"] == n - static_cast<std::size_t>(0.9 * static_cast<double>(n)) - 1);
+  CHECK(json["floors"][0]["nats"].get<double>() == doctest::Approx(std::log(12)));
   const Finished moved = desk.run({"eval", (desk / "r/checkpoints/best.safetensors").string(), "tiny.yaml", "--json"});
   CHECK(Json::parse(moved.out)["nats"] == json["nats"]);
 }

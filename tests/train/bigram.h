@@ -7,6 +7,7 @@
 
 #include "tests/train/temporary.h"
 #include "train/checkpoint.h"
+#include "train/text_data.h"
 #include "train/trainer.h"
 
 namespace weft::train {
@@ -125,7 +126,7 @@ struct Practice {
   TemporaryFolder folder;
   std::string source = practice_text(1500);
   TextData text = load_text({.path = {}, .builtin = "practice"}, source);
-  Bigram model{text.tokenizer.vocab()};
+  Bigram model{text.tokenizer()->vocab()};
   Runtime runtime{{.products = "loops", .parallel = "serial"}};
   Job job;
   std::ostringstream out;

@@ -29,7 +29,7 @@ TEST_CASE("floors of Tiny Shakespeare are the published ones") {
   const TextData text = load_text({.path = path});
   CHECK(text.train.size() == 1'003'854);
   CHECK(text.valid.size() == 111'540);
-  const Floors f = measure_floors(text.train, text.valid, text.tokenizer.vocab());
+  const Floors f = measure_floors(text.train, text.valid, text.tokenizer()->vocab());
   CHECK(std::abs(f.uniform - 4.174) < 5e-4);
   CHECK(std::abs(f.unigram - 3.347) < 5e-4);
   CHECK(std::abs(f.bigram - 2.485) < 5e-4);

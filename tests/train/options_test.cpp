@@ -1,4 +1,5 @@
 #include "train/options.h"
+#include "train/text_data.h"
 
 #include <doctest/doctest.h>
 
@@ -102,7 +103,7 @@ TEST_CASE(
   CHECK(contains(caught([] { text_options(read("data", "text: {path: a, builtin: weft}\n")); }).message,
                  "notes/net.yaml:1:"));
   CHECK(contains(caught([] { text_options(read("data", "text: {tokenizer: char}\n")); }).message, "needs a `path`"));
-  CHECK(contains(caught([] { text_options(read("data", "")); }).message, "data: give"));
+  CHECK(contains(caught([] { data_kind(read("data", "")); }).message, "data: give"));
 }
 
 TEST_CASE("values out of range and unknown words are errors of the description") {

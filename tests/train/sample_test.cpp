@@ -16,7 +16,7 @@ std::string text_of(const GenerateOptions& options) {
   const auto weights = p.model.initial_weights(1, DType::f32);
   const auto stream = p.model.stream(p.runtime, weights);
   std::string text;
-  CHECK(generate(*stream, p.text.tokenizer, options, [&](std::string_view piece) { return text += piece, true; }) ==
+  CHECK(generate(*stream, *p.text.tokenizer(), options, [&](std::string_view piece) { return text += piece, true; }) ==
         options.tokens);
   return text;
 }
@@ -86,5 +86,5 @@ TEST_CASE("the sink can end the text") {
   Practice p;
   const auto stream = p.model.stream(p.runtime, p.model.initial_weights(1, DType::f32));
   i64 pieces = 0;
-  CHECK(generate(*stream, p.text.tokenizer, {.tokens = 100}, [&](std::string_view) { return ++pieces < 7; }) == 7);
+  CHECK(generate(*stream, *p.text.tokenizer(), {.tokens = 100}, [&](std::string_view) { return ++pieces < 7; }) == 7);
 }

@@ -13,7 +13,7 @@ using namespace weft::train;
 namespace {
 
 TextData text_of(std::string_view text, double fraction = 0.1) {
-  return load_text({.path = {}, .builtin = "t", .tokenizer = "byte", .val_fraction = fraction}, text);
+  return load_text({.path = {}, .builtin = "t", .val_fraction = fraction, .tokenizer = "byte"}, text);
 }
 
 std::vector<i32> counting(i32 n) {
@@ -36,7 +36,11 @@ TEST_CASE("text that is missing, empty or too short is refused with the numbers"
   write_atomically(folder / "empty", "");
   write_atomically(folder / "one", "x");
   const auto failure = [&](const std::string& name, i64 context) {
-    const Caught error = caught([&] { check_length(load_text({.path = folder / name}), context); });
+    const Caught error = caught([&] {
+      TrainOptions o;
+      o.context = context;
+      load_text({.path = folder / name}).check_run(o);
+    });
     CHECK(error.failure == Failure::data);
     return error.message;
   };
@@ -45,7 +49,9 @@ TEST_CASE("text that is missing, empty or too short is refused with the numbers"
   CHECK(contains(failure("one", 1), "the training part has 0 characters, a context of 1 needs at least 2"));
   write_atomically(folder / "forty", std::string(40, 'x'));
   CHECK(contains(failure("forty", 36), "has 36 characters, a context of 36 needs at least 37"));
-  check_length(load_text({.path = folder / "forty"}), 35);
+  TrainOptions fits;
+  fits.context = 35;
+  load_text({.path = folder / "forty"}).check_run(fits);
   write_atomically(folder / "ten", std::string(10, 'x'));
   CHECK(contains(failure("ten", 2), "the validation part has 1 character"));
 }

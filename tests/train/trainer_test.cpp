@@ -20,7 +20,7 @@ TEST_CASE("a bigram model learns what a bigram count knows") {
   p.adamw().weight_decay = 0;
   p.job.eval.every = 100;
   CHECK(p.train("run").exit == 0);
-  const Floors floors = measure_floors(p.text.train, p.text.valid, p.text.tokenizer.vocab());
+  const Floors floors = measure_floors(p.text.train, p.text.valid, p.text.tokenizer()->vocab());
   const double loss = load_weights(p.folder / "run").progress.best_loss;
   CHECK(loss < floors.unigram - 0.2);
   CHECK(std::abs(loss - floors.bigram) < 0.1);
@@ -222,13 +222,13 @@ TEST_CASE("accumulating in parts is one update of the whole batch") {
 TEST_CASE("the banner says what is trained, on which data and machine, and where the run is") {
   Practice p;
   p.train("run");
-  CHECK(p.out.str().starts_with(fmt::format(
-      "practice: {} weights in 2 tensors, f32\n"
-      "data: 1,350 characters of the built-in text `practice` to learn from, 150 to validate; vocabulary {}\n"
-      "plan: 12 steps of 2 windows of 16 tokens, seed 1\n"
-      "machine: products loops, 1 threads (serial), baseline\n"
-      "run: {}\n",
-      p.model.vocab() * (p.model.vocab() + 1), p.model.vocab(), (p.folder / "run").string())));
+  CHECK(p.out.str().starts_with(
+      fmt::format("practice: {} weights in 2 tensors, f32\n"
+                  "data: the built-in text `practice`: 1,350 characters to learn from, 150 to validate; vocabulary {}\n"
+                  "plan: 12 steps of 2 windows of 16 tokens, seed 1\n"
+                  "machine: products loops, 1 threads (serial), baseline\n"
+                  "run: {}\n",
+                  p.model.vocab() * (p.model.vocab() + 1), p.model.vocab(), (p.folder / "run").string())));
 }
 
 TEST_CASE("what can be wrong is found before the folder is made") {

@@ -1,0 +1,24 @@
+#include "train/data.h"
+
+#include "train/terminal.h"
+
+namespace weft::train {
+
+std::string hash_of(std::string_view bytes) {
+  u64 h = 0xcbf29ce484222325ULL;
+  for (const unsigned char c : bytes) h = (h ^ c) * 0x100000001b3ULL;
+  return fmt::format("{:016x}", h);
+}
+
+std::string Data::meaning(const dsl::LossSum& loss) const {
+  const double n = static_cast<double>(loss.count);
+  std::string text = fmt::format("validation loss {:.4f} nats, {:.2f} % of {} {}s right\n", loss.nats / n,
+                                 100 * static_cast<double>(loss.correct) / n, grouped(loss.count), unit());
+  std::string known;
+  for (const Floor& f : floors()) {
+    if (f.accuracy) known += fmt::format("{}{:.1f} % {}", known.empty() ? "" : ", ", 100 * *f.accuracy, f.name);
+  }
+  return known.empty() ? text : text + "without a network: " + known + "\n";
+}
+
+}  // namespace weft::train
