@@ -44,10 +44,15 @@ def bind(name, shape, pattern, sizes):
     return None if fits else f"{name} is {list(shape)} and should be [{', '.join(dims)}]" + (f" with {said}" if said else "")
 
 
-def complain(what, names):
-    if names:
-        shown = "".join(f"\n  {n}" for n in names[:20]) + (f"\n  and {len(names) - 20} more" if len(names) > 20 else "")
-        raise Wrong(f"{what}:{shown}")
+def complain(*lists):
+    """Everything that is wrong at once: pairs of what it is and which tensors."""
+    text = ""
+    for what, names in lists:
+        if names:
+            text += f"{what}:" + "".join(f"\n  {n}" for n in names[:20]) + "\n"
+            text += f"  and {len(names) - 20} more\n" if len(names) > 20 else ""
+    if text:
+        raise Wrong(text.rstrip())
 
 
 def rows_present(family, names):
@@ -84,18 +89,22 @@ def to_weft(family, state, place):
             raise Wrong(f"{names[copy]} differs from {names[of]}: {family.model} has one tensor for both")
     expected = {n for r in rows for n in every(bare(r.name), layers)}
     known = expected | set(ignored) | {bare(c) for c in family.tied}
-    complain("these tensors are not in the table of this family", [names[n] for n in state if n not in known])
-    complain("these tensors are missing", sorted(n for n in expected if n not in state))
+    complain(("these tensors are not in the table of this family", [names[n] for n in state if n not in known]),
+             ("these tensors are missing", sorted(expected - set(state))))
     sizes, out, wrong = {"layers": layers}, {}, []
     for row in rows:
         for i, name in enumerate(every(bare(row.name), layers)):
             kind, array = state[name]
             fault = bind(names.get(name, name), array.shape, row.shape, sizes)
+            try:
+                parts = [] if fault or wrong else row.how.to(array, sizes)
+            except ValueError as e:
+                fault = f"{name} cannot be taken apart: {e}"
             if fault:
                 wrong.append(fault)
-            elif not wrong:
-                out.update({f"{place}.{w.format(i)}": (kind, a) for w, a in zip(row.weft, row.how.to(array, sizes))})
-    complain("these shapes are wrong", wrong)
+            else:
+                out.update({f"{place}.{w.format(i)}": (kind, a) for w, a in zip(row.weft, parts)})
+    complain(("these shapes are wrong", wrong))
     if family.optional:
         sizes[family.optional[1]] = str(rows is family.rows).lower()
     return out, sizes, [names[n] for n in ignored]
@@ -113,8 +122,8 @@ def to_torch(family, weights, like):
             or any(w.format(i) in weights for q in family.rows if re.search(family.optional[0], q.name)
                    for w in q.weft for i in range(layers))]
     expected = {w for r in rows for p in r.weft for w in every(p, layers)}
-    complain("these tensors are not in the table of this family", [n for n in weights if n not in expected])
-    complain("these tensors are missing", sorted(expected - set(weights)))
+    complain(("these tensors are not in the table of this family", [n for n in weights if n not in expected]),
+             ("these tensors are missing", sorted(expected - set(weights))))
     sizes, out, wrong = {}, {}, []
     for row in rows:
         for i, name in enumerate(every(row.name, layers)):
@@ -127,7 +136,7 @@ def to_torch(family, weights, like):
             if fault:
                 wrong.append(fault)
             out[name] = (parts[0][0], array)
-    complain("these shapes are wrong", wrong)
+    complain(("these shapes are wrong", wrong))
     for copy, of in family.tied.items():
         out.setdefault(copy, out[of])
     return out if like is None else named_like(family, out, like, layers)
@@ -138,13 +147,13 @@ def named_like(family, out, like, layers):
     by_bare = {bare(n): t for n, t in out.items()}
     ignored = {n for p in family.ignored for n in every(bare(p), layers)}
     names = by_bare_name(like)
-    complain("the file of --like has tensors that are not in the table", [f for n, f in names.items()
-                                                                         if n not in by_bare and n not in ignored])
     tied = {bare(c): bare(o) for c, o in family.tied.items()}
-    complain("the file of --like lacks", [n for n in by_bare if n not in names
-                                          and not (n in tied and same_bits(by_bare[n], by_bare[tied[n]]))])
-    complain("the file of --like has another shape for",
-             [f for n, f in names.items() if n in by_bare and by_bare[n][1].shape != like[f][1].shape])
+    complain(("the file of --like has tensors that are not in the table",
+              [f for n, f in names.items() if n not in by_bare and n not in ignored]),
+             ("the file of --like lacks", [n for n in by_bare if n not in names and not (
+                 n in tied and same_bits(by_bare[n], by_bare[tied[n]]))]),
+             ("the file of --like has another shape for",
+              [f for n, f in names.items() if n in by_bare and by_bare[n][1].shape != like[f][1].shape]))
     return {full: by_bare.get(n, like[full]) for n, full in names.items()}
 
 
@@ -200,7 +209,7 @@ def main():
             print(text, end="")
         print(f"{args.output}: {len(out)} tensors" + (f"; left out, no weights: {', '.join(ignored)}" if ignored else ""),
               file=sys.stderr)
-    except (Wrong, OSError) as e:
+    except (Wrong, OSError, ImportError) as e:
         print(f"convert_weights: {e}", file=sys.stderr)
         sys.exit(getattr(e, "code", 4))
 

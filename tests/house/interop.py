@@ -327,7 +327,7 @@ def what_is_wrong_is_said():
     fails(lambda s: (s.pop(fc), s.pop(attn)), "missing", "h.1.mlp.c_fc.weight", "h.0.attn.c_attn.bias")
     fails(lambda s: s.update({fc: s[fc].T.contiguous()}), fc.removeprefix("transformer."), "[20, 12]", "[D, hidden]")
     fails(lambda s: s.update({"lm_head.weight": s["lm_head.weight"] + 1}), "lm_head.weight differs")
-    fails(lambda s: s.update({"transformer.h.7.ln_1.bias": torch.zeros(D)}), "missing", "h.7.ln_1.weight")
+    fails(lambda s: s.update({"transformer.h.7.ln_1.bias": torch.zeros(D)}), "missing", "h.2.attn.c_attn.bias", "more")
     fails(lambda s: None, "H: n_head", code=2, words=())
     fails(lambda s: None, "divisible", code=2, words=("--with", "H=5"))
     fails(lambda s: None, "D = 12", code=2, words=("--with", "H=2", "D=13"))
