@@ -135,11 +135,9 @@ Work prepare(const dsl::SourcePtr& source, const Options& given, const Preparati
       const train::DataKind& kind = train::data_kind(data);
       kind.check(data);
       if (!sizes.vocab) sizes = kind.sizes(data);
-      if (how.data == WithData::yes) {
-        const std::string_view built_in = how.built_in ? std::string_view(*how.built_in) : models::builtin_text();
-        work.data = kind.load(data, {built_in, how.tokenizer});
-        sizes = work.data->sizes;
-      }
+      const std::string_view built_in = how.built_in ? std::string_view(*how.built_in) : models::builtin_text();
+      work.data = kind.load(data, {built_in, how.tokenizer, how.data == WithData::yes});
+      if (work.data) sizes = work.data->sizes;
     } catch (const Error& e) {
       trouble = e;
     }
@@ -159,6 +157,12 @@ Work prepare(const dsl::SourcePtr& source, const Options& given, const Preparati
   const bool stands_for = work.description->has_data() || (asked.explain && !own);
   if (!sizes.vocab && stands_for && !work.function) sizes.vocab = kSomeVocabulary;
   const bool built = work.function || build(sizes, d);
+  if (work.data && !work.data->has_windows() && work.train.given("context")) {
+    d.warning("W0103", work.train.span("context"), "`context` is for a text: here rows are as long as the data")
+        .note(fmt::format("those of {} have up to {} tokens", work.data->source,
+                          work.length(train::train_options(work.train))))
+        .help("remove it");
+  }
   if (work.model && !d.has_errors()) train::check_recipe(work.train, work.eval, work.model->weights(), d);
   if (d.has_errors() || !built) end();
   if (!options.json && !how.run) report(d, false);  // a sweep has said it once

@@ -501,6 +501,16 @@ constexpr auto kCodes = std::to_array<Code>({
      "defs: {f: {in: {x: [T]}, out: x}}\n"
      "model: [f]",
      0},
+    {"W0103", "a context where there is no text",
+     "Of a text a step reads windows of `train.context` tokens. Tasks and lines are sequences as they come: each is a row.",
+     "schema: 1\n"
+     "model: [{embed: {width: 8}}, logits]\n"
+     "data: parity\n"
+     "train: {context: 64}",
+     "schema: 1\n"
+     "model: [{embed: {width: 8}}, logits]\n"
+     "data: parity",
+     0},
 });
 
 std::string indented(std::string_view text) {

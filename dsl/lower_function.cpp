@@ -213,8 +213,7 @@ void Function::finish() {
   const std::size_t inputs = ports_.size();
   if (!has_batch(out_)) out_ = append(g, "expand", {out_}, {{"shape", with_batch(dims_of(out_), true)}})[0];
   results_.push_back({is_model() ? "logits" : "out", out_, out_.dims()});
-  if (const Var& p = program_.given_valid)
-    ports_.push_back({"valid", p.dims(), Kind::real, Port::Use::optional, p});
+  if (const Var& p = program_.given_valid) ports_.push_back({"valid", p.dims(), Kind::real, Port::Use::optional, p});
   if (loss_) results_.push_back({"loss", loss_, {}});
   if (asked_.streams) return;
   // Of a loss the gradient is that of its mean; a cotangent would be a second meaning.

@@ -28,9 +28,9 @@ struct Progress {
   double best_loss = std::numeric_limits<double>::infinity();
   i64 best_step = 0;
   u64 seed = 0;
-  std::string text_hash;    // of the data
-  std::string tokenizer;    // JSON; empty where the data are no text
-  std::string description;  // the resolved description
+  std::string text_hash;                 // of the data
+  std::string tokenizer;                 // JSON; empty where the data are no text
+  std::string description;               // the resolved description
   i64 best_count = 0, best_correct = 0;  // targets of the best validation, and those with the highest score
 };
 

@@ -10,6 +10,11 @@ std::string hash_of(std::string_view bytes) {
   return fmt::format("{:016x}", h);
 }
 
+void Data::check_run(const TrainOptions& o) const {
+  check(!o.carry_state || has_windows(), "train.carry_state is for a text: the sequences of {} stand by themselves",
+        source);
+}
+
 std::string Data::meaning(const dsl::LossSum& loss) const {
   const double n = static_cast<double>(loss.count);
   std::string text = fmt::format("validation loss {:.4f} nats, {:.2f} % of {} {}s right\n", loss.nats / n,

@@ -20,10 +20,12 @@ class Data {
   std::string hash;      // of all that its batches follow from, 16 hexadecimal digits
   dsl::DataSizes sizes;  // with classes, a sequence has one target
 
-  /// Tokens of the longest row, without what is only told.
+  /// Whether rows are windows of `train.context` tokens; else the data say how long they are.
+  virtual bool has_windows() const { return false; }
+  /// Tokens of the longest row.
   virtual i64 length(const TrainOptions& options) const = 0;
-  /// Throws an error of kind `data` with the numbers when a run with these options cannot be.
-  virtual void check_run(const TrainOptions&) const {}
+  /// Throws an error with the numbers when a run with these options cannot be.
+  virtual void check_run(const TrainOptions& options) const;
   /// The rows that part `part` of step `step` learns from, [batch, T]. They follow from (seed, step, row) alone:
   /// resuming needs nothing else.
   virtual dsl::Batch training(const TrainOptions& options, i64 step, i64 part) const = 0;

@@ -12,6 +12,7 @@ namespace weft::train {
 struct DataGiven {
   std::string_view built_in = {};        // the text that `text: {builtin: ...}` names
   const Tokenizer* tokenizer = nullptr;  // of weights that are there already; unless given, the text makes its own
+  bool files = true;                     // they may be read; otherwise data that need one are null
 };
 
 struct DataKind {

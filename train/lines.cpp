@@ -90,7 +90,8 @@ DataKind lines_kind() {
                         "Lines that are kept for validation, at least one: drawn, always the same."),
                    word("tokenizer", "char", {"char", "byte"}, "As in `text`.")}),
           [](const Settings&) { return dsl::DataSizes(); }, [](const Settings&) {},
-          [](const Settings& data, const DataGiven& given) {
+          [](const Settings& data, const DataGiven& given) -> std::shared_ptr<const Data> {
+            if (!given.files) return nullptr;
             return std::make_shared<const Lines>(
                 LineOptions{data.path("lines.path"), data.word("lines.tokenizer"), data.real("lines.val_fraction")},
                 given.tokenizer);

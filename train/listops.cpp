@@ -213,7 +213,8 @@ DataKind listops_kind() {
                    whole("max_depth", "20", 2, "Levels, that of the digits included. Long ListOps has 10."),
                    whole("valid_count", "1000", 1, "Sequences to validate on, the same in every run.")}),
           [](const Settings&) { return dsl::DataSizes(std::ssize(kTokens), 10); }, check_listops,
-          [](const Settings& data, const DataGiven&) -> std::shared_ptr<const Data> {
+          [](const Settings& data, const DataGiven& given) -> std::shared_ptr<const Data> {
+            if (!given.files && data.has("listops.path")) return nullptr;
             const i64 longest = data.whole("listops.longest");
             if (data.has("listops.path"))
               return std::make_shared<const ListOpsFiles>(data.path("listops.path"), data.path("listops.valid"),

@@ -40,10 +40,6 @@ Task::Task(std::string from, dsl::DataSizes known, i64 length, i64 valid, double
   sizes = known;
 }
 
-void Task::check_run(const TrainOptions& o) const {
-  check(!o.carry_state, "train.carry_state is for a text: the sequences of {} stand by themselves", source);
-}
-
 dsl::Batch Task::batch(i64 rows, const std::function<Key(i64)>& key) const {
   std::vector<Example> examples;
   for (i64 row = 0; row < rows; ++row) examples.push_back(make(key(row)));
@@ -69,10 +65,6 @@ void Examples::measure() {
   for (const auto* part : {&train_, &valid_}) {
     for (const Example& e : *part) length_ = std::max(length_, static_cast<i64>(e.tokens.size()));
   }
-}
-
-void Examples::check_run(const TrainOptions& o) const {
-  check(!o.carry_state, "train.carry_state is for a text: the sequences of {} stand by themselves", source);
 }
 
 dsl::Batch Examples::training(const TrainOptions& o, i64 step, i64 part) const {

@@ -23,7 +23,6 @@ i64 shuffled(Key key, i64 i, i64 n);
 class Task : public Data {
  public:
   i64 length(const TrainOptions&) const override { return length_; }
-  void check_run(const TrainOptions& options) const override;
   dsl::Batch training(const TrainOptions& options, i64 step, i64 part) const override;
   i64 validations(const TrainOptions& options) const override;
   dsl::Batch validation(const TrainOptions& options, i64 i) const override;
@@ -47,7 +46,6 @@ class Task : public Data {
 class Examples : public Data {
  public:
   i64 length(const TrainOptions&) const override { return length_; }
-  void check_run(const TrainOptions& options) const override;
   dsl::Batch training(const TrainOptions& options, i64 step, i64 part) const override;
   i64 validations(const TrainOptions& options) const override;
   dsl::Batch validation(const TrainOptions& options, i64 i) const override;

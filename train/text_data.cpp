@@ -199,7 +199,8 @@ DataKind text_kind() {
                word("tokenizer", "char", {"char", "byte"},
                     "char: Unicode characters of the text, sorted; byte: 256 of them, any file.")}),
       [](const Settings&) { return dsl::DataSizes(); }, [](const Settings& data) { text_options(data); },
-      [](const Settings& data, const DataGiven& given) {
+      [](const Settings& data, const DataGiven& given) -> std::shared_ptr<const Data> {
+        if (!given.files) return nullptr;
         return std::make_shared<const TextData>(load_text(text_options(data), given.built_in, given.tokenizer));
       }};
 }

@@ -20,6 +20,7 @@ class TextData : public Data {
  public:
   std::vector<i32> train, valid;  // the first int((1 - f) n) tokens, and the rest; or a file each
 
+  bool has_windows() const override { return true; }
   i64 length(const TrainOptions& o) const override { return o.context; }
   void check_run(const TrainOptions& o) const override;
   dsl::Batch training(const TrainOptions& o, i64 step, i64 part) const override;

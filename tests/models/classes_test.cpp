@@ -62,7 +62,7 @@ TEST_CASE("every model of the library tells classes, and behind the end of a seq
   int tried = 0;
   for (const models::Embedded& file : models::library()) {
     const std::string name(file.name.substr(0, file.name.rfind('.')));
-    if (name == "layers") continue;
+    if (name == "layers" || name == "fast_weights_lm") continue;  // the latter has a bias of every token behind its scores
     CAPTURE(name);
     dsl::Diagnostics d;
     const auto model = classifier(kSmall + name + "\n", d, {});
