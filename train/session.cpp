@@ -102,7 +102,7 @@ dsl::LossSum Session::gradients(i64 step, std::vector<Tensor>& total) {
     carried.position = o.carry_state ? stripes.window(text_.train.size(), step) * o.context : 0;
     const dsl::Batch batch = o.carry_state ? stripes.batch(text_.train, step, i * o.batch, o.batch)
                                            : training_batch(text_.train, o.seed, step, i * o.batch, o.batch, o.context);
-    return learner_.gradients(runtime_, weights_, batch, key.fold(static_cast<u64>(i)), to, carried);
+    return learner_.gradients(runtime_, weights_, batch, {key.fold(static_cast<u64>(i)), step}, to, carried);
   };
   if (o.accumulate == 1) return part(0, total);
   dsl::LossSum sum;
