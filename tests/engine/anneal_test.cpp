@@ -26,4 +26,7 @@ TEST_CASE("it goes in a straight line, along a half cosine, or by equal ratios")
   CHECK(wave.at(3) == doctest::Approx(2 + std::sqrt(2.0)).epsilon(1e-15));
   const Anneal ratio{8, 0.5, 4, Anneal::Curve::exponential};
   for (i64 step = 2; step <= 5; ++step) CHECK(ratio.at(step) == doctest::Approx(ratio.at(step - 1) / 2).epsilon(1e-15));
+  for (const auto curve : {Anneal::Curve::linear, Anneal::Curve::cosine})
+    CHECK(std::isfinite(Anneal{1e308, -1e308, 8, curve}.at(5)));
+  CHECK(std::isfinite(Anneal{1e-308, 1e308, 8, Anneal::Curve::exponential}.at(5)));
 }
