@@ -121,7 +121,8 @@ Var Builder::tensor(const Expr& expr) {
   if (const Var* v = std::get_if<Var>(&t)) return *v;
   const Value& value = std::get<Value>(t);
   if (!is_number(value)) {
-    fail("E0206", expr.span, fmt::format("a tensor or a number was expected, not {}", value_kind(value)));
+    fail("E0206", expr.span, fmt::format("a tensor or a number was expected, not {}", value_kind(value)),
+         still_number(value));
   }
   return constant(real(value));
 }
@@ -153,11 +154,13 @@ Term Builder::binary(const Expr& expr) {
   const auto side = [&](const Term& t, const Expr& e) -> Operand {
     if (const Var* v = std::get_if<Var>(&t)) return {*v, expr_text(e), e.span};
     const Value& value = std::get<Value>(t);
-    if (!is_number(value)) fail("E0206", e.span, fmt::format("{} is no operand of `{}`", value_text(value), expr.name));
+    if (!is_number(value)) {
+      fail("E0206", e.span, fmt::format("{} is no operand of `{}`", value_text(value), expr.name), still_number(value));
+    }
     return {constant(real(value)), expr_text(e), e.span};
   };
   const Operand x = side(left, *expr.args[0]);
-  if (expr.name == "^" && b && real(*b) == 2) return apply(*ops::find("square"), {x}, {}, expr.at)[0];
+  if (expr.name == "^" && b && is_number(*b) && real(*b) == 2) return apply(*ops::find("square"), {x}, {}, expr.at)[0];
   return apply(*ops::find(op_of(expr.name)), {x, side(right, *expr.args[1])}, {}, expr.at)[0];
 }
 

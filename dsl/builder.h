@@ -47,7 +47,7 @@ class Builder {
   Bridge* bridge() { return bridge_; }
   /// Applies an op to aligned operands and keeps the books on time; empty operands are absent inputs.
   std::vector<Var> apply(const Op& op, std::vector<std::optional<Operand>> operands,
-                         std::vector<AttributeValue> attributes, const Span& at);
+                         std::vector<AttributeValue> attributes, const Span& at, Anneals annealed = {});
   Operand operand(const Expr& expr, int core = 0);
   Var claimed(const Var& v, const Equation& equation);
   Var constant(double value);
@@ -63,7 +63,7 @@ class Builder {
   Term call(const Expr& expr);
   Var call_op(const Op& op, const Expr& expr);
   Var call_def(const FoundDef& def, const Expr& expr);
-  AttributeValue attribute(const Op& op, const AttributeInfo& info, const Expr& expr, const Var& first);
+  AttributeValue attribute(const Op& op, std::size_t which, const Expr& expr, const Var& first, Anneals& annealed);
   void refuse_growing(const Op& op, const Dims& state, const Span& at);
   void refuse_tensors(const Op& op, const AttributeInfo& info, const Expr& expr);
   i64 axis(const Expr& expr, const Var& first);

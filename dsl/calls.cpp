@@ -32,7 +32,8 @@ std::string signature(const Op& op) {
 }
 
 // What is called in one place only.
-const std::map<std::string_view, const char*> kPlaces = {{"left", "the `merge` of a fold"},
+const std::map<std::string_view, const char*> kPlaces = {{"anneal", "the attribute of an op, and in params"},
+                                                         {"left", "the `merge` of a fold"},
                                                          {"right", "the `merge` of a fold"},
                                                          {"prefix", "the `read` of a fold"},
                                                          {"prev", "the `step` of a recurrence"}};
@@ -136,15 +137,16 @@ Var Builder::call_op(const Op& op, const Expr& expr) {
   if (failed) throw Failed{};
   const Var first = operands.empty() || !operands[0] ? Var() : operands[0]->var;
   std::vector<AttributeValue> values;
+  Anneals annealed;
   for (std::size_t i = 0; i < slots.attributes.size(); ++i) {
     const AttributeInfo& info = op.attributes[i];
-    values.push_back(slots.attributes[i] ? attribute(op, info, *slots.attributes[i], first) : info.standard);
+    values.push_back(slots.attributes[i] ? attribute(op, i, *slots.attributes[i], first, annealed) : info.standard);
     if (slots.attributes[i] || !info.required) continue;
     const std::string example = first && !dims_of(first).empty() ? dims_of(first).back().text() : "D";
     refuse(program_.diagnostics, op, expr.at, fmt::format("`{}` must be told the dimension", op.name),
            fmt::format("as in `{}(x, dim={})`", op.name, example));
   }
-  return apply(op, std::move(operands), std::move(values), expr.at)[0];
+  return apply(op, std::move(operands), std::move(values), expr.at, std::move(annealed))[0];
 }
 
 // `rms_norm(x, W)`: the second place is a number's.
@@ -164,14 +166,18 @@ void Builder::refuse_tensors(const Op& op, const AttributeInfo& info, const Expr
   }
 }
 
-AttributeValue Builder::attribute(const Op& op, const AttributeInfo& info, const Expr& expr, const Var& first) {
+// Of an annealed number it is where that ends; the rest goes to `annealed`.
+AttributeValue Builder::attribute(const Op& op, std::size_t which, const Expr& expr, const Var& first,
+                                  Anneals& annealed) {
   using Type = AttributeInfo::Type;
+  const AttributeInfo& info = op.attributes[which];
   if (info.type == Type::boolean || info.type == Type::whole || info.type == Type::real) refuse_tensors(op, info, expr);
   const auto number = [&] {
     const auto value = evaluate(expr, room_.numbers, program_.diagnostics, Division::real);
     if (!value) throw Failed{};
     if (const i64* whole = std::get_if<i64>(&*value)) return static_cast<double>(*whole);
     if (const double* x = std::get_if<double>(&*value)) return *x;
+    if (const Anneal* a = std::get_if<Anneal>(&*value)) return annealed.emplace_back(which, *a).second.to;
     fail("E0206", expr.span, fmt::format("`{}` of `{}` is a number, not {}", info.name, op.name, value_kind(*value)));
   };
   switch (info.type) {
@@ -238,7 +244,7 @@ i64 Builder::axis(const Expr& expr, const Var& first) {
 }
 
 std::vector<Var> Builder::apply(const Op& op, std::vector<std::optional<Operand>> operands,
-                                std::vector<AttributeValue> attributes, const Span& at) {
+                                std::vector<AttributeValue> attributes, const Span& at, Anneals annealed) {
   bool batched = false;
   std::vector<Operand> present;
   for (const auto& o : operands) {
@@ -273,7 +279,7 @@ std::vector<Var> Builder::apply(const Op& op, std::vector<std::optional<Operand>
       refuse_growing(op, kept, at);
       inputs[state.input] = program_.state_input(kept, inputs[state.input]);
     }
-    const auto outputs = graph_.append(op, attributes, inputs);
+    const auto outputs = graph_.append(op, attributes, inputs, std::move(annealed));
     for (std::size_t i = 0; carried && i < op.states.size(); ++i) {
       program_.states[first_state + i].out = outputs[op.states[i].output];
     }

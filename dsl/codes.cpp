@@ -454,7 +454,8 @@ constexpr auto kCodes = std::to_array<Code>({
      2},
     {"E0407", "arithmetic that has no value",
      "Division by zero, overflow of a whole number, the root of a negative number, a word where a "
-     "number belongs.",
+     "number belongs, or a number that moves in training: `anneal(..)` is the value of an attribute as it is written, "
+     "without arithmetic.",
      "params: {a: 1 // 0}", "params: {a: 1 // 2}", 2},
     {"E0408", "a division that is not whole",
      "Sizes are whole: `/` must divide exactly in params and shapes. `//` rounds down.", "params: {a: 256 / 6}",

@@ -78,7 +78,8 @@ class Evaluator {
   Value number(const Expr& expr) {
     Value value = run(expr);
     if (std::holds_alternative<i64>(value) || std::holds_alternative<double>(value)) return value;
-    fail(expr.span, fmt::format("a number was expected, not {} {}", value_kind(value), value_text(value)));
+    fail(expr.span, fmt::format("a number was expected, not {} {}", value_kind(value), value_text(value)),
+         still_number(value));
   }
 
   static double real(const Value& value) {
@@ -209,6 +210,7 @@ class Evaluator {
   }
 
   Value call(const Expr& expr) {
+    if (expr.name == "anneal") return read_anneal(expr, scope_, diagnostics_);
     const bool extremum = expr.name == "min" || expr.name == "max";
     bool known = false;
     for (const std::string& f : number_functions()) known |= f == expr.name;

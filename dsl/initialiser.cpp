@@ -87,7 +87,8 @@ std::optional<Initialiser> Initialiser::parse(const Expr& expr, const Scope& sco
   if (!value) return {};
   if (const i64* whole = std::get_if<i64>(&*value)) return Initialiser{Kind::constant, static_cast<double>(*whole)};
   if (const double* real = std::get_if<double>(&*value)) return Initialiser{Kind::constant, *real};
-  diagnostics.error("E0206", expr.span, fmt::format("a weight starts as a number, not {}", value_text(*value)));
+  diagnostics.error("E0206", expr.span, fmt::format("a weight starts as a number, not {}", value_text(*value)))
+      .help(still_number(*value));
   return {};
 }
 

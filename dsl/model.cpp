@@ -218,14 +218,15 @@ LossSum Model::loss(Runtime& runtime, const std::vector<Tensor>& weights, const 
       scores.dtype() == DType::f64 ? hits(scores.values<double>(), targets) : hits(scores.values<float>(), targets)};
 }
 
-LossSum Model::gradients(Runtime& runtime, const std::vector<Tensor>& weights, const Batch& batch, Key key,
+LossSum Model::gradients(Runtime& runtime, const std::vector<Tensor>& weights, const Batch& batch, TrainingStep step,
                          std::vector<Tensor>& gradients, Observer* observer, Carried* carried) const {
   const Lowering& l = lowered_->train();
   Carried anew;
   if (!carried) carried = &anew;
   const i64 count = counted(batch.targets);
   RunSettings settings;
-  settings.key = key;
+  settings.key = step.key;
+  settings.step = step.number;
   settings.training = true;
   auto feeds = feeds_of(l, weights, batch.tokens, batch.targets);
   if (carries()) feed_carried(l.program, *carried, batch.tokens.shape()[0], dtype_of(weights), feeds, settings);

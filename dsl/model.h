@@ -52,6 +52,14 @@ struct LossSum {
   }
 };
 
+/// Which step of training it is: the key of all that is drawn in it, and its number from 1 on, which annealed
+/// attributes go by (0: they have arrived).
+struct TrainingStep {
+  Key key;
+  i64 number;
+  TrainingStep(Key key, i64 number = 0) : key(key), number(number) {}
+};
+
 /// What a training step hands to the next under `train.carry_state`: the states, [B, ...] each, and the place in the
 /// stripe that all rows are at. At position 0 every row starts anew.
 struct Carried {
@@ -102,9 +110,9 @@ class Model {
   LossSum loss(Runtime& runtime, const std::vector<Tensor>& weights, const Batch& batch) const;
   /// Whether a training step goes on from the states of the one before (`train.carry_state`).
   bool carries() const;
-  /// Training mode under `key` (of this step): the loss, and the gradients of the mean loss by weight. `carried` is
-  /// read and replaced when the model carries; without one every row starts anew.
-  LossSum gradients(Runtime& runtime, const std::vector<Tensor>& weights, const Batch& batch, Key key,
+  /// Training mode: the loss, and the gradients of the mean loss by weight. `carried` is read and replaced when the
+  /// model carries; without one every row starts anew.
+  LossSum gradients(Runtime& runtime, const std::vector<Tensor>& weights, const Batch& batch, TrainingStep step,
                     std::vector<Tensor>& gradients, Observer* observer = nullptr, Carried* carried = nullptr) const;
   std::unique_ptr<Stream> stream(Runtime& runtime, std::vector<Tensor> weights) const;
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "dsl/expression.h"
+#include "engine/anneal.h"
 
 namespace weft::dsl {
 
@@ -18,7 +19,7 @@ struct Word {
   friend bool operator==(const Word& a, const Word& b) { return a.text == b.text; }
 };
 
-using Value = std::variant<i64, double, bool, Word>;
+using Value = std::variant<i64, double, bool, Word, Anneal>;
 
 /// Names and their values; a name without a value is one whose definition failed: it silences what
 /// depends on it.
@@ -59,6 +60,12 @@ std::optional<Value> evaluate(const Expr& expr, const Scope& scope, Diagnostics&
 
 /// The functions of numbers that `evaluate` knows: sqrt, min, ...
 const std::vector<std::string>& number_functions();
+
+/// The call `anneal(from, to, steps, shape=linear)`; throws Failed after reporting.
+Anneal read_anneal(const Expr& call, const Scope& scope, Diagnostics& diagnostics);
+std::string anneal_text(const Anneal& anneal);
+/// The help where a number is needed that stands still: empty unless `value` is annealed.
+std::string still_number(const Value& value);
 
 /// The same for fields that want a certain type.
 std::optional<i64> evaluate_whole(const Expr& expr, const Scope& scope, Diagnostics& diagnostics);

@@ -22,7 +22,7 @@ std::optional<Value> word_value(const Param& param, const Expr& expr, Diagnostic
 
 /// The value in the type the param declares.
 std::optional<Value> typed(const Param& param, Value value, const Span& span, Diagnostics& diagnostics) {
-  const auto wrong = [&](const char* wanted, const char* help) {
+  const auto wrong = [&](const char* wanted, const std::string& help) {
     diagnostics.error("E0402", span, fmt::format("`{}` must be {}, not {}", param.name, wanted, value_text(value)))
         .help(help);
     return std::optional<Value>();
@@ -30,9 +30,11 @@ std::optional<Value> typed(const Param& param, Value value, const Span& span, Di
   switch (param.type) {
     case Param::Type::whole:
       if (!std::holds_alternative<i64>(value))
-        return wrong("a whole number", std::holds_alternative<double>(value) ? "use `floor(...)` or `//`" : "");
+        return wrong("a whole number",
+                     std::holds_alternative<double>(value) ? "use `floor(...)` or `//`" : still_number(value));
       return value;
     case Param::Type::real:
+      if (std::holds_alternative<Anneal>(value)) return value;
       if (std::holds_alternative<i64>(value)) return static_cast<double>(std::get<i64>(value));
       return std::holds_alternative<double>(value) ? std::optional(value) : wrong("a number", "");
     case Param::Type::boolean:
@@ -43,8 +45,12 @@ std::optional<Value> typed(const Param& param, Value value, const Span& span, Di
   return value;
 }
 
-double as_real(const Value& value) {
-  return std::holds_alternative<i64>(value) ? static_cast<double>(std::get<i64>(value)) : std::get<double>(value);
+// The least and the most that the number is while it lasts.
+std::pair<double, double> extent(const Value& value) {
+  if (const Anneal* a = std::get_if<Anneal>(&value)) return std::minmax({a->from, a->to});
+  const double x =
+      std::holds_alternative<i64>(value) ? static_cast<double>(std::get<i64>(value)) : std::get<double>(value);
+  return {x, x};
 }
 
 class Resolver {
@@ -150,7 +156,7 @@ class Resolver {
       const ExprPtr& bound = low ? param.min : param.max;
       if (!bound) continue;
       const auto limit = evaluate_real(*bound, scope_, diagnostics_);
-      if (!limit || (low ? as_real(*value) >= *limit : as_real(*value) <= *limit)) continue;
+      if (!limit || (low ? extent(*value).first >= *limit : extent(*value).second <= *limit)) continue;
       diagnostics_
           .error("E0403", span,
                  fmt::format("`{}` must be at {} {}, not {}", param.name, low ? "least" : "most",

@@ -72,7 +72,8 @@ Var Graph::constant(Tensor tensor) {
   return {*this, id};
 }
 
-std::vector<Var> Graph::append(const Op& op, std::vector<AttributeValue> attributes, std::span<const Var> inputs) {
+std::vector<Var> Graph::append(const Op& op, std::vector<AttributeValue> attributes, std::span<const Var> inputs,
+                               Anneals annealed) {
   const auto declared = [&](std::size_t i) -> const Input& {
     return op.inputs[op.variadic ? std::min(i, op.inputs.size() - 1) : i];
   };
@@ -98,12 +99,20 @@ std::vector<Var> Graph::append(const Op& op, std::vector<AttributeValue> attribu
     needs_gradient = needs_gradient || (v.needs_gradient && !input.is(Input::fixed));
     derivative = derivative || (v.derivative && !input.is(Input::fixed));
   }
+  check(annealed.empty() || !op.build,
+        "{}: it is written with other ops, so that none of its attributes can be annealed", op.name);
   if (op.build) return op.build(*this, attributes, inputs);
 
   needs_gradient = needs_gradient && op.backward_f32;
   const auto shapes = op.infer(op, attributes, InputDims(op, dims));
+  for (const auto& [i, anneal] : annealed) {  // the op must take both ends
+    std::vector<AttributeValue> first = attributes;
+    first[i] = anneal.from;
+    op.infer(op, first, InputDims(op, dims));
+  }
   node.op = &op;
   node.attributes = std::move(attributes);
+  node.annealed = std::move(annealed);
   node.origin = origin_;
   node.place.stream = stream_.fold(drawn_++).value;
   const Dims& placed = dims.empty() || !dims[0] ? shapes[0] : *dims[0];

@@ -13,6 +13,7 @@
 #include <variant>
 #include <vector>
 
+#include "engine/anneal.h"
 #include "engine/dim.h"
 #include "engine/key.h"
 #include "engine/tensor.h"
@@ -65,10 +66,14 @@ struct Value {
 
 enum class Phase { forward, backward };
 
+/// Attributes of a forward node that follow the steps of training, by their index.
+using Anneals = std::vector<std::pair<std::size_t, Anneal>>;
+
 struct Node {
   const Op* op = nullptr;
   Phase phase = Phase::forward;
   std::vector<AttributeValue> attributes;
+  Anneals annealed;  // `attributes` holds where they end
   /// Values read, -1 where absent. Forward: the op's inputs. Backward: the forward node's inputs, then its outputs,
   /// then the cotangents of its public outputs; what the op does not declare to read is -1.
   std::vector<i32> inputs;
@@ -92,7 +97,8 @@ class Graph {
   Var constant(Tensor tensor);
   /// Applies an op; inputs may be empty handles where the op allows. Checks arity, kinds and shapes.
   /// Returns the public outputs.
-  std::vector<Var> append(const Op& op, std::vector<AttributeValue> attributes, std::span<const Var> inputs);
+  std::vector<Var> append(const Op& op, std::vector<AttributeValue> attributes, std::span<const Var> inputs,
+                          Anneals annealed = {});
 
   /// Appends the gradients of sum_i <outputs[i], cotangents[i]> and returns that of each of `wrt`, an empty handle
   /// where the outputs do not depend on it. An error for a cotangent of another shape, and for second derivatives.

@@ -45,6 +45,7 @@ std::vector<Tensor> compute(const Graph& graph, const Node& node, const std::vec
   call.output_shapes.reserve(f.outputs.size());
   call.results.reserve(node.outputs.size());
   for (const auto& a : node.attributes) call.attributes.push_back(bound(a, bindings));
+  for (const auto& [i, anneal] : f.annealed) call.attributes[i] = anneal.at(settings.step);
   const auto tensor = [&](i32 id) { return id < 0 ? nullptr : &values[static_cast<std::size_t>(id)]; };
   for (const i32 id : f.inputs) call.input_shapes.push_back(id < 0 ? nullptr : &shapes[static_cast<std::size_t>(id)]);
   for (const i32 id : f.outputs) call.output_shapes.push_back(&shapes[static_cast<std::size_t>(id)]);

@@ -22,6 +22,7 @@ struct RunSettings {
   std::vector<i64> rows = {};  // that of each batch row, where they do not follow each other (nodes of a tree)
   std::vector<i64> offsets;    // position of the first token, one a row, or one for all; empty: 0
   const Intervention* intervention = nullptr;  // also inside the steps of a scan
+  i64 step = 0;                                // of training, from 1 on; 0: none, and what is annealed has arrived
 };
 
 /// Concrete shapes and last uses of a graph for one binding of its symbols.

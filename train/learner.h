@@ -21,8 +21,9 @@ class Learner {
   virtual dsl::LossSum loss(Runtime& runtime, const std::vector<Tensor>& weights, const dsl::Batch& batch) const = 0;
   /// Training mode; gradients of the mean loss, one per weight. `carried` is what the step before left where states are
   /// carried, and is replaced.
-  virtual dsl::LossSum gradients(Runtime& runtime, const std::vector<Tensor>& weights, const dsl::Batch& batch, Key key,
-                                 std::vector<Tensor>& gradients, dsl::Carried& carried) const = 0;
+  virtual dsl::LossSum gradients(Runtime& runtime, const std::vector<Tensor>& weights, const dsl::Batch& batch,
+                                 dsl::TrainingStep step, std::vector<Tensor>& gradients,
+                                 dsl::Carried& carried) const = 0;
   virtual std::unique_ptr<dsl::Stream> stream(Runtime& runtime, std::vector<Tensor> weights) const = 0;
 };
 
@@ -40,9 +41,9 @@ class ModelLearner final : public Learner {
   dsl::LossSum loss(Runtime& runtime, const std::vector<Tensor>& weights, const dsl::Batch& batch) const override {
     return model_.loss(runtime, weights, batch);
   }
-  dsl::LossSum gradients(Runtime& runtime, const std::vector<Tensor>& weights, const dsl::Batch& batch, Key key,
-                         std::vector<Tensor>& gradients, dsl::Carried& carried) const override {
-    return model_.gradients(runtime, weights, batch, key, gradients, nullptr, &carried);
+  dsl::LossSum gradients(Runtime& runtime, const std::vector<Tensor>& weights, const dsl::Batch& batch,
+                         dsl::TrainingStep step, std::vector<Tensor>& gradients, dsl::Carried& carried) const override {
+    return model_.gradients(runtime, weights, batch, step, gradients, nullptr, &carried);
   }
   std::unique_ptr<dsl::Stream> stream(Runtime& runtime, std::vector<Tensor> weights) const override {
     return model_.stream(runtime, std::move(weights));

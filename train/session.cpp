@@ -87,7 +87,7 @@ dsl::LossSum Session::gradients(i64 step, std::vector<Tensor>& total) {
   carried_.resize(batches.size());
   const auto part = [&](std::size_t i, std::vector<Tensor>& to) {
     carried_[i].position = data_.position(o, step);
-    return learner_.gradients(runtime_, weights_, batches[i], key.fold(i), to, carried_[i]);
+    return learner_.gradients(runtime_, weights_, batches[i], {key.fold(i), step}, to, carried_[i]);
   };
   if (o.accumulate == 1) return part(0, total);
   dsl::LossSum sum;

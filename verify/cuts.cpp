@@ -165,10 +165,11 @@ Finding prove_rows_apart(const Subject& s, const std::vector<i64>& lengths) {
     std::vector<Tensors> next;
     for (std::size_t row = 0; row < 2; ++row) {
       const Tensors inputs = s.inputs(kWhole, 1, starts[row] + more, 20 + row);
-      const Tensor whole = s.run(kWhole, inputs).at(result_of(s));
-      wanted.push_back(slice(whole, *time_of(s), starts[row], starts[row] + more));
       RunSettings settings;
       settings.offsets = {0};
+      settings.first_row = static_cast<i64>(row);  // where something is drawn outside training, too
+      const Tensor whole = s.run(kWhole, inputs, settings).at(result_of(s));
+      wanted.push_back(slice(whole, *time_of(s), starts[row], starts[row] + more));
       f.feed(s.runtime(), DType::f64, s.weights(), part(s, stream, inputs, 0, starts[row]), settings, states[row]);
       next.push_back(part(s, stream, inputs, starts[row], starts[row] + more));
     }

@@ -350,6 +350,36 @@ def kernel_attention(x, w, o):
     return np.concatenate(parts, -1) @ w["Wo"]
 
 
+def treefold(x, w, o):
+    """The algorithm as it was first given, with a soft gate: y_n is the sum over l > 0 of the last block of 2^l tokens
+    that is complete at n; or, for `prefix`, the complete blocks of which n + 1 is made, merged from early to late."""
+    def merge(left, right):
+        both = np.concatenate([left, right], -1)
+        affine = lambda z, W, b: np.einsum("pi,pij->pj", z, w[W]) + w[b]
+        m = affine(relu(affine(both, "W1", "b1")), "W2", "b2")
+        p = softmax(affine(both, "Wg", "bg") / o.get("tau", 1))
+        choices = [left, m] if o.get("gate", "three") == "two" else [left, m, right]
+        return sum(p[:, i, None] * choice for i, choice in enumerate(choices))
+
+    def block(begin, end):
+        if end - begin == 1:
+            return x[:, begin]
+        return merge(block(begin, (begin + end) // 2), block((begin + end) // 2, end))
+
+    y = np.zeros_like(x)
+    for n in range(1, x.shape[1] + 1):
+        if o.get("readout", "levels") == "levels":
+            sizes = [2**level for level in range(1, n.bit_length())]
+            y[:, n - 1] = sum((block(n // size * size - size, n // size * size) for size in sizes), 0 * x[:, 0])
+            continue
+        begin, total = 0, None
+        for size in [2**level for level in reversed(range(n.bit_length())) if n >> level & 1]:
+            piece = block(begin, begin + size)
+            begin, total = begin + size, piece if total is None else merge(total, piece)
+        y[:, n - 1] = total
+    return y
+
+
 BUFFERS = ("Q", "G", "t")  # random numbers that are not trained
 SIZES = {"D": 8, "H": 2}
 CASES = [("linear_transformer", "linear_attention", linear_attention, SIZES, [{}]),
@@ -374,10 +404,15 @@ CASES = [("linear_transformer", "linear_attention", linear_attention, SIZES, [{}
          ("fnet", "mix", fnet_mix, {"D": 8}, [{}, {"mixing": "fourier"}]),
          ("dct", "dct_mixing", dct_mixing, {"D": 8}, [{}]),
          ("dct", "dct_tokens", dct_tokens, {"D": 8}, [{"patch": 4, "kept": 2}]),
+         ("treefold", "treefold", treefold, {"D": 4}, [
+             {"eval": "soft", "gate": gate, "readout": readout, "tau": tau}
+             for gate, readout, tau in (("three", "levels", 1), ("two", "levels", 0.5), ("three", "prefix", 0.5),
+                                        ("two", "prefix", 1))]),
          ("kernel_attention", "kernel_attention", kernel_attention, SIZES, [
              {"kernel": kernel, "positions": positions, "normaliser": normaliser, "value_positions": seen}
              for kernel in ("exponential", "rbf", "polynomial", "linear")
-             for positions, seen in (("none", False), ("additive", True), ("product", False))
+             for positions, seen in (("none", False), ("additive", False), ("additive", True), ("product", False),
+                                     ("product", True))
              for normaliser in (True, False)])]
 
 
