@@ -23,6 +23,7 @@ std::string state_text(const Work& work, const Need& need) {
 }
 
 std::string remark(const dsl::Weight& w) {
+  if (w.frozen) return "  (frozen)";
   if (w.redraw > 0) return fmt::format("  (not trained, drawn anew every {} steps)", w.redraw);
   return !w.trained ? "  (not trained)" : w.decays ? "" : "  (no decay)";
 }
@@ -40,6 +41,7 @@ void print_text(const Work& work, const train::TrainOptions& o, const Need& need
                              grouped(std::ssize(work.text->train) + std::ssize(work.text->valid)),
                              work.text->tokenizer.unit(), work.text->tokenizer.vocab());
   }
+  if (work.start) std::cout << "  " << work.start->said;
   if (!weights) return;
   std::size_t width = 0;
   for (const dsl::Weight& w : all) width = std::max(width, w.name.size());
@@ -59,14 +61,15 @@ nlohmann::ordered_json document(const Work& work, const Need& need) {
   else j["state_bytes"] = nullptr;
   j["tensors"] = nlohmann::ordered_json::array();
   for (const dsl::Weight& w : work.model->weights()) {
-    j["tensors"].push_back({{"name", w.name}, {"shape", w.shape}, {"decays", w.decays}, {"trained", w.trained}});
+    j["tensors"].push_back(
+        {{"name", w.name}, {"shape", w.shape}, {"decays", w.decays}, {"trained", w.trained}, {"frozen", w.frozen}});
   }
   j["diagnostics"] = work.warnings.json()["diagnostics"];
   return j;
 }
 
 int check_description(const Options& options, WithData data, bool weights) {
-  const Work work = prepare(read_description(options), options, {.data = data});
+  const Work work = prepare(read_description(options), options, {.data = data, .starts = true});
   const train::TrainOptions o = train::train_options(work.train);
   if (work.text) train::check_length(*work.text, o.context);
   const Need need = need_of(*work.model, o);

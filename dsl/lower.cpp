@@ -43,6 +43,7 @@ std::unique_ptr<Lowering> lower(const Blueprint& plan, Mode mode, Diagnostics& d
   Program& p = l->program;
   p.vocab = plan.vocab;
   p.form = plan.form;
+  p.freeze = plan.freeze;
   p.load = plan.load;
   const Dims sequence = {Dim::symbol("B"), Dim::symbol("T")};
   l->tokens = p.graph.input("tokens", sequence, Kind::index);

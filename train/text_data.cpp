@@ -5,16 +5,12 @@
 #include "train/file.h"
 
 namespace weft::train {
-namespace {
 
-// FNV-1a: it tells a changed file from the one before; nothing here defends against a forger.
 std::string hash_text(std::string_view text) {
   u64 h = 0xcbf29ce484222325ULL;
   for (const unsigned char c : text) h = (h ^ c) * 0x100000001b3ULL;
   return fmt::format("{:016x}", h);
 }
-
-}  // namespace
 
 TextData load_text(const TextOptions& options, std::string_view built_in, const Tokenizer* known) {
   check(options.path.empty() != options.builtin.empty(), "data.text: give either `path` or `builtin`");

@@ -10,6 +10,9 @@
 
 namespace weft::train {
 
+/// FNV-1a, 16 hexadecimal digits: it tells a changed file from the one before; nothing here defends against a forger.
+std::string hash_text(std::string_view text);
+
 struct TextOptions {
   std::filesystem::path path = {};  // a file, or
   std::string builtin = {};         // the name of a text inside the program
