@@ -76,7 +76,7 @@ TEST_CASE("a pattern that no weight follows is told at its place") {
 
 TEST_CASE("a pattern of `freeze` that matches nothing, and one that leaves nothing, are told at their place") {
   const std::string none = said("freeze: ['*.b', '*.linaer.*']\n");
-  CHECK(contains(none, "error[E0507]: `*.linaer.*` matches no weight\n --> n.yaml:1:16\n"));
+  CHECK(contains(none, "error[E0507]: `*.linaer.*` matches no weight\n --> n.yaml:1:17\n"));
   CHECK(contains(none, "did you mean `*.linear.*`?"));
   CHECK(said("freeze: '*.linear.*'\n") == "");
   std::vector<dsl::Weight> frozen = kWeights;
