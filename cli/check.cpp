@@ -23,6 +23,7 @@ std::string state_text(const Work& work, const Need& need) {
 }
 
 std::string remark(const dsl::Weight& w) {
+  if (w.frozen) return "  (frozen)";
   if (w.redraw > 0) return fmt::format("  (not trained, drawn anew every {} steps)", w.redraw);
   return !w.trained ? "  (not trained)" : w.decays ? "" : "  (no decay)";
 }
@@ -39,6 +40,7 @@ void print_text(const Work& work, const train::TrainOptions& o, const Need& need
     std::cout << fmt::format("  data     {}: {}; vocabulary {}{}\n", data->source, data->amount(), *data->sizes.vocab,
                              data->sizes.classes ? fmt::format(", {} classes", *data->sizes.classes) : "");
   }
+  if (work.start) std::cout << "  " << work.start->said;
   if (!weights) return;
   std::size_t width = 0;
   for (const dsl::Weight& w : all) width = std::max(width, w.name.size());
@@ -58,14 +60,15 @@ nlohmann::ordered_json document(const Work& work, const Need& need) {
   else j["state_bytes"] = nullptr;
   j["tensors"] = nlohmann::ordered_json::array();
   for (const dsl::Weight& w : work.model->weights()) {
-    j["tensors"].push_back({{"name", w.name}, {"shape", w.shape}, {"decays", w.decays}, {"trained", w.trained}});
+    j["tensors"].push_back(
+        {{"name", w.name}, {"shape", w.shape}, {"decays", w.decays}, {"trained", w.trained}, {"frozen", w.frozen}});
   }
   j["diagnostics"] = work.warnings.json()["diagnostics"];
   return j;
 }
 
 int check_description(const Options& options, WithData data, bool weights) {
-  const Work work = prepare(read_description(options), options, {.data = data});
+  const Work work = prepare(read_description(options), options, {.data = data, .starts = true});
   const train::TrainOptions o = train::train_options(work.train);
   if (work.data) work.data->check_run(o);
   const Need need = need_of(work, o);

@@ -58,11 +58,8 @@ int evaluate_weights(const Options& options, const std::string& file) {
     train::fail_data("{}: there is no such run or file of weights", options.path);
   const train::WeightFile saved = train::read_weights(options.path);
   Preparation how;
-  std::optional<train::Tokenizer> tokenizer;
-  if (const auto known = saved.metadata.find("tokenizer"); known != saved.metadata.end() && !known->second.empty()) {
-    tokenizer = train::Tokenizer::from_json(known->second, saved.file.string());
-    how.tokenizer = &*tokenizer;
-  }
+  if (const auto known = saved.metadata.find("tokenizer"); known != saved.metadata.end() && !known->second.empty())
+    how.tokenizer = train::Tokenizer::from_json(known->second, saved.file.string());
   const std::filesystem::path copy = std::filesystem::path(options.path) / "data" / "text.txt";
   if (std::filesystem::exists(copy, none)) how.built_in = train::read_file(copy);
   const Work work = prepare(description_for(saved, options, file), options, how);

@@ -24,7 +24,12 @@ std::optional<double> kilobytes_of(const char* file, const std::string& key) {
 
 Need need_of(const Work& work, const train::TrainOptions& o) {
   const dsl::StepCost c = work.model->cost(o.batch, work.length(o), o.dtype);
-  return {c, static_cast<double>(c.peak_bytes) + 2 * static_cast<double>(c.weight_bytes)};
+  double remembered = 0;  // by AdamW, the most that a rule remembers
+  for (const dsl::Weight& w : work.model->weights()) {
+    if (w.trained)
+      remembered += 2 * static_cast<double>(element_count(w.shape)) * static_cast<double>(byte_size(o.dtype));
+  }
+  return {c, static_cast<double>(c.peak_bytes) + remembered};
 }
 
 std::optional<double> available_bytes() { return kilobytes_of("/proc/meminfo", "MemAvailable:"); }

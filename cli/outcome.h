@@ -9,7 +9,7 @@
 namespace weft::cli {
 
 /// Trains in a new folder. The description must have data.
-train::Outcome train_new(const Work& work, const Options& options, const train::RunPlace& place);
+train::Outcome train_new(Work work, const Options& options, const train::RunPlace& place);
 /// Goes on with the run at `options.path`.
 train::Outcome resume_run(const Options& options, bool last_good);
 

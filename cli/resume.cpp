@@ -15,27 +15,15 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kSteps = "train.steps=";
 
-// The description in the newest checkpoint; nothing when that is missing or damaged: whoever loads it says so.
-std::optional<std::string> trained_with(const fs::path& run) {
-  const std::vector<i64> steps = train::list_checkpoints(run / "checkpoints");
-  if (steps.empty()) return {};
-  try {
-    const train::Safetensors file(train::checkpoint_file(run / "checkpoints", steps.front()));
-    const auto found = file.metadata().find("description");
-    if (found != file.metadata().end()) return found->second;
-  } catch (const Error&) {
-  }
-  return {};
-}
-
 // Only the number of steps may differ: with any other change the run would not be one run.
 void check_unchanged(const dsl::SourcePtr& source, const fs::path& run, i64 steps) {
-  const std::optional<std::string> before = trained_with(run);
-  if (!before) return;
+  const train::Metadata saved = newest_metadata(run);
+  const auto before = saved.find("description");
+  if (before == saved.end()) return;
   const std::vector<std::string> same = {fmt::format("{}{}", kSteps, steps)};
   dsl::Diagnostics ignored;  // the present text was checked before; the other was, when it was trained
   const dsl::Description now(source, same, surroundings(), ignored);
-  const dsl::Description then(dsl::make_source(source->name, *before), same, surroundings(), ignored);
+  const dsl::Description then(dsl::make_source(source->name, before->second), same, surroundings(), ignored);
   check(now.text() == then.text(),
         "{0} is not the description that this run was trained with; put it back, or train anew with ./weft train {0}",
         source->name);
@@ -56,10 +44,7 @@ train::Outcome resume_run(const Options& options, bool last_good) {
   Options description = options;
   description.path = (run / "description.yaml").string();
   const dsl::SourcePtr source = read_description(description);
-  Preparation how;
-  const fs::path copy = run / "data" / "text.txt";
-  if (fs::exists(copy, none)) how.built_in = train::read_file(copy);
-  const Work work = prepare(source, description, how);
+  const Work work = prepare(source, description, preparation_of(run));
   if (!work.data) train::fail_data("{}: its description has no data", run.string());
   const train::Job job = work.job();
   check_unchanged(source, run, job.train.steps);

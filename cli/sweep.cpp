@@ -62,10 +62,8 @@ struct Sweep {
 
   // A run's own copy of the built-in text is the one that it goes on with.
   Work work(const dsl::SweepRun& run) const {
-    Preparation how;
+    Preparation how = preparation_of(place(run));
     how.run = &run;
-    const fs::path copy = place(run) / "data" / "text.txt";
-    if (fs::exists(copy)) how.built_in = train::read_file(copy);
     try {
       return prepare(source, options, how);
     } catch (const Reported&) {

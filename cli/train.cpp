@@ -10,26 +10,26 @@ namespace weft::cli {
 namespace {
 
 int train_description(const Options& options, const std::string& folder) {
-  const Work work = prepare(read_description(options), options);
+  Work work = prepare(read_description(options), options, {.starts = true});
   if (const auto& file = work.description->file(); !file.sweep.empty()) {
     dsl::Diagnostics d;
     d.error("E0506", file.sweep_span, fmt::format("this description is a sweep of {} runs", file.sweep.size()))
         .help(fmt::format("`weft sweep {}` runs them; without `sweep` one model is trained", options.path));
     report_errors(d, options.json);
   }
-  return ended(train_new(work, options, {.folder = folder}), options.json);
+  return ended(train_new(std::move(work), options, {.folder = folder}), options.json);
 }
 
 }  // namespace
 
-train::Outcome train_new(const Work& work, const Options& options, const train::RunPlace& place) {
+train::Outcome train_new(Work work, const Options& options, const train::RunPlace& place) {
   check(work.data != nullptr, "the description has no section `data`: there is nothing to learn from");
   const train::Job job = work.job();
   require_memory(work, job.train);
   Runtime runtime(options.runtime);
   const train::ModelLearner learner(*work.model);
   auto terminal = train::Terminal::standard_error();
-  return train::train(runtime, learner, *work.data, job, place, terminal);
+  return train::train(runtime, learner, *work.data, job, place, terminal, std::move(work.start));
 }
 
 Verb train_verb() {

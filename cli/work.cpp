@@ -8,9 +8,29 @@
 
 #include "cli/output.h"
 #include "models/library.h"
+#include "train/checkpoint.h"
 #include "train/data_kinds.h"
+#include "train/file.h"
+#include "train/origin.h"
 
 namespace weft::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+train::Start start_of(const Work& work, const train::Origin& origin, const Options& options) {
+  const train::TrainOptions o = train::train_options(work.train);
+  dsl::Diagnostics d;
+  try {
+    return origin.start(work.model->weights(), work.model->initial_weights(o.seed, o.dtype), Runtime(options.runtime),
+                        surroundings(), d);
+  } catch (const dsl::Failed&) {
+    report(d, options.json);
+    throw Reported{d.exit_code()};
+  }
+}
+
+}  // namespace
 
 std::vector<std::string> Options::overrides(const std::string& seed_of) const {
   std::vector<std::string> all = set;
@@ -106,6 +126,28 @@ std::pair<Options, std::vector<std::string>> divided(const dsl::SourcePtr& sourc
   return {options, of_def};
 }
 
+train::Metadata newest_metadata(const fs::path& run) {
+  for (const i64 step : train::list_checkpoints(run / "checkpoints")) {
+    try {
+      return train::Safetensors(train::checkpoint_file(run / "checkpoints", step)).metadata();
+    } catch (const Error&) {
+    }
+  }
+  return {};
+}
+
+Preparation preparation_of(const fs::path& run) {
+  Preparation how;
+  std::error_code none;
+  how.starts = !fs::exists(run / "description.yaml", none);
+  const fs::path copy = run / "data" / "text.txt";
+  if (fs::exists(copy, none)) how.built_in = train::read_file(copy);
+  const train::Metadata saved = newest_metadata(run);
+  if (const auto known = saved.find("tokenizer"); known != saved.end())
+    how.tokenizer = train::Tokenizer::from_json(known->second, run.string());
+  return how;
+}
+
 Work prepare(const dsl::SourcePtr& source, const Options& given, const Preparation& how) {
   Work work;
   dsl::Diagnostics d;
@@ -130,16 +172,26 @@ Work prepare(const dsl::SourcePtr& source, const Options& given, const Preparati
   dsl::DataSizes sizes = how.sizes;
   // Trouble with the data waits until everything in the description has been said.
   std::optional<Error> trouble;
+  std::optional<train::Origin> origin;
   if (work.description->has_data() && !d.has_errors()) {
     try {
       const train::DataKind& kind = train::data_kind(data);
       kind.check(data);
       if (!sizes.vocab) sizes = kind.sizes(data);
+      const auto from = how.starts ? train::from_options(work.train) : std::nullopt;
+      if (from) origin.emplace(*from, d);
       const std::string_view built_in = how.built_in ? std::string_view(*how.built_in) : models::builtin_text();
-      work.data = kind.load(data, {built_in, how.tokenizer, how.data == WithData::yes});
+      const auto load = [&](const train::Tokenizer* known) {
+        return kind.load(data, {built_in, known, how.data == WithData::yes});
+      };
+      const std::string tokenizer = kind.option.name + ".tokenizer";
+      const bool demanded = data.has(tokenizer) && data.given(tokenizer);
+      work.data = origin ? origin->load(demanded ? data.word(tokenizer) : "", load)
+                         : load(how.tokenizer ? &*how.tokenizer : nullptr);
       if (work.data) sizes = work.data->sizes;
     } catch (const Error& e) {
       trouble = e;
+    } catch (const dsl::Failed&) {  // the map: reported
     }
   }
   const auto build = [&](const dsl::DataSizes& known, dsl::Diagnostics& to) {
@@ -167,6 +219,7 @@ Work prepare(const dsl::SourcePtr& source, const Options& given, const Preparati
   if (d.has_errors() || !built) end();
   if (!options.json && !how.run) report(d, false);  // a sweep has said it once
   if (trouble) throw *trouble;
+  if (origin) work.start = start_of(work, *origin, options);
   work.warnings = std::move(d);
   return work;
 }

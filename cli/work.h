@@ -8,8 +8,10 @@
 
 #include "dsl/description.h"
 #include "engine/runtime.h"
+#include "train/checkpoint.h"
 #include "train/data.h"
 #include "train/options.h"
+#include "train/trainer.h"
 
 namespace CLI {
 class App;
@@ -42,6 +44,7 @@ struct Work {
   std::shared_ptr<const train::Data> data;  // when there is a section `data` and it is wanted
   std::shared_ptr<const dsl::Model> model;
   std::unique_ptr<const dsl::Function> function;  // instead of the model, when that was asked for
+  std::optional<train::Start> start;              // where the run does not start from drawn weights
   dsl::Diagnostics warnings;                      // already printed, unless the verb prints JSON
 
   train::Job job() const;
@@ -60,13 +63,19 @@ std::pair<Options, std::vector<std::string>> divided(const dsl::SourcePtr& sourc
 enum class WithData { yes, no };
 struct Preparation {
   WithData data = WithData::yes;
-  std::optional<std::string> built_in = {};     // stands for the embedded text: a run's own copy
-  const train::Tokenizer* tokenizer = nullptr;  // of weights that are there already; the text must fit it
-  dsl::DataSizes sizes = {};                    // of weights that are there already, when the data are not read
-  std::string seed_of = "train";                // the section that `--seed` belongs to
-  std::optional<dsl::Asked> asked = {};         // a function of tensors instead of a model to train
-  const dsl::SweepRun* run = nullptr;           // one run of the sweep that the description is
+  bool starts = false;                             // a new run: `train.from` is read
+  std::optional<std::string> built_in = {};        // stands for the embedded text: a run's own copy
+  std::optional<train::Tokenizer> tokenizer = {};  // of weights that are there already; the text must fit it
+  dsl::DataSizes sizes = {};                       // of weights that are there already, when the data are not read
+  std::string seed_of = "train";                   // the section that `--seed` belongs to
+  std::optional<dsl::Asked> asked = {};            // a function of tensors instead of a model to train
+  const dsl::SweepRun* run = nullptr;              // one run of the sweep that the description is
 };
+/// What a run in that folder goes on with: its copy of the text, the tokenizer of its weights. A new one when it is not
+/// there.
+Preparation preparation_of(const std::filesystem::path& run);
+/// The texts that the newest checkpoint of a run holds; empty without one. Whoever loads it says that it is damaged.
+train::Metadata newest_metadata(const std::filesystem::path& run);
 /// Reads, checks and builds. Everything that is wrong with the description is reported first (exit 2), then what is
 /// wrong with its data (4); both by throwing.
 Work prepare(const dsl::SourcePtr& source, const Options& options, const Preparation& how = {});

@@ -86,6 +86,7 @@ void make_absolute(Yaml& scalar, const Source& source) {
 
 void make_paths_absolute(Yaml& value, const Option& option, const Source& source) {
   if (option.kind == OptionKind::path && value.is_scalar()) return make_absolute(value, source);
+  spell_out(value, option);
   for (Entry& e : value.entries) {
     if (const Option* child = option.child(e.key.text)) make_paths_absolute(e.value, *child, source);
   }
@@ -189,6 +190,10 @@ Blueprint Description::blueprint(Modules& modules, const DataSizes& sizes) const
   const Settings train = section("train", elsewhere);
   if (train.has("form")) plan.form = train.word("form");
   if (train.has("carry_state")) plan.carries = train.boolean("carry_state");
+  for (i64 i = 0; i < train.size("freeze"); ++i) {
+    const std::string at = fmt::format("freeze.{}", i);
+    if (train.has(at)) plan.freeze.push_back(train.text(at));
+  }
   return plan;
 }
 

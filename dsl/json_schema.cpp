@@ -57,7 +57,7 @@ class Sections {
       case OptionKind::text:
       case OptionKind::path: return to("text");
       case OptionKind::expressions: return one_or_list(to("expression"));
-      case OptionKind::section: return or_nothing(section(o));
+      case OptionKind::section: return o.shorthand.empty() ? or_nothing(section(o)) : any_of({section(o), to("text")});
       case OptionKind::one_of: return one_of(o);
       case OptionKind::list: break;
     }

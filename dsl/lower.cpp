@@ -56,6 +56,7 @@ std::unique_ptr<Lowering> lower(const Blueprint& plan, Mode mode, Diagnostics& d
   Program& p = l->program;
   p.vocab = plan.sizes.vocab, p.classes = plan.sizes.classes;
   p.form = plan.form;
+  p.freeze = plan.freeze;
   p.load = plan.load;
   l->tokens = p.graph.input("tokens", {Dim::symbol("B"), Dim::symbol("T")}, Kind::index);
   try {

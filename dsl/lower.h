@@ -20,7 +20,8 @@ struct Blueprint {
   const Module* module;  // the description
   DataSizes sizes;
   std::string form = "auto";
-  bool carries = false;  // `train.carry_state`
+  bool carries = false;             // `train.carry_state`
+  std::vector<std::string> freeze;  // `train.freeze`
   std::function<const Module*(const Item&, const Module&)> load;
 };
 

@@ -20,8 +20,9 @@ struct Weight {
   std::string name;
   Shape shape;
   bool decays = true;   // weight decay applies: by default from rank 2 up
-  bool trained = true;  // a buffer is not: its gradient is always zero
+  bool trained = true;  // a buffer is not, nor what is frozen: its gradient is always zero
   i64 redraw = 0;       // a buffer is drawn anew after so many steps; 0: never
+  bool frozen = false;  // by `train.freeze`
 };
 
 /// Sizes that come with the data; every def sees them.

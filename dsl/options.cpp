@@ -27,6 +27,7 @@ class Reader {
 
   /// `value` is nullptr for a default; `where` is the key that stands for the option.
   void read(const Option& option, const std::string& path, const Yaml* value, const Span& where) {
+    if (!value && option.kind == OptionKind::section && wants_something(option)) return;
     if (value && value->is_null()) value = missing(option, *value);
     if (option.kind == OptionKind::section) return section(option, path, value, where);
     const bool given = value != nullptr;
@@ -50,6 +51,10 @@ class Reader {
     return nullptr;
   }
 
+  static bool wants_something(const Option& section) {
+    return std::any_of(section.children.begin(), section.children.end(), [](const Option& o) { return o.required; });
+  }
+
   // Defaults are written as YAML in the table; one that does not read is our mistake.
   Yaml default_tree(const Option& option) const {
     Diagnostics own;
@@ -61,6 +66,12 @@ class Reader {
   }
 
   void section(const Option& option, const std::string& path, const Yaml* value, const Span& where) {
+    Yaml map;
+    if (value && !option.shorthand.empty()) {
+      map = *value;
+      spell_out(map, option);
+      value = &map;
+    }
     if (value && !expect_kind(*value, Yaml::Kind::map, fmt::format("`{}`", option.name), diagnostics_)) value = nullptr;
     if (value) check_keys(option, *value);
     for (const Option& child : option.children) {
@@ -207,6 +218,17 @@ const Option* Option::child(std::string_view key) const {
     if (option.name == key) return &option;
   }
   return nullptr;
+}
+
+void spell_out(Yaml& value, const Option& section) {
+  if (section.shorthand.empty() || !value.is_scalar() || value.is_null()) return;
+  Yaml key, map;
+  key.kind = Yaml::Kind::scalar;
+  key.text = section.shorthand;
+  map.kind = Yaml::Kind::map;
+  key.span = map.span = value.span;
+  map.entries.push_back({std::move(key), std::move(value)});
+  value = std::move(map);
 }
 
 Settings read_options(const Option& table, const Yaml* given, const Span& key, const Scope& params,

@@ -21,7 +21,7 @@ enum class OptionKind {
   text,
   path,         // relative to the folder of the description, on the command line to the working directory
   expressions,  // a list of expressions (one alone is taken for a list)
-  section,      // a map with the keys `children`
+  section,      // a map with the keys `children`; one with a required child is absent unless given
   one_of,       // a map with one key, which chooses among `children` (sections); a bare name chooses
                 // with defaults
   list,         // a list whose elements are as children[0] says
@@ -37,9 +37,13 @@ struct Option {
   std::string about = {};
   std::vector<Option> children = {};
   bool required = false;
+  std::string shorthand = {};  // of a section: the child that a scalar alone is (`from: FILE` is `from: {path: FILE}`)
 
   const Option* child(std::string_view key) const;
 };
+
+/// `from: FILE` becomes `from: {path: FILE}`, where the section has a shorthand.
+void spell_out(Yaml& value, const Option& section);
 
 /// One value that was read, or the default that stands for it.
 struct Setting {

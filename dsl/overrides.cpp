@@ -143,6 +143,7 @@ class Override {
         continue;
       }
       // The arguments of one choice mean nothing to another.
+      spell_out(*place, *option);
       const bool choice = option->kind == OptionKind::one_of;
       if (choice && !(place->is_map() && place->find(path_[i].name))) *place = map_node(path_[i]);
       place = &child(*place, path_[i]);

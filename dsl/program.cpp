@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "dsl/wildcard.h"
 #include "ops/table.h"
 
 namespace weft::dsl {
@@ -29,8 +30,12 @@ Var Program::weight(const std::string& name, const Dims& dims, bool decays, cons
                     std::optional<i64> redraw) {
   const auto [at, fresh] = weight_index.emplace(name, weights.size());
   if (!fresh) return weights[at->second].var;
-  const Var var = graph.input(name, dims, Kind::real, !redraw);
-  weights.push_back({{name, bind(dims, {}), decays && !redraw, !redraw, redraw.value_or(0)}, initialiser, var});
+  const bool frozen =
+      std::any_of(freeze.begin(), freeze.end(), [&](const std::string& pattern) { return matches(pattern, name); });
+  const bool trained = !redraw && !frozen;
+  const Var var = graph.input(name, dims, Kind::real, trained);
+  const i64 steps = frozen ? 0 : redraw.value_or(0);  // others were tuned to a frozen buffer as it is
+  weights.push_back({{name, bind(dims, {}), decays && trained, trained, steps, frozen}, initialiser, var});
   return var;
 }
 

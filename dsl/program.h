@@ -97,6 +97,7 @@ struct Program {
   Diagnostics& diagnostics;
   std::string form = "auto";          // of all recurrences
   std::optional<i64> vocab, classes;  // they come with the data
+  std::vector<std::string> freeze;    // patterns of weights that are not trained (`train.freeze`)
 
   std::vector<WeightSlot> weights;
   std::map<std::string, std::size_t> weight_index;

@@ -1,5 +1,7 @@
 // What is to be trained, and how: the options of `train` and `eval`, with their defaults.
 #pragma once
+#include <filesystem>
+#include <optional>
 #include <string>
 
 #include "train/recipe.h"
@@ -23,6 +25,13 @@ struct TrainOptions {
   i64 log_every = 10;    // steps between two lines where the output is no terminal
   i64 save_every = 500;  // steps between two checkpoints; 0: at the end alone
   DType dtype = DType::f32;
+};
+
+/// Weights to start from instead of drawn ones: `train.from`.
+struct FromOptions {
+  std::filesystem::path path;                     // a safetensors file, or the folder of a run
+  std::optional<std::filesystem::path> map = {};  // weights of the model as expressions of those of the file
+  bool draws_missing = false;                     // what the file does not have is drawn
 };
 
 struct EvalOptions {

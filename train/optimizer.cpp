@@ -79,6 +79,10 @@ template <class T> void update(const Common& u, const MuonOptions& o, const Part
   });
 }
 
+template <class T> void update(const Common&, const Fixed&, const Part<T>&) {}
+
+bool moves(const Rule& rule) { return !std::holds_alternative<Fixed>(rule); }
+
 // w' = w (1 - lr wd) - lr size O; O is the orthogonalised `direction`.
 Tensor moved(const Runtime& runtime, const MuonOptions& o, double factor, const Tensor& weight,
              const Tensor& direction) {
@@ -102,7 +106,7 @@ Tensor moved(const Runtime& runtime, const MuonOptions& o, double factor, const 
 
 }  // namespace
 
-std::string_view name(const Rule& rule) { return std::array{"adamw", "sgd", "muon"}[rule.index()]; }
+std::string_view name(const Rule& rule) { return std::array{"adamw", "sgd", "muon", "fixed"}[rule.index()]; }
 
 double learning_rate(const Rule& rule) {
   return std::visit([](const auto& o) { return o.lr; }, rule);
@@ -113,7 +117,8 @@ std::span<const std::string_view> kinds(const Rule& rule) {
                                     kMuon[] = {"muon.momentum"};
   if (std::holds_alternative<AdamWOptions>(rule)) return kAdamW;
   if (std::holds_alternative<SgdOptions>(rule)) return kSgd;
-  return kMuon;
+  if (std::holds_alternative<MuonOptions>(rule)) return kMuon;
+  return {};
 }
 
 Optimizer::Optimizer(std::vector<Rule> rules, const std::vector<Tensor>& weights) : rules_(std::move(rules)) {
@@ -132,13 +137,15 @@ void Optimizer::step(const Runtime& runtime, std::vector<Tensor>& weights, const
   for (const Memory& m : memory_) check_alike({weights[m.weight]}, {m.value}, "the memory");
   const Common common{runtime.isa(), scale, factor, static_cast<double>(++steps_)};
   std::vector<Tensor> next;
-  for (const Tensor& weight : weights) {
-    next.push_back(Tensor::uninitialised(weight.shape(), weight.dtype(), runtime.pool()));
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    const Tensor& w = weights[i];
+    next.push_back(moves(rules_[i]) ? Tensor::uninitialised(w.shape(), w.dtype(), runtime.pool()) : w);
   }
   const std::vector<Piece> pieces = pieces_of(weights, kPiece);
   runtime.parallel().ranges(static_cast<i64>(pieces.size()), 1, [&](i64 begin, i64 end) {
     for (i64 p = begin; p < end; ++p) {
       const auto [i, from, to] = pieces[static_cast<std::size_t>(p)];
+      if (!moves(rules_[i])) continue;
       with_type(weights[i].dtype(), [&](auto zero) {
         using T = decltype(zero);
         Part<T> part{from,

@@ -38,9 +38,14 @@ struct MuonOptions {
   bool match_rms_adamw = false;  // steps as large as AdamW's (Liu et al. 2025), so that its learning rates serve
 };
 
+/// Of a weight that is not trained, a buffer or a frozen one: it stays, and nothing is remembered of it.
+struct Fixed {
+  double lr = 0, weight_decay = 0;  // as all rules have them
+};
+
 /// The rule of one weight.
-using Rule = std::variant<AdamWOptions, SgdOptions, MuonOptions>;
-/// "adamw", "sgd" or "muon": the key in a description.
+using Rule = std::variant<AdamWOptions, SgdOptions, MuonOptions, Fixed>;
+/// "adamw", "sgd" or "muon", the key in a description, or "fixed".
 std::string_view name(const Rule& rule);
 double learning_rate(const Rule& rule);
 /// What the rule remembers of a weight, in tensors like it: "adamw.first", "adamw.second", "sgd.momentum", ...

@@ -81,6 +81,34 @@ Option groups_table() {
                                 std::move(decay)})}};
 }
 
+Option freeze_table() {
+  return {.name = "freeze",
+          .kind = OptionKind::list,
+          .fallback = "[]",
+          .min = 0,
+          .about =
+              "Names of weights that stay as they are, without gradient, decay or memory of the optimizer; `*` "
+              "stands for any characters.",
+          .children = {{.name = "freeze", .kind = OptionKind::text}}};
+}
+
+Option from_table() {
+  Option from = section(
+      "from", "Weights to start from, instead of drawn ones; a file alone is its `path`.",
+      {{.name = "path",
+        .kind = OptionKind::path,
+        .about = "A safetensors file or the folder of a run, relative to the description's folder.",
+        .required = true},
+       {.name = "map",
+        .kind = OptionKind::path,
+        .about = "A file that says weights of this model (its side `b`) as expressions of those of the file, as "
+                 "`weft equal` takes it; weights that it does not name are found by their own name."},
+       word("missing", "error", {"error", "init"},
+            "Weights that are not in the file: an error, or drawn as in a run without `from`.")});
+  from.shorthand = "path";
+  return from;
+}
+
 Option schedule_table() {
   const Option warmup = whole("warmup", "100", 0, "Steps from 0 up to the peak.");
   const Option floor = real("floor", "0.1", 0, 1, "Fraction of the peak that is left at the last step.");
@@ -109,6 +137,8 @@ Option train_table() {
             "Every row reads a stripe of the text of its own, window after window, and keeps its states from one to "
             "the next; no gradient crosses."},
        word("form", "auto", {"auto", "recurrent", "chunkwise", "parallel"}, "The form of all recurrences."),
+       from_table(),
+       freeze_table(),
        whole("seed", "1", 0, "Of the first weights, the order of the data and everything random."),
        optimizer_table(),
        groups_table(),
@@ -176,6 +206,14 @@ TrainOptions train_options(const Settings& train) {
   o.log_every = train.whole("log_every");
   o.save_every = train.whole("save_every");
   o.dtype = train.word("dtype") == "f64" ? DType::f64 : DType::f32;
+  return o;
+}
+
+std::optional<FromOptions> from_options(const Settings& train) {
+  if (!train.has("from.path")) return {};
+  FromOptions o{train.path("from.path")};
+  if (train.has("from.map")) o.map = train.path("from.map");
+  o.draws_missing = train.word("from.missing") == "init";
   return o;
 }
 

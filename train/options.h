@@ -14,6 +14,8 @@ const std::vector<dsl::Option>& option_tables();
 const dsl::Option& option_table(std::string_view section);
 
 TrainOptions train_options(const dsl::Settings& train);
+/// Nothing where weights are drawn.
+std::optional<FromOptions> from_options(const dsl::Settings& train);
 EvalOptions eval_options(const dsl::Settings& eval);
 /// `seed` is that of the run, which holds unless the section has its own.
 GenerateOptions generate_options(const dsl::Settings& generate, u64 seed);

@@ -2,8 +2,12 @@
 
 #include <algorithm>
 
+#include "dsl/wildcard.h"
+
 namespace weft::train {
 namespace {
+
+using dsl::matches;
 
 constexpr const char* kRestMatch = "optimizer.muon.adamw.match";
 
@@ -23,8 +27,8 @@ AdamWOptions adamw_of(const dsl::Settings& train, const std::string& path) {
           train.real(path + ".weight_decay")};
 }
 
-// A matrix that Muon can turn: a buffer has no gradient.
-bool is_matrix(const dsl::Weight& weight) { return weight.shape.size() == 2 && weight.trained; }
+// What Muon can turn.
+bool is_matrix(const dsl::Weight& weight) { return weight.shape.size() == 2; }
 
 void unmatched(const dsl::Span& span, const std::string& pattern, const std::vector<dsl::Weight>& weights,
                dsl::Diagnostics& diagnostics) {
@@ -35,34 +39,46 @@ void unmatched(const dsl::Span& span, const std::string& pattern, const std::vec
       count == 0 ? fmt::format("`{}` matches no weight", pattern)
                  : fmt::format("every weight that `{}` matches belongs to a group before it", pattern));
   if (count > 0) d.help("put the group with fewer weights first: the first that matches counts");
-  else if (!weights.empty())
-    d.note(fmt::format("weights have names such as `{}`", weights.front().name))
-        .help("`*` stands for any characters; ./weft check -v lists the names");
+  else if (!weights.empty()) {
+    std::vector<std::string> names;
+    for (const dsl::Weight& w : weights) names.push_back(w.name);
+    const std::string guess = dsl::corrected_pattern(pattern, names);
+    d.note(fmt::format("weights have names such as `{}`", names.front()))
+        .help(guess.empty() ? "`*` stands for any characters; ./weft check -v lists the names"
+                            : fmt::format("did you mean `{}`?", guess));
+  }
+}
+
+bool matches_any(const std::string& pattern, const std::vector<dsl::Weight>& weights) {
+  return std::any_of(weights.begin(), weights.end(), [&](const dsl::Weight& w) { return matches(pattern, w.name); });
+}
+
+// Patterns in a list; `at` is its path.
+void check_patterns(const std::string& at, const dsl::Settings& train, const std::vector<dsl::Weight>& weights,
+                    dsl::Diagnostics& diagnostics) {
+  for (i64 i = 0; i < train.size(at); ++i) {
+    const std::string path = fmt::format("{}.{}", at, i);
+    if (!matches_any(train.text(path), weights)) unmatched(train.span(path), train.text(path), weights, diagnostics);
+  }
 }
 
 }  // namespace
 
-bool matches(std::string_view pattern, std::string_view name) {
-  std::size_t p = 0, star = std::string_view::npos, resume = 0;
-  for (std::size_t n = 0; n < name.size();) {
-    if (p < pattern.size() && pattern[p] == '*') star = p++, resume = n;
-    else if (p < pattern.size() && pattern[p] == name[n]) ++p, ++n;
-    else if (star == std::string_view::npos) return false;
-    else p = star + 1, n = ++resume;  // the last star takes one character more
-  }
-  return pattern.find_first_not_of('*', p) == std::string_view::npos;
-}
-
 std::vector<Rule> rules_of(const Recipe& recipe, const std::vector<dsl::Weight>& weights) {
   std::vector<Rule> rules;
   for (const dsl::Weight& weight : weights) {
+    if (!weight.trained) {
+      rules.push_back(Fixed{});
+      continue;
+    }
     const bool rest = std::holds_alternative<MuonOptions>(recipe.rule) &&
                       (!is_matrix(weight) || any_matches(recipe.rest_match, weight.name));
     Rule rule = rest ? Rule(recipe.rest) : recipe.rule;
     const std::size_t number = group_of(recipe.groups, weight.name);
     const Group group = number < recipe.groups.size() ? recipe.groups[number] : Group{};
-    const double own = weight.decays ? 1 : 0, decay = weight.trained ? group.weight_decay.value_or(own) : 0;
-    std::visit([&](auto& o) { o.lr *= group.lr, o.weight_decay *= decay; }, rule);
+    const double decay = group.weight_decay.value_or(weight.decays ? 1 : 0);
+    const auto scale = [&](auto& o) { o.lr *= group.lr, o.weight_decay *= decay; };
+    std::visit(scale, rule);
     rules.push_back(rule);
   }
   return rules;
@@ -108,12 +124,12 @@ void check_recipe(const dsl::Settings& train, const dsl::Settings& eval, const s
         .error("E0503", train.span("patience"), "`patience` counts validations, and `eval.every` is 0: one at the end")
         .help("give `eval: {every: 250}` or another number of steps");
   }
-  if (!train.given(kRestMatch)) return;  // a model without an embedding does not break the defaults
-  for (i64 i = 0; i < train.size(kRestMatch); ++i) {
-    const std::string at = fmt::format("{}.{}", kRestMatch, i), &pattern = train.text(at);
-    if (std::none_of(weights.begin(), weights.end(), [&](const auto& w) { return matches(pattern, w.name); }))
-      unmatched(train.span(at), pattern, weights, diagnostics);
-  }
+  // A model without an embedding does not break the defaults.
+  if (train.given(kRestMatch)) check_patterns(kRestMatch, train, weights, diagnostics);
+  check_patterns("freeze", train, weights, diagnostics);
+  if (train.size("freeze") > 0 && std::none_of(weights.begin(), weights.end(), [](const auto& w) { return w.trained; }))
+    diagnostics.error("E0507", train.span("freeze"), "every weight is frozen: there is nothing to train")
+        .help("leave out the pattern of those that are to change; ./weft check -v lists all");
 }
 
 }  // namespace weft::train

@@ -25,16 +25,14 @@ struct Recipe {
   std::vector<Group> groups;  // the first that matches counts
 };
 
-/// Whether `name` is `pattern` with some characters for every `*`.
-bool matches(std::string_view pattern, std::string_view name);
-
-/// The rule of every weight, its learning rate and weight decay those of its group.
+/// The rule of every weight, its learning rate and weight decay those of its group; what is not trained is fixed.
 std::vector<Rule> rules_of(const Recipe& recipe, const std::vector<dsl::Weight>& weights);
 
 /// From the sections `optimizer` and `groups` of `train`.
 Recipe recipe_of(const dsl::Settings& train);
 
-/// Reports what the tables of options cannot know: patterns that no weight follows, patience without validations.
+/// Reports what the tables of options cannot know: patterns that no weight follows, nothing left to train, patience
+/// without validations.
 void check_recipe(const dsl::Settings& train, const dsl::Settings& eval, const std::vector<dsl::Weight>& weights,
                   dsl::Diagnostics& diagnostics);
 

@@ -22,7 +22,7 @@ class RunLog {
   void step(const Step& s);
   void validation(i64 step, i64 tokens, double loss, double accuracy);
   void sample(i64 step, std::string_view text);
-  /// "start", "resume", "end", "interrupted", "diverged", with one more text.
+  /// "from", "start", "resume", "end", "interrupted", "diverged", with one more text.
   void event(std::string_view event, i64 step, std::string_view detail);
 
  private:

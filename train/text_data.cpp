@@ -9,6 +9,7 @@
 #include "train/terminal.h"
 
 namespace weft::train {
+
 namespace {
 
 // The bytes of a part, and where they come from.

@@ -19,6 +19,8 @@ template <class Options> void check_rule(const Options& o) {
   check(o.momentum >= 0 && o.momentum < 1, "{}: momentum must be from 0 to below 1 ({})", name(Rule(o)), o.momentum);
 }
 
+void check_rule(const Fixed&) {}
+
 void check_options(const Job& job) {
   const TrainOptions& o = job.train;
   check(o.steps >= 1, "train.steps must be 1 or more ({})", o.steps);
@@ -108,14 +110,14 @@ void set_aside_newer(const fs::path& checkpoints, i64 step) {
 }  // namespace
 
 Outcome train(Runtime& runtime, const Learner& learner, const Data& data, const Job& job, const RunPlace& place,
-              Terminal& terminal) {
+              Terminal& terminal, std::optional<Start> start) {
   check_fit(learner, data, job);
   Checkpoint state;
   state.progress.seed = job.train.seed;
   state.progress.text_hash = data.hash;
   state.progress.tokenizer = tokenizer_of(data);
   state.progress.description = job.description;
-  state.weights = learner.initial_weights(job.train.seed, job.train.dtype);
+  state.weights = start ? std::move(start->weights) : learner.initial_weights(job.train.seed, job.train.dtype);
   const RunDir run = RunDir::create(place, job.name, job.train.seed);
   check_disk(run, state.weights);
   if (!data.built_in().empty()) {
@@ -123,6 +125,10 @@ Outcome train(Runtime& runtime, const Learner& learner, const Data& data, const 
     write_atomically(run.text(), data.built_in());
   }
   write_atomically(run.description(), job.description);
+  if (start) {
+    RunLog(run, 0, 0).event("from", 0, start->record);
+    terminal.out << start->said << std::flush;
+  }
   Session session(runtime, learner, data, job, run, std::move(state), terminal);
   session.save();
   return session.run();

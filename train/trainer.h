@@ -21,11 +21,18 @@ struct Outcome {
   i64 step = 0;  // steps done in all
 };
 
+/// What a new run starts from when not from drawn weights (train/origin.h).
+struct Start {
+  std::vector<Tensor> weights;
+  std::string said;    // a line for the banner
+  std::string record;  // for the log: where they come from, exactly
+};
+
 /// Trains a new model in a new folder. Before the first step: everything that can be wrong with the
 /// options, the data, the prompt, the folder and the disk; the first checkpoint is written then,
 /// too. A loss or gradient that is not finite is never applied: an error of kind `diverged`.
 Outcome train(Runtime& runtime, const Learner& learner, const Data& data, const Job& job, const RunPlace& place,
-              Terminal& terminal);
+              Terminal& terminal, std::optional<Start> start = {});
 
 /// Goes on from the newest checkpoint of `run`, up to job.train.steps. Everything else of `job`,
 /// and the data, must be as before. A run that is finished says so.

@@ -1,14 +1,11 @@
 // weft equal A B: are two descriptions the same function?
 //
-// Weights are matched by name, or by a map whose entries say the weights of one as expressions of those of the other:
+// Weights are matched by name, or by a map (dsl/weight_map.h):
 //
 //     b: {Wqk: Wq @ Wk^T}       every a is a b: its weights follow from those of a
 //     a: {Wk: Wk_shared}        every b is an a: b is a with a restriction, an assumption
-//     let: {half: 0.5 * Wq}     names for the expressions of both
 //
-// A key is the whole name of a weight, or its last part for all weights that end so; names in its expression are
-// weights beside it, or elsewhere where only one is called so. With both sides the two are the same family of
-// functions.
+// With both sides the two are the same family of functions.
 #pragma once
 #include "verify/property.h"
 

@@ -210,6 +210,17 @@ TEST_CASE("a tensor that someone else holds keeps its values through a step") {
   }
 }
 
+TEST_CASE("a fixed weight stays the same tensor, nothing is remembered of it, and the others move as without it") {
+  const Runtime runtime({.products = "loops", .parallel = "serial"});
+  std::vector<Rule> rules = muon_rules({});
+  const auto alone = ten_steps(runtime, rules, DType::f32);
+  rules[0] = rules[1] = Fixed{};
+  const auto moved = ten_steps(runtime, rules, DType::f32);
+  for (std::size_t t = 0; t < moved.size(); ++t) CHECK(same_bits(moved[t], t < 2 ? drawn(1, DType::f32)[t] : alone[t]));
+  const Optimizer optimizer(rules, drawn(1, DType::f32));
+  for (const Memory& m : optimizer.memory()) CHECK(m.weight >= 2);
+}
+
 TEST_CASE("the optimizer refuses tensors that do not match its weights") {
   const Runtime runtime({.products = "loops", .parallel = "serial"});
   std::vector<Tensor> weights = drawn(1, DType::f32);
