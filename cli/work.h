@@ -58,7 +58,8 @@ struct Preparation {
   std::optional<i64> vocab = {};                // of weights that are there already, when the data are not read
   std::string seed_of = "train";                // the section that `--seed` belongs to
   std::optional<dsl::Asked> asked = {};         // a function of tensors instead of a model to train
-  const dsl::SweepRun* run = nullptr;           // one run of the sweep that the description is
+  const dsl::Description* task = nullptr;       // whose data, train, eval and generate hold instead of the file's own
+  const dsl::SweepRun* run = nullptr;           // one run of several: its settings
 };
 /// Reads, checks and builds. Everything that is wrong with the description is reported first (exit 2), then what is
 /// wrong with its data (4); both by throwing.
