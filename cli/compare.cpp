@@ -60,8 +60,9 @@ void share_params(const std::vector<std::string>& params, std::vector<Contender>
     const std::size_t colon = p.substr(0, p.find('=')).find(':');
     const std::string label = colon == std::string::npos ? "" : p.substr(0, colon);
     const bool known = std::find(labels.begin(), labels.end(), label) != labels.end();
+    const std::string guess = dsl::guess_text(label, labels);
     check(colon == std::string::npos || known, "-p {}: there is no model `{}` here; {}", p, label,
-          dsl::guess_text(label, labels));
+          guess.empty() ? fmt::format("there are {}", fmt::join(labels, ", ")) : guess);
     for (Contender& c : contenders) {
       if (colon == std::string::npos || label == c.label)
         c.options.params.push_back(p.substr(colon == std::string::npos ? 0 : colon + 1));
@@ -161,19 +162,23 @@ void measure(Comparison& all, Contender& c) {
   c.rate = train::learning_rate(all.recipe.optimizer.rule);
 }
 
+fs::path description_of(const Comparison& all, const Contender& c) { return all.folder / c.label / "model.yaml"; }
+
 // What was begun in the folder must have been begun with the same descriptions.
-void keep_descriptions(const Comparison& all) {
+void check_descriptions(const Comparison& all) {
   for (const Contender& c : all.contenders) {
-    const fs::path file = all.folder / c.label / "model.yaml";
+    const fs::path file = description_of(all, c);
     if (!fs::exists(file)) continue;
     const std::string before = train::read_file(file);
     check(before == c.expanded, "{} was begun with another description of `{}`; give another folder: --run-dir\n{}",
           all.folder.string(), c.label, difference(before, c.expanded));
   }
-  if (all.options.dry) return;
+}
+
+void write_descriptions(const Comparison& all) {
   for (const Contender& c : all.contenders) {
     train::make_folders(all.folder / c.label);
-    train::write_atomically(all.folder / c.label / "model.yaml", c.expanded);
+    train::write_atomically(description_of(all, c), c.expanded);
   }
 }
 
@@ -211,15 +216,18 @@ int compare(const CompareOptions& options) {
   check(options.models.size() >= 2, "compare needs two models at least");
   check(options.tune.empty() || options.tune == "lr", "--tune knows `lr`, not `{}`", options.tune);
   Comparison all = prepared(options);
-  keep_descriptions(all);
+  check_descriptions(all);
   share_budget(all);
+  const bool tuned = !options.tune.empty();
+  if (tuned) plan_trials(all);
+  else plan_runs(all);
   int exit = 0;
-  if (!options.tune.empty()) {
-    plan_trials(all);
-    if (!options.dry) exit = tune(all);
+  if (!options.dry) {
+    write_descriptions(all);
+    if (tuned) exit = tune(all);
+    if (tuned && exit == 0) plan_runs(all);
+    if (exit == 0) exit = train_runs(all);
   }
-  if (exit == 0) plan_runs(all);
-  if (exit == 0 && !options.dry) exit = train_runs(all);
   if (exit != 0) std::cerr << "stopped; the same command goes on with the comparison\n";
   say(all, exit == 0);
   return exit;

@@ -70,7 +70,10 @@ void share_seconds(Comparison& all) {
     std::cerr << fmt::format("measuring the speed of {} models\n", unknown.size());
     const std::vector<double> speeds = measured_speeds(all, unknown);
     for (std::size_t i = 0; i < unknown.size(); ++i) plan["seconds_per_step"][unknown[i]->label] = speeds[i];
-    if (!all.options.dry) train::write_atomically(file, plan.dump(2) + "\n");
+    if (!all.options.dry) {
+      train::make_folders(all.folder);
+      train::write_atomically(file, plan.dump(2) + "\n");
+    }
   }
   for (Contender& c : all.contenders) {
     c.calibrated = plan["seconds_per_step"][c.label].get<double>();

@@ -19,22 +19,23 @@ constexpr const char* kStyle = R"css(
     --c0: #0072b2; --c1: #d55e00; --c2: #008a66; --c3: #b8558f; --c4: #b07a00; --c5: #3f97cf; --c6: #444; }
   figure, tr { break-inside: avoid; } h2 { break-after: avoid; } }
 * { box-sizing: border-box; }
-body { margin: 0 auto; padding: 1.5rem 1rem 3rem; max-width: 62rem; background: var(--ground); color: var(--ink);
+body { margin: 0 auto; padding: 1.5rem 1rem 3rem; max-width: 74rem; background: var(--ground); color: var(--ink);
   font: 15px/1.5 system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; }
 h1 { font-size: 1.5rem; line-height: 1.25; margin: 0 0 .5rem; } h2 { font-size: 1.15rem; margin: 2rem 0 .5rem; }
 p { margin: .4rem 0; max-width: 46rem; } .wide { overflow-x: auto; }
 table { border-collapse: collapse; margin: .6rem 0; font-size: .88rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .25rem .7rem; border-bottom: 1px solid var(--rule); text-align: left; white-space: nowrap; }
+th, td { padding: .25rem .55rem; border-bottom: 1px solid var(--rule); text-align: left; white-space: nowrap; }
 th { font-weight: 600; vertical-align: bottom; } td.number, th.number { text-align: right; }
 figure { margin: 1rem 0 2rem; } figcaption { font-weight: 600; margin-bottom: .3rem; }
 svg { display: block; width: 100%; max-width: 56rem; height: auto; } svg text { font-size: 12px; fill: var(--ink); }
 svg .tick, svg .label { fill: var(--soft); } .grid { stroke: var(--rule); } .axis { stroke: var(--soft); }
 .level { stroke: var(--soft); stroke-dasharray: 5 4; fill: none; } polyline, path { fill: none; }
 .thick { stroke-width: 2.4; } .thin { stroke-width: 1; opacity: .5; } .again { stroke-dasharray: 9 3; }
-.leader { stroke-width: 1.2; }
+.leader { stroke-width: 1; stroke-dasharray: 2 2; }
 pre { background: var(--panel); border: 1px solid var(--rule); padding: .6rem .8rem; overflow-x: auto;
   font: .82rem/1.45 ui-monospace, "DejaVu Sans Mono", monospace; }
-@media print { pre { white-space: pre-wrap; } }
+@media print { pre { white-space: pre-wrap; } table { font-size: 7.5pt; } th, td { white-space: normal; padding: 2px 4px; }
+  svg { max-width: 16cm; } }
 details { margin: .5rem 0; } summary { cursor: pointer; }
 )css";
 

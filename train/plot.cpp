@@ -149,17 +149,18 @@ std::string drawn(const Plot& plot, const PlotLine& line, const View& v) {
   return s;
 }
 
-// A name at the right, and the height at which its line ends.
+// A name at the right, where its line ends, and the height that is left for it.
 struct Name {
   std::string text, look;
-  double end, at;
+  Point end;
+  double at;
 };
 
 // Names that would cover each other move apart, and none leaves the plot.
 void spread(std::vector<Name>& names) {
-  std::sort(names.begin(), names.end(), [](const Name& a, const Name& b) { return a.end < b.end; });
+  std::sort(names.begin(), names.end(), [](const Name& a, const Name& b) { return a.end.y < b.end.y; });
   double next = kTop;
-  for (Name& n : names) n.at = std::max(n.end, next), next = n.at + kNameHeight;
+  for (Name& n : names) n.at = std::max(n.end.y, next), next = n.at + kNameHeight;
   double most = kHeight - kBottom;
   for (auto n = names.rbegin(); n != names.rend(); ++n) n->at = std::min(n->at, most), most = n->at - kNameHeight;
 }
@@ -167,7 +168,8 @@ void spread(std::vector<Name>& names) {
 std::string named(const std::vector<Name>& names, double x) {
   std::string s;
   for (const Name& n : names) {
-    s += fmt::format("<path class='leader {}' d='M{:.1f} {:.1f}L{:.1f} {:.1f}h8'/>", n.look, x, n.end, x + 12, n.at);
+    s += fmt::format("<path class='leader {}' d='M{:.1f} {:.1f}L{:.1f} {:.1f}h8'/>", n.look, n.end.x, n.end.y, x + 12,
+                     n.at);
     s +=
         fmt::format("<text class='name' x='{:.1f}' y='{:.1f}'>{}</text>", x + 25, n.at + 4, escaped(shortened(n.text)));
   }
@@ -224,7 +226,7 @@ std::string svg(const Plot& plot) {
     if (!in_view(level, y)) continue;
     const double at = v.y(level.y);
     s += fmt::format("<line class='level' x1='{:.1f}' x2='{:.1f}' y1='{:.1f}' y2='{:.1f}'/>", kLeft, right, at, at);
-    names.push_back({level.name, "level", at, at});
+    names.push_back({level.name, "level", {right, at}, at});
   }
   for (const bool thick : {false, true}) {  // the thick lines lie above
     for (const PlotLine& line : plot.lines) {
@@ -233,7 +235,8 @@ std::string svg(const Plot& plot) {
       const auto last =
           std::find_if(line.points.rbegin(), line.points.rend(), [&](const Point& p) { return visible(plot, p); });
       if (line.name.empty() || last == line.points.rend()) continue;
-      names.push_back({line.name, fmt::format("c{}", line.colour % kColours), v.y(last->y), v.y(last->y)});
+      const Point end{v.x(placed(plot, last->x)), v.y(last->y)};
+      names.push_back({line.name, fmt::format("c{}", line.colour % kColours), end, end.y});
     }
   }
   spread(names);

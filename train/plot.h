@@ -25,10 +25,10 @@ struct PlotLevel {
 };
 
 struct Plot {
-  std::string title, x, y;  // y is the text above the axis
+  std::string title = {}, x = {}, y = {};  // y is the text above the axis
   bool log_x = false;
-  std::vector<PlotLine> lines;
-  std::vector<PlotLevel> levels;
+  std::vector<PlotLine> lines = {};
+  std::vector<PlotLevel> levels = {};
 };
 
 /// About `wanted` round values from `low` to `high`: steps of 1, 2 or 5 times a power of ten.
