@@ -68,6 +68,17 @@ double tokens_per_second(const Contender& c, const Summary& s, const Comparison&
   return c.calibrated ? static_cast<double>(all.tokens_per_step()) / *c.calibrated : 0;
 }
 
+// Beside the budget: the machine may have been slower or faster than when the speed was measured.
+std::string seconds_taken(const Comparison& all) {
+  std::string text;
+  for (const Contender& c : all.contenders) {
+    const Mean taken = mean_of(of_runs(c, [](const TrainRun& r) { return r.reached.seconds; }));
+    if (taken.count > 0)
+      text += fmt::format("{}{} {:.3g} s", text.empty() ? "; they took: " : ", ", c.label, taken.mean);
+  }
+  return text;
+}
+
 Json json_of(const Mean& m) {
   if (m.count == 0) return nullptr;
   Json j = {{"mean", m.mean}, {"low", m.low}, {"high", m.high}, {"runs", m.count}};
@@ -236,8 +247,8 @@ std::vector<std::string> how_measured(const Comparison& all) {
       lines.push_back(
           fmt::format("budget: {} of training steps a run, validation and saving not counted; the speed of "
                       "each model was measured once, in turns, and made a number of steps, so that runs and "
-                      "their schedules can be repeated",
-                      all.budget.text));
+                      "their schedules can be repeated{}",
+                      all.budget.text, seconds_taken(all)));
   }
   if (!all.options.tune.empty()) {
     lines.push_back(

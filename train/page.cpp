@@ -23,8 +23,8 @@ body { margin: 0 auto; padding: 1.5rem 1rem 3rem; max-width: 74rem; background: 
   font: 15px/1.5 system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; }
 h1 { font-size: 1.5rem; line-height: 1.25; margin: 0 0 .5rem; } h2 { font-size: 1.15rem; margin: 2rem 0 .5rem; }
 p { margin: .4rem 0; max-width: 46rem; } .wide { overflow-x: auto; }
-table { border-collapse: collapse; margin: .6rem 0; font-size: .88rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .25rem .55rem; border-bottom: 1px solid var(--rule); text-align: left; white-space: nowrap; }
+table { border-collapse: collapse; margin: .6rem 0; font-size: .83rem; font-variant-numeric: tabular-nums; }
+th, td { padding: .25rem .45rem; border-bottom: 1px solid var(--rule); text-align: left; white-space: nowrap; }
 th { font-weight: 600; vertical-align: bottom; } td.number, th.number { text-align: right; }
 figure { margin: 1rem 0 2rem; } figcaption { font-weight: 600; margin-bottom: .3rem; }
 svg { display: block; width: 100%; max-width: 56rem; height: auto; } svg text { font-size: 12px; fill: var(--ink); }

@@ -98,7 +98,8 @@ TEST_CASE("help knows every option of a description, and docs/options.md is what
 
 TEST_CASE("a missing argument is told with the examples of the verb") {
   Desk desk;
-  for (const char* verb : {"check", "show", "explain", "train", "compare", "resume", "eval", "generate", "init", "apply"}) {
+  for (const char* verb :
+       {"check", "show", "explain", "train", "compare", "resume", "eval", "generate", "init", "apply"}) {
     const Finished f = desk.run({verb});
     CHECK(f.exit == 2);
     CHECK(f.out.empty());
