@@ -288,3 +288,25 @@ TEST_CASE("an accuracy in the log is shown beside the loss") {
   CHECK(contains(desk.read("d/compare.html"), "Accuracy by step"));
   CHECK(Json::parse(desk.run(command({"--seeds", "1", "--json"})).out)["models"][0]["accuracy"]["mean"] == 0.25);
 }
+
+TEST_CASE("a path in a task is relative to the task, on the command line to where one stands") {
+  Desk desk;
+  lay_out(desk);
+  fs::create_directories(desk / "a");
+  fs::create_directories(desk / "b");
+  desk.write("a/sum.yaml", desk.read("sum.yaml"));
+  desk.write("b/task.yaml", desk.read("task.yaml"));
+  desk.write("b/t.txt", desk.read("t.txt") + "zzz");
+  const Words words = {"compare", "a/sum.yaml", "tiny.yaml", "--on", "b/task.yaml", "--seeds", "1"};
+  const auto path_with = [&](const std::string& folder, const Words& more) {
+    Words all = words;
+    all.insert(all.end(), {"--run-dir", folder});
+    all.insert(all.end(), more.begin(), more.end());
+    const Finished f = desk.run(all);
+    CAPTURE(f.err);
+    CHECK(f.exit == 0);
+    return desk.read(folder + "/sum/seed_1/description.yaml");
+  };
+  CHECK(contains(path_with("d", {}), "/b/t.txt\""));
+  CHECK_FALSE(contains(path_with("e", {"--set", "data.text.path=t.txt"}), "/b/t.txt\""));
+}
