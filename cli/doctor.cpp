@@ -24,15 +24,6 @@ struct Finding {
   std::string cure = {};  // empty: it is well
 };
 
-std::string cpu_line(const std::string& key) {
-  std::ifstream file("/proc/cpuinfo");
-  for (std::string line; std::getline(file, line);) {
-    const auto colon = line.find(':');
-    if (line.starts_with(key) && colon != std::string::npos) return line.substr(std::min(line.size(), colon + 2));
-  }
-  return {};
-}
-
 Finding cpu() {
   const std::string model = cpu_line("model name");
   return {"cpu", model.empty() ? "unknown" : model};

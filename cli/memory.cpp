@@ -22,6 +22,15 @@ std::optional<double> kilobytes_of(const char* file, const std::string& key) {
 
 }  // namespace
 
+std::string cpu_line(const std::string& key) {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);) {
+    const auto colon = line.find(':');
+    if (line.starts_with(key) && colon != std::string::npos) return line.substr(std::min(line.size(), colon + 2));
+  }
+  return {};
+}
+
 Need need_of(const Work& work, const train::TrainOptions& o) {
   const dsl::StepCost c = work.model->cost(o.batch, work.length(o), o.dtype);
   double remembered = 0;  // by AdamW, the most that a rule remembers

@@ -17,6 +17,9 @@ std::optional<double> available_bytes();
 std::optional<double> resident_bytes();
 std::optional<double> peak_resident_bytes();
 
+/// What /proc/cpuinfo says of the first processor under `key` ("model name"); empty where it says nothing.
+std::string cpu_line(const std::string& key);
+
 /// Empty, or why a step will not fit: both numbers and what to make smaller.
 std::string too_large(const Need& need);
 /// Throws that as an error of kind `size` (exit 6).

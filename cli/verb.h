@@ -24,6 +24,7 @@ Verb verify_verb();
 Verb equal_verb();
 Verb train_verb();
 Verb sweep_verb();
+Verb compare_verb();
 Verb resume_verb();
 Verb eval_verb();
 Verb generate_verb();

@@ -157,6 +157,7 @@ Work prepare(const dsl::SourcePtr& source, const Options& given, const Preparati
   dsl::Diagnostics base;  // of the whole sweep: said before its runs
   work.description =
       std::make_unique<dsl::Description>(source, options.overrides(how.seed_of), surroundings(), how.run ? base : d);
+  if (how.task) work.description = std::make_unique<dsl::Description>(work.description->on(*how.task, d));
   if (how.run) work.description = std::make_unique<dsl::Description>(work.description->with(*how.run, d));
   const bool readable = work.description->file().tree->is_map();
   const auto end = [&] {

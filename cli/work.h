@@ -69,7 +69,8 @@ struct Preparation {
   dsl::DataSizes sizes = {};                       // of weights that are there already, when the data are not read
   std::string seed_of = "train";                   // the section that `--seed` belongs to
   std::optional<dsl::Asked> asked = {};            // a function of tensors instead of a model to train
-  const dsl::SweepRun* run = nullptr;              // one run of the sweep that the description is
+  const dsl::Description* task = nullptr;  // whose data, train, eval and generate hold instead of the file's own
+  const dsl::SweepRun* run = nullptr;      // one run of several: its settings
 };
 /// What a run in that folder goes on with: its copy of the text, the tokenizer of its weights. A new one when it is not
 /// there.

@@ -77,27 +77,28 @@ File read(const SourcePtr& source, const std::vector<std::string>& overrides, co
   return file;
 }
 
-void make_absolute(Yaml& scalar, const Source& source) {
+// Relative to where it was written: the description, the file of a task, or the command line.
+void make_absolute(Yaml& scalar) {
   if (scalar.text.empty() || scalar.text.starts_with("std/")) return;
-  scalar.text = std::filesystem::absolute(resolved_path(scalar.text, source)).lexically_normal().string();
+  scalar.text = std::filesystem::absolute(resolved_path(scalar.text, *scalar.span.source)).lexically_normal().string();
   scalar.style = Yaml::Style::quoted;
   scalar.quoted = true;
 }
 
-void make_paths_absolute(Yaml& value, const Option& option, const Source& source) {
-  if (option.kind == OptionKind::path && value.is_scalar()) return make_absolute(value, source);
+void make_paths_absolute(Yaml& value, const Option& option) {
+  if (option.kind == OptionKind::path && value.is_scalar()) return make_absolute(value);
   spell_out(value, option);
   for (Entry& e : value.entries) {
-    if (const Option* child = option.child(e.key.text)) make_paths_absolute(e.value, *child, source);
+    if (const Option* child = option.child(e.key.text)) make_paths_absolute(e.value, *child);
   }
 }
 
-void make_uses_absolute(Yaml& value, const Source& source) {
+void make_uses_absolute(Yaml& value) {
   for (Entry& e : value.entries) {
-    if (e.key.text == "use" && e.value.is_scalar()) make_absolute(e.value, source);
-    make_uses_absolute(e.value, source);
+    if (e.key.text == "use" && e.value.is_scalar()) make_absolute(e.value);
+    make_uses_absolute(e.value);
   }
-  for (Yaml& item : value.items) make_uses_absolute(item, source);
+  for (Yaml& item : value.items) make_uses_absolute(item);
 }
 
 }  // namespace
@@ -120,6 +121,18 @@ Description Description::with(const SweepRun& run, Diagnostics& diagnostics) con
   return {parse_file(file_.source, std::move(tree), diagnostics, surroundings_.sections), surroundings_};
 }
 
+Description Description::on(const Description& task, Diagnostics& diagnostics) const {
+  Yaml tree = *file_.tree;
+  const auto is_section = [&](const Entry& e) {
+    return std::any_of(surroundings_.sections.begin(), surroundings_.sections.end(),
+                       [&](const Option& section) { return section.name == e.key.text; });
+  };
+  std::erase_if(tree.entries, is_section);
+  const std::vector<Entry>& given = task.file_.tree->entries;
+  std::copy_if(given.begin(), given.end(), std::back_inserter(tree.entries), is_section);
+  return {parse_file(file_.source, std::move(tree), diagnostics, surroundings_.sections), surroundings_};
+}
+
 std::string Description::name() const {
   return file_.name.empty() ? std::filesystem::path(file_.source->name).stem().string() : file_.name;
 }
@@ -128,12 +141,12 @@ std::string Description::name() const {
 Yaml Description::absolute_tree() const {
   Yaml tree = *file_.tree;
   for (const Option& section : surroundings_.sections) {
-    if (Yaml* value = tree.find(section.name)) make_paths_absolute(*value, section, *file_.source);
+    if (Yaml* value = tree.find(section.name)) make_paths_absolute(*value, section);
   }
   if (Yaml* imports = tree.find("import")) {
-    for (Entry& e : imports->entries) make_absolute(e.value, *file_.source);
+    for (Entry& e : imports->entries) make_absolute(e.value);
   }
-  if (Yaml* model = tree.find("model")) make_uses_absolute(*model, *file_.source);
+  if (Yaml* model = tree.find("model")) make_uses_absolute(*model);
   return tree;
 }
 

@@ -37,6 +37,10 @@ class Description {
   /// error at its place in the sweep.
   Description with(const SweepRun& run, Diagnostics& diagnostics) const;
 
+  /// The description with the sections `data train eval generate` of another in place of its own: what `task` does not
+  /// say has its default, not what this one says.
+  Description on(const Description& task, Diagnostics& diagnostics) const;
+
   const File& file() const { return file_; }
   /// `name:`, or the name of the file without its folder and ending.
   std::string name() const;

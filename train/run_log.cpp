@@ -68,10 +68,10 @@ RunLog::RunLog(const RunDir& run, i64 step, i64 evaluated)
 
 void RunLog::step(const Step& s) {
   log_.append(fmt::format(R"({{"event":"train","step":{},"loss":{},"tokens_per_second":{},"learning_rate":{},)"
-                          R"("gradient_norm":{},"update_norm":{},"weight_norm":{}}})"
+                          R"("gradient_norm":{},"update_norm":{},"weight_norm":{},"seconds":{}}})"
                           "\n",
                           s.step, number(s.loss), number(s.tokens_per_second), number(s.learning_rate),
-                          number(s.gradient_norm), number(s.update_norm), number(s.weight_norm)));
+                          number(s.gradient_norm), number(s.update_norm), number(s.weight_norm), number(s.seconds)));
   metrics_.append(fmt::format("{},{},train,{},{},{}\n", s.step, s.tokens, number(s.loss), number(s.learning_rate),
                               number(s.gradient_norm)));
 }

@@ -18,6 +18,7 @@ class RunLog {
     double loss = 0, learning_rate = 0, gradient_norm = 0;
     double update_norm = 0, weight_norm = 0;  // of the step, and of the weights before it
     double tokens_per_second = 0;
+    double seconds = 0;  // of the step alone
   };
   void step(const Step& s);
   void validation(i64 step, i64 tokens, double loss, double accuracy);

@@ -1,6 +1,7 @@
 #include "train/session.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 
 #include "train/sample.h"
@@ -104,6 +105,7 @@ dsl::LossSum Session::gradients(i64 step, std::vector<Tensor>& total) {
 void Session::take_step() {
   const TrainOptions& o = job_.train;
   const i64 step = progress_.step + 1;
+  const auto begun = std::chrono::steady_clock::now();
   learner_.redraw(o.seed, step, weights_);
   std::vector<Tensor> gradient;
   const dsl::LossSum sum = gradients(step, gradient);
@@ -114,11 +116,12 @@ void Session::take_step() {
   const double factor = schedule_factor(o.schedule, step, o.steps);
   const std::vector<Tensor> before = weights_;
   optimizer_.step(runtime_, weights_, gradient, scale, factor);
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun;
   progress_.step = step;
   line_.step(step, loss);
   log_.step({step, tokens(), loss, learning_rate(o.optimizer.rule) * factor, norm.norm,
              global_distance(runtime_.parallel(), weights_, before).norm, global_norm(runtime_.parallel(), before).norm,
-             line_.speed()});
+             line_.speed(), took.count()});
 }
 
 // Before the update: comparisons with NaN are false, so a clip alone would let it through.

@@ -1,0 +1,36 @@
+// One page of HTML that needs nothing else: style inside, no script, light and dark, fit for paper. What a name or a
+// text of a user becomes part of goes through `escaped`.
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "train/plot.h"
+
+namespace weft::train {
+
+/// Colours that stay apart for those who see red and green alike (Okabe and Ito 2008), without the yellow, which is too
+/// light for lines.
+constexpr int kColours = 7;
+
+/// Text as HTML and XML have it, inside an element or an attribute; bytes that are no UTF-8 and control characters
+/// become '?'.
+std::string escaped(std::string_view text);
+
+std::string heading(std::string_view text);
+std::string paragraph(std::string_view text);
+/// Text with its lines and spaces as they are.
+std::string preformatted(std::string_view text);
+/// What opens when it is asked for: `body` is HTML.
+std::string folded(std::string_view summary, const std::string& body);
+
+/// A table of plain texts, its first row the heads. What looks like a number stands at the right.
+std::string html_table(const std::vector<std::vector<std::string>>& rows);
+
+/// A plot under its title, with `below` (HTML: its table, a remark) under it.
+std::string figure(const Plot& plot, const std::string& below);
+
+/// The whole page around a body of HTML.
+std::string page(std::string_view title, const std::string& body);
+
+}  // namespace weft::train

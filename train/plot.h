@@ -1,0 +1,46 @@
+// Line plots as SVG inside a page (train/page.h): axes, ticks, names at the ends of the lines, no script.
+#pragma once
+#include <string>
+#include <vector>
+
+namespace weft::train {
+
+struct Point {
+  double x = 0, y = 0;
+};
+
+struct PlotLine {
+  std::string name = {};  // stands at the end of the line; empty: none
+  int colour = 0;         // of the palette; lines of one colour belong together
+  bool thick = true;
+  bool broken_off = false;  // a cross at its end: it diverged
+  bool dots = false;        // a mark on every point
+  std::vector<Point> points = {};
+};
+
+/// A dashed line across the plot.
+struct PlotLevel {
+  std::string name;
+  double y = 0;
+};
+
+struct Plot {
+  std::string title = {}, x = {}, y = {};  // y is the text above the axis
+  bool log_x = false;
+  std::vector<PlotLine> lines = {};
+  std::vector<PlotLevel> levels = {};
+};
+
+/// About `wanted` round values from `low` to `high`: steps of 1, 2 or 5 times a power of ten.
+std::vector<double> round_ticks(double low, double high, int wanted);
+
+/// At most about `most` points: from every stretch of the line its lowest and highest, so that no spike is lost.
+std::vector<Point> decimated(const std::vector<Point>& points, std::size_t most = 1000);
+
+/// Levels whose names the plot cannot show, since they are far from every line.
+std::vector<PlotLevel> levels_out_of_view(const Plot& plot);
+
+/// The plot; nothing when no line has a point. Points that are not finite are left out.
+std::string svg(const Plot& plot);
+
+}  // namespace weft::train
