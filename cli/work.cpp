@@ -143,7 +143,7 @@ Preparation preparation_of(const fs::path& run) {
   const fs::path copy = run / "data" / "text.txt";
   if (fs::exists(copy, none)) how.built_in = train::read_file(copy);
   const train::Metadata saved = newest_metadata(run);
-  if (const auto known = saved.find("tokenizer"); known != saved.end())
+  if (const auto known = saved.find("tokenizer"); known != saved.end() && !known->second.empty())
     how.tokenizer = train::Tokenizer::from_json(known->second, run.string());
   return how;
 }

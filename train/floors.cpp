@@ -41,10 +41,8 @@ Floors measure_floors(std::span<const i32> train, std::span<const i32> valid, i6
   return {std::log(static_cast<double>(vocab)), unigram / targets, bigram / targets};
 }
 
-std::vector<Floor> listed(const Floors& f, const std::string& unit) {
-  return {{"uniform", f.uniform, {}},
-          {"by frequency (1-gram)", f.unigram, {}},
-          {fmt::format("by the {} before (2-gram)", unit), f.bigram, {}}};
+std::vector<Floor> listed(const Floors& f) {
+  return {{"uniform", f.uniform, {}}, {"1-gram", f.unigram, {}}, {"2-gram", f.bigram, {}}};
 }
 
 std::string meaning(double loss, i64 tokens, const Floors& floors, const std::string& unit) {

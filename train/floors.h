@@ -11,7 +11,7 @@ namespace weft::train {
 
 /// How well it goes without a network.
 struct Floor {
-  std::string name;                      // "by the character before (2-gram)"
+  std::string name;                      // "2-gram"
   std::optional<double> nats, accuracy;  // per target; the share of targets that are told
 };
 
@@ -27,7 +27,7 @@ struct Floors {
 /// after the first is predicted once, exactly as the model is.
 Floors measure_floors(std::span<const i32> train, std::span<const i32> valid, i64 vocab);
 
-std::vector<Floor> listed(const Floors& floors, const std::string& unit);
+std::vector<Floor> listed(const Floors& floors);
 
 /// Two lines: the loss in nats and bits, and where it stands among the floors.
 std::string meaning(double loss, i64 tokens, const Floors& floors, const std::string& unit);

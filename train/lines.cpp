@@ -56,7 +56,7 @@ class Lines final : public Examples {
     return fmt::format("{} lines to learn from, {} to validate", grouped(std::ssize(train_)),
                        grouped(std::ssize(valid_)));
   }
-  std::vector<Floor> floors() const override { return listed(measured(), unit()); }
+  std::vector<Floor> floors() const override { return listed(measured()); }
   std::string meaning(const dsl::LossSum& loss) const override {
     return weft::train::meaning(loss.nats / static_cast<double>(loss.count), loss.count, measured(), unit());
   }

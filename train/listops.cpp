@@ -97,7 +97,7 @@ std::vector<Floor> floors_of(std::span<const Example> train, std::span<const Exa
     root += best(by_root[first(e)]) == e.targets[0];
   }
   const double n = static_cast<double>(valid.size());
-  return {{"by the most frequent class", {}, majority / n}, {"by the first operator alone", {}, root / n}};
+  return {{"most frequent class", {}, majority / n}, {"first operator alone", {}, root / n}};
 }
 
 class ListOpsTask final : public Task {

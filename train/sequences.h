@@ -28,7 +28,7 @@ class Task : public Data {
   dsl::Batch validation(const TrainOptions& options, i64 i) const override;
   std::string unit() const override { return sizes.classes ? "sequence" : "answer"; }
   std::string amount() const override;
-  std::vector<Floor> floors() const override { return {{"by chance", {}, chance_}}; }
+  std::vector<Floor> floors() const override { return {{"chance", {}, chance_}}; }
 
  protected:
   /// Everything that the rule depends on is in `source`.

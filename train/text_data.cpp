@@ -96,7 +96,7 @@ std::string TextData::amount() const {
                      grouped(std::ssize(valid)));
 }
 
-std::vector<Floor> TextData::floors() const { return listed(measure_floors(train, valid, tokens_.vocab()), unit()); }
+std::vector<Floor> TextData::floors() const { return listed(measure_floors(train, valid, tokens_.vocab())); }
 
 std::string TextData::meaning(const dsl::LossSum& loss) const {
   return weft::train::meaning(loss.nats / static_cast<double>(loss.count), loss.count,

@@ -26,7 +26,7 @@ train() {  # train NAME STEPS OPTION...
   "$weft" train "$name.yaml" --run-dir "$work/$name" $settings --set train.steps="$count" --set eval.every=0 "$@" \
     2>>"$work/log" || { cat "$work/log" >&2; exit 1; }
 }
-loss() { "$weft" eval "$1" --json 2>/dev/null | sed -n 's/^ *"nats": \([0-9]*\.[0-9]\{4\}\).*/\1/p'; }
+loss() { "$weft" eval "$1" --json 2>/dev/null | sed -n 's/^  "nats": \([0-9]*\.[0-9]\{4\}\).*/\1/p'; }
 row() { printf '%-8s  %-18s  %s\n' "$@"; }
 
 row model '' loss

@@ -182,7 +182,7 @@ TEST_CASE("the tokenizer of the weights is kept where it knows the new text, and
   CHECK(contains(more.err, "its tokenizer stays: take what it does not know out of the text"));
   const Finished byte = desk.started(mixer("old", ", from: r"), "m", {"--set", "data.text.tokenizer=byte"});
   CHECK(byte.exit == 4);
-  CHECK(contains(byte.err, "leave `data.text.tokenizer` out"));
+  CHECK(contains(byte.err, "leave `tokenizer` out"));
 }
 
 TEST_CASE("frozen weights keep their bits, have no memory in the checkpoint, and a step without them costs less") {

@@ -27,7 +27,7 @@ TEST_CASE("a task is trained, stopped, resumed to the same bytes, evaluated with
       contains(whole.err,
                "data: parity of 1 to 6 bits: ever new ones to learn from, 50 to validate; vocabulary 2, 2 classes\n"));
   CHECK(contains(whole.err, "plan: 6 steps of 4 windows of up to 6 tokens"));
-  CHECK(contains(whole.err, " % of 50 sequences right\nwithout a network: 50.0 % by chance\n"));
+  CHECK(contains(whole.err, " % of 50 sequences right\nwithout a network: 50.0 % chance\n"));
   CHECK(contains(whole.err, "next:\n  ./weft eval whole\n"));
   CHECK(desk.run({"train", "p.yaml", "--run-dir", "part", "--set", "train.steps=3"}).exit == 0);
   CHECK(desk.run({"resume", "part", "--set", "train.steps=6"}).exit == 0);
@@ -66,7 +66,7 @@ TEST_CASE("check tells how long the rows of a task are, and that a context is no
   CHECK(contains(context.err, "those of parity of 1 to 6 bits have up to 6 tokens"));
   const Finished carry = desk.run({"train", "p.yaml", "--set", "train.carry_state=true"});
   CHECK(carry.exit == 2);
-  CHECK(contains(carry.err, "E0322"));  // the scores of a class are read at the end
+  CHECK(contains(carry.err, "train.carry_state is for a text"));
 }
 
 TEST_CASE("verify holds a model that tells classes to what can be said of it") {
@@ -91,7 +91,7 @@ TEST_CASE("apply takes the class of each row as target and gives scores of class
   CAPTURE(f.err);
   CHECK(f.exit == 0);
   const train::Safetensors out(desk / "out.safetensors");
-  CHECK(out.tensor("logits").shape() == Shape{2, 2});
+  CHECK(out.load(*out.find("logits")).shape() == Shape{2, 2});
   train::write_safetensors(
       desk / "wrong.safetensors",
       {{"tokens", Tensor::of_indices(tokens, {2, 3})}, {"targets", Tensor::of_indices(std::vector<i32>{0, 2}, {2})}},
