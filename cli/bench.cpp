@@ -158,7 +158,8 @@ int bench_model(const BenchOptions& options) {
   const auto peak = peak_resident_bytes();
   if (start && peak) m.memory = *peak - *start;
   m.live = runtime.pool()->peak_bytes();
-  if (!options.paced) m.generated = generation(runtime, *work.model, training.weights(), options);
+  if (!options.paced && !work.model->classes())
+    m.generated = generation(runtime, *work.model, training.weights(), options);
   if (options.paced) std::cout << document(work, training, runtime, m).dump() << std::endl;
   else if (options.common.json) print_json(document(work, training, runtime, m));
   else print_text(work, training, runtime, m);

@@ -19,6 +19,7 @@ std::string state_text(const Work& work, const Need& need) {
   if (need.step.state_bytes) {
     return bytes_text(static_cast<double>(*need.step.state_bytes)) + " a row, whatever the length";
   }
+  if (work.model->classes()) return "none: the class is told of the whole sequence";
   return work.model->streams() ? "grows with the length" : "none: every token computes the whole prefix again";
 }
 

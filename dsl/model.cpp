@@ -172,7 +172,7 @@ std::optional<i64> Model::classes() const { return lowered_->train().program.cla
 
 bool Model::carries() const { return lowered_->train().program.mode == Mode::carry; }
 
-bool Model::streams() const { return !lowered_->stream().program.repeats; }
+bool Model::streams() const { return !classes() && !lowered_->stream().program.repeats; }
 
 std::vector<Tensor> Model::initial_weights(u64 seed, DType dtype) const {
   return draw_weights(lowered_->train().program.weights, seed, dtype);
@@ -195,7 +195,7 @@ StepCost Model::cost(i64 batch, i64 context, DType dtype) const {
   c.peak_bytes = lowered_->train_run().peak_bytes(sizes, dtype);
   c.weight_bytes = static_cast<std::size_t>(weight_count()) * byte_size(dtype);
   const Program& stream = lowered_->stream().program;
-  if (stream.repeats) return c;
+  if (!streams()) return c;
   std::size_t elements = 0;
   for (const StreamState& s : stream.states) {
     for (const Dim& d : s.in.dims()) {

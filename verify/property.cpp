@@ -61,7 +61,7 @@ void Worst::add(double error, i64 length, const std::string& where) {
 
 // What vanishes but for rounding has no size of its own: it is held against the largest of its kind.
 void Worst::compare(const Subject::Results& wanted, const Subject::Results& found, i64 length,
-                    const std::string& context) {
+                    const std::string& context, double cancelled) {
   const auto is_gradient = [](const std::string& name) { return name.starts_with("grad."); };
   double values = 0, gradients = 0;
   for (const auto& [name, t] : wanted)
@@ -69,7 +69,7 @@ void Worst::compare(const Subject::Results& wanted, const Subject::Results& foun
   for (const auto& [name, t] : wanted) {
     const auto other = found.find(name);
     if (other == found.end()) continue;
-    const Difference d = difference(name, t, other->second, 1e-4 * (is_gradient(name) ? gradients : values));
+    const Difference d = difference(name, t, other->second, is_gradient(name) ? cancelled * gradients : 1e-4 * values);
     add(d.error, length, d.where.empty() ? "" : fmt::format("{} ({})", d.where, context));
   }
 }

@@ -20,7 +20,9 @@ class Worst {
  public:
   explicit Worst(double tolerance) : tolerance_(tolerance) {}
   /// Compares what two runs gave, tensor by tensor, where both have it. `context` says which runs: "chunkwise, T = 9".
-  void compare(const Subject::Results& wanted, const Subject::Results& found, i64 length, const std::string& context);
+  /// Gradients below `cancelled` times the largest of them are held to that size: what sums to zero leaves rounding.
+  void compare(const Subject::Results& wanted, const Subject::Results& found, i64 length, const std::string& context,
+               double cancelled = 1e-4);
   void add(double error, i64 length, const std::string& where);
   bool failed() const { return finding_.verdict == Finding::Verdict::fails; }
   Finding finding(std::string about) const;

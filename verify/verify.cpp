@@ -124,6 +124,7 @@ std::string smallest(const Property& property, const Subject& subject, const Fin
   const auto fails = [&](const Subject& s, i64 n) {
     const Finding f = prove(property, s, {n});
     if (f.verdict != Finding::Verdict::fails) return false;
+    if (std::isinf(f.worst) && !std::isinf(failure.worst)) return false;  // another trouble: a table that is too short
     length = n, where = f.where;
     return true;
   };
