@@ -45,15 +45,15 @@ std::optional<double> available_bytes() { return kilobytes_of("/proc/meminfo", "
 std::optional<double> resident_bytes() { return kilobytes_of("/proc/self/status", "VmRSS:"); }
 std::optional<double> peak_resident_bytes() { return kilobytes_of("/proc/self/status", "VmHWM:"); }
 
-std::string too_large(const Need& need) {
+std::string too_large(const Need& need, bool windows) {
   const auto available = available_bytes();
   if (!available || need.bytes < *available) return {};
-  return fmt::format("a step needs {} of memory, and {} are available; make train.batch or train.context smaller",
-                     bytes_text(need.bytes), bytes_text(*available));
+  return fmt::format("a step needs {} of memory, and {} are available; make train.batch{} smaller",
+                     bytes_text(need.bytes), bytes_text(*available), windows ? " or train.context" : "");
 }
 
 void require_memory(const Work& work, const train::TrainOptions& options) {
-  const std::string trouble = too_large(need_of(work, options));
+  const std::string trouble = too_large(need_of(work, options), !work.data || work.data->has_windows());
   if (!trouble.empty()) throw Error(trouble, Failure::size);
 }
 

@@ -20,8 +20,8 @@ std::optional<double> peak_resident_bytes();
 /// What /proc/cpuinfo says of the first processor under `key` ("model name"); empty where it says nothing.
 std::string cpu_line(const std::string& key);
 
-/// Empty, or why a step will not fit: both numbers and what to make smaller.
-std::string too_large(const Need& need);
+/// Empty, or why a step will not fit: both numbers and what to make smaller. `windows`: `train.context` is read.
+std::string too_large(const Need& need, bool windows = true);
 /// Throws that as an error of kind `size` (exit 6).
 void require_memory(const Work& work, const train::TrainOptions& options);
 

@@ -31,8 +31,7 @@ void print_table(const std::vector<TrainRun>& runs) {
     if (finished && v && (!best || v->loss < best->reached.best()->loss)) best = &run;
   }
   std::cout << columns(table);
-  if (best)
-    std::cout << fmt::format("best: {}\n  ./weft generate {}\n", best->plan.run.name, best->plan.place.string());
+  if (best) std::cout << fmt::format("best: {}\n  ./weft eval {}\n", best->plan.run.name, best->plan.place.string());
 }
 
 Json document(const fs::path& folder, const std::vector<TrainRun>& runs) {

@@ -17,8 +17,9 @@ LoneRecurrence::LoneRecurrence(Builder& model, const Recurrence& r, const std::v
   }
   if (form == "loop") lower_scan(shadow_.builder, r);
   else lower_linear(shadow_.builder, r, forms, form);
+  const bool some_unread = differentiates && program.named_states.size() < r.states.size();
   for (const NamedState& s : program.named_states) {
-    if (!s.final) throw NotDerivable{"a state that nothing reads is computed by the loop alone", r.span};
+    if (!s.final || some_unread) throw NotDerivable{"a state that nothing reads is computed by the loop alone", r.span};
   }
   for (const auto& [name, var] : shadow_.inputs) inputs_.push_back({name, var});
   for (const WeightSlot& w : program.weights) inputs_.push_back({w.weight.name, w.var});

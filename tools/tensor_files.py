@@ -1,5 +1,6 @@
 """Named tensors in files: .safetensors by NumPy alone, .pt .pth .bin by PyTorch. Part of convert_weights.py."""
 import json
+import os
 import struct
 
 import numpy as np
@@ -46,10 +47,12 @@ def write_safetensors(path, tensors, metadata):
         at += a.nbytes
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
-    with open(path, "wb") as f:
+    beside = f"{path}.part"  # what is read may be mapped from the very file that is written
+    with open(beside, "wb") as f:
         f.write(struct.pack("<Q", len(text)) + text)
         for _, a in tensors.values():
             f.write(np.ascontiguousarray(a).tobytes())
+    os.replace(beside, path)
 
 
 def read_torch(path):
@@ -58,6 +61,8 @@ def read_torch(path):
              torch.int32: "I32", torch.uint8: "U8", torch.bool: "BOOL"}
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)  # the file may be anybody's: no code of it runs
+    except FileNotFoundError:
+        raise Wrong(f"{path}: there is no such file")
     except Exception as e:
         raise Wrong(f"{path} holds more than tensors; where it can be loaded, save its state dict alone with torch.save "
                     f"({str(e).splitlines()[0]})")
@@ -66,6 +71,9 @@ def read_torch(path):
     if not isinstance(state, dict):
         raise Wrong(f"{path} holds no state dict")
     state = {n: t.detach().contiguous() for n, t in state.items() if isinstance(t, torch.Tensor)}
+    strange = [f"{n} ({t.dtype})" for n, t in state.items() if t.dtype not in kinds]
+    if strange:
+        raise Wrong(f"{path} holds types that no file of weights has: {', '.join(strange)}")
     raw = {"BF16": torch.int16, "BOOL": torch.uint8}
     return {n: (k, (t.view(raw[k]) if k in raw else t).numpy().view(KINDS[k]))
             for n, t in state.items() for k in [kinds[t.dtype]]}

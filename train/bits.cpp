@@ -76,8 +76,9 @@ void check_parity(const Settings& data) {
 
 DataKind copy_kind() {
   return {section("copy", "Symbols to be told again in their order behind some blanks.",
-                  {whole("symbols", "8", 2, "Different symbols; a blank and a mark come besides."),
-                   whole("length", "10", 1, "Symbols to remember."), whole("blanks", "50", 0, "Blanks in a sequence."),
+                  {whole("symbols", "8", 2, "Different symbols; a blank and a mark come besides.", kMost),
+                   whole("length", "10", 1, "Symbols to remember.", kMost),
+                   whole("blanks", "50", 0, "Blanks in a sequence.", kMost),
                    flag("selective", "false", "The blanks lie between the symbols, anywhere."), valid_option()}),
           [](const Settings& data) { return dsl::DataSizes(data.whole("copy.symbols") + 2); }, [](const Settings&) {},
           [](const Settings& data, const DataGiven&) {
@@ -89,8 +90,8 @@ DataKind copy_kind() {
 
 DataKind parity_kind() {
   return {section("parity", "Strings of bits; the class says whether the number of ones is odd.",
-                  {whole("shortest", "1", 1, "Bits of the shortest."),
-                   whole("longest", "40", 1, "Bits of the longest."), valid_option()}),
+                  {whole("shortest", "1", 1, "Bits of the shortest.", kMost),
+                   whole("longest", "40", 1, "Bits of the longest.", kMost), valid_option()}),
           [](const Settings&) { return dsl::DataSizes(2, 2); }, check_parity,
           [](const Settings& data, const DataGiven&) {
             return std::make_shared<const Parity>(data.whole("parity.shortest"), data.whole("parity.longest"),

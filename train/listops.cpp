@@ -93,8 +93,9 @@ std::vector<Floor> floors_of(std::span<const Example> train, std::span<const Exa
   };
   double majority = 0, root = 0;
   for (const Example& e : valid) {
+    const auto seen = by_root.find(first(e));
     majority += best(all) == e.targets[0];
-    root += best(by_root[first(e)]) == e.targets[0];
+    root += best(seen == by_root.end() ? all : seen->second) == e.targets[0];
   }
   const double n = static_cast<double>(valid.size());
   return {{"most frequent class", {}, majority / n}, {"first operator alone", {}, root / n}};
@@ -126,6 +127,25 @@ class ListOpsTask final : public Task {
 
 // ---- files --------------------------------------------------------------------------------------------------------
 
+// The value of an expression; nothing when it is none.
+std::optional<i32> evaluated(const std::vector<i32>& tokens) {
+  std::vector<std::vector<i32>> open = {{}};  // the values so far, within each operator that is not closed
+  for (const i32 token : tokens) {
+    if (token >= kMin && token != kEnd) {
+      open.push_back({token});
+      continue;
+    }
+    i32 value = token;
+    if (token == kEnd) {
+      if (open.size() < 2 || open.back().size() < 2) return {};
+      value = applied(open.back()[0], {open.back().begin() + 1, open.back().end()});
+      open.pop_back();
+    }
+    open.back().push_back(value);
+  }
+  return open.size() == 1 && open[0].size() == 1 ? std::optional(open[0][0]) : std::nullopt;
+}
+
 // One line: "label <tab> expression", or "expression <tab> label" as in long ListOps, which has round brackets, too.
 Example parsed(std::string_view line, const std::string& source, std::size_t number) {
   const auto fail = [&](const std::string& why) { fail_data("{}:{}: {}", source, number, why); };
@@ -144,7 +164,9 @@ Example parsed(std::string_view line, const std::string& source, std::size_t num
     if (found == kTokens.end()) fail(fmt::format("`{}` is no digit, operator or `]`", dsl::printable(word)));
     e.tokens.push_back(static_cast<i32>(found - kTokens.begin()));
   }
-  if (e.tokens.empty()) fail("the expression is empty");
+  const std::optional<i32> value = evaluated(e.tokens);
+  if (!value) fail("the brackets do not make an expression");
+  if (*value != e.targets[0]) fail(fmt::format("the value is {}, not {}", *value, e.targets[0]));
   return e;
 }
 
@@ -207,11 +229,11 @@ DataKind listops_kind() {
   return {section("listops", "Nested operations on digits; the class is the value (Nangia and Bowman 2018).",
                   {path("path", "A file of expressions and values, instead of making them."),
                    path("valid", "Another one to validate on."),
-                   whole("longest", "100", 4, "Tokens; longer ones are left out."),
-                   whole("shortest", "4", 4, "Tokens of those that are made."),
-                   whole("max_args", "5", 2, "Arguments of an operator, from 2 on. Long ListOps has 10."),
-                   whole("max_depth", "20", 2, "Levels, that of the digits included. Long ListOps has 10."),
-                   whole("valid_count", "1000", 1, "Sequences to validate on, the same in every run.")}),
+                   whole("longest", "100", 4, "Tokens; longer ones are left out.", kMost),
+                   whole("shortest", "4", 4, "Tokens of those that are made.", kMost),
+                   whole("max_args", "5", 2, "Arguments of an operator, from 2 on. Long ListOps has 10.", kMost),
+                   whole("max_depth", "20", 2, "Levels, that of the digits included. Long ListOps has 10.", 1000),
+                   whole("valid_count", "1000", 1, "Sequences to validate on, the same in every run.", kMost)}),
           [](const Settings&) { return dsl::DataSizes(std::ssize(kTokens), 10); }, check_listops,
           [](const Settings& data, const DataGiven& given) -> std::shared_ptr<const Data> {
             if (!given.files && data.has("listops.path")) return nullptr;

@@ -8,8 +8,12 @@ using dsl::Option;
 using dsl::OptionKind;
 using dsl::Settings;
 
-inline Option whole(const char* name, const char* fallback, double min, const char* about) {
-  return {.name = name, .kind = OptionKind::whole, .fallback = fallback, .min = min, .about = about};
+/// Of what a task is made of: far above what can be trained, far below where products overflow.
+inline constexpr double kMost = 1e6;
+
+inline Option whole(const char* name, const char* fallback, double min, const char* about,
+                    std::optional<double> max = {}) {
+  return {.name = name, .kind = OptionKind::whole, .fallback = fallback, .min = min, .max = max, .about = about};
 }
 
 inline Option real(const char* name, const char* fallback, double min, std::optional<double> max, const char* about) {

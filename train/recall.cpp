@@ -118,12 +118,10 @@ Mqar::Options mqar_options(const Settings& data) {
 }  // namespace
 
 DataKind recall_kind() {
-  Option pairs = whole("pairs", "20", 2, "Keys, and values: the S of the paper.");
-  pairs.max = 20000;  // tokens stay below 2^31
   return {section("recall",
                   "Tokens are pairs of key and value (`digit(tokens, base=classes)`), the last one asks for a key: its "
                   "value is the class (Schlag et al. 2021).",
-                  {std::move(pairs),
+                  {whole("pairs", "20", 2, "Keys, and values: the S of the paper.", 20000),  // tokens stay below 2^31
                    flag("repeats", "false",
                         "false: all keys and values differ; true: twice as many pairs, drawn with replacement, and the "
                         "last value of a key counts."),
@@ -143,9 +141,10 @@ DataKind mqar_kind() {
   return {
       section("mqar",
               "Keys and values in turn, then each key once more: its value is to be told there (Arora et al. 2023).",
-              {whole("pairs", "8", 1, "Pairs of key and value."), whole("length", "64", 4, "Tokens of a sequence."),
-               whole("vocab", "128", 4, "Tokens there are: 0, keys, and values from half on."),
-               real("alpha", "0.01", 0, {}, "Small: a key is asked for soon after the pairs."),
+              {whole("pairs", "8", 1, "Pairs of key and value.", kMost),
+               whole("length", "64", 4, "Tokens of a sequence.", kMost),
+               whole("vocab", "128", 4, "Tokens there are: 0, keys, and values from half on.", kMost),
+               real("alpha", "0.01", 0, 10, "Small: a key is asked for soon after the pairs."),
                flag("noise", "false", "Other tokens between the questions instead of 0."), valid_option()}),
       [](const Settings& data) { return dsl::DataSizes(data.whole("mqar.vocab")); },
       [](const Settings& data) { mqar_options(data); },

@@ -36,26 +36,39 @@ i64 shuffled(Key key, i64 i, i64 n) {
 Task::Task(std::string from, dsl::DataSizes known, i64 length, i64 valid, double chance)
     : length_(length), valid_(valid), chance_(chance) {
   source = std::move(from);
-  hash = hash_of(fmt::format("{}, {} to validate", source, valid));
+  hash = hash_of(source);
   sizes = known;
 }
 
-dsl::Batch Task::batch(i64 rows, const std::function<Key(i64)>& key) const {
+// An eighth of all sequences is for validation. Where a rule makes only a few there may be none of one part.
+Example Task::drawn(Key key, Part part) const {
+  constexpr u64 kTries = 200;
+  Example e;
+  for (u64 i = 0; i < kTries; ++i) {
+    e = make(key.fold(i));
+    Key hash;
+    for (const i32 token : e.tokens) hash = hash.fold(static_cast<u64>(token));
+    if ((hash.value % 8 == 0) == (part == Part::validation)) break;
+  }
+  return e;
+}
+
+dsl::Batch Task::batch(i64 rows, Part part, const std::function<Key(i64)>& key) const {
   std::vector<Example> examples;
-  for (i64 row = 0; row < rows; ++row) examples.push_back(make(key(row)));
+  for (i64 row = 0; row < rows; ++row) examples.push_back(drawn(key(row), part));
   return batch_of(examples, sizes.classes.has_value(), length_);
 }
 
 dsl::Batch Task::training(const TrainOptions& o, i64 step, i64 part) const {
   const Key key = Key{o.seed}.fold("data").fold(static_cast<u64>(step));
-  return batch(o.batch, [&](i64 row) { return key.fold(static_cast<u64>(part * o.batch + row)); });
+  return batch(o.batch, Part::training, [&](i64 row) { return key.fold(static_cast<u64>(part * o.batch + row)); });
 }
 
 i64 Task::validations(const TrainOptions& o) const { return (valid_ + o.batch - 1) / o.batch; }
 
 dsl::Batch Task::validation(const TrainOptions& o, i64 i) const {
   const i64 first = i * o.batch;
-  return batch(std::min(o.batch, valid_ - first),
+  return batch(std::min(o.batch, valid_ - first), Part::validation,
                [&](i64 row) { return Key{}.fold("validation").fold(static_cast<u64>(first + row)); });
 }
 
@@ -85,6 +98,8 @@ dsl::Batch Examples::validation(const TrainOptions& o, i64 i) const {
                   sizes.classes.has_value(), length_);
 }
 
-dsl::Option valid_option() { return whole("valid", "1000", 1, "Sequences to validate on, the same in every run."); }
+dsl::Option valid_option() {
+  return whole("valid", "1000", 1, "Sequences to validate on, the same in every run.", kMost);
+}
 
 }  // namespace weft::train

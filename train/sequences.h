@@ -19,7 +19,8 @@ dsl::Batch batch_of(std::span<const Example> examples, bool classes, i64 length)
 /// Number `i` of an endless series that goes through 0 .. n-1 again and again, each time in another order.
 i64 shuffled(Key key, i64 i, i64 n);
 
-/// A task whose sequences a rule makes: training never sees one twice, validation always sees the same.
+/// A task whose sequences a rule makes. Those of validation are always the same; the hash of a sequence decides which
+/// part it belongs to, so that training never sees one of them.
 class Task : public Data {
  public:
   i64 length(const TrainOptions&) const override { return length_; }
@@ -37,7 +38,9 @@ class Task : public Data {
   virtual Example make(Key key) const = 0;
 
  private:
-  dsl::Batch batch(i64 rows, const std::function<Key(i64)>& key) const;
+  enum class Part { training, validation };
+  dsl::Batch batch(i64 rows, Part part, const std::function<Key(i64)>& key) const;
+  Example drawn(Key key, Part part) const;
   i64 length_, valid_;
   double chance_;
 };
