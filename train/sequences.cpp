@@ -33,8 +33,24 @@ i64 shuffled(Key key, i64 i, i64 n) {
   return static_cast<i64>(permuted(key.fold("shuffle").fold(round), place, static_cast<u64>(n)));
 }
 
+dsl::Batch Sequences::training(const TrainOptions& o, i64 step, i64 part) const {
+  std::vector<Example> rows;
+  for (i64 row = part * o.batch; row < (part + 1) * o.batch; ++row)
+    rows.push_back(learned(o.seed, step, row, o.batch * o.accumulate));
+  return batch_of(rows, sizes.classes.has_value(), length_);
+}
+
+i64 Sequences::validations(const TrainOptions& o) const { return (valid_count() + o.batch - 1) / o.batch; }
+
+dsl::Batch Sequences::validation(const TrainOptions& o, i64 i) const {
+  std::vector<Example> rows;
+  for (i64 row = i * o.batch; row < std::min((i + 1) * o.batch, valid_count()); ++row) rows.push_back(validated(row));
+  return batch_of(rows, sizes.classes.has_value(), length_);
+}
+
 Task::Task(std::string from, dsl::DataSizes known, i64 length, i64 valid, double chance)
-    : length_(length), valid_(valid), chance_(chance) {
+    : valid_(valid), chance_(chance) {
+  length_ = length;
   source = std::move(from);
   hash = hash_of(source);
   sizes = known;
@@ -53,23 +69,13 @@ Example Task::drawn(Key key, Part part) const {
   return e;
 }
 
-dsl::Batch Task::batch(i64 rows, Part part, const std::function<Key(i64)>& key) const {
-  std::vector<Example> examples;
-  for (i64 row = 0; row < rows; ++row) examples.push_back(drawn(key(row), part));
-  return batch_of(examples, sizes.classes.has_value(), length_);
+Example Task::learned(u64 seed, i64 step, i64 row, i64) const {
+  const Key key = Key{seed}.fold("data").fold(static_cast<u64>(step));
+  return drawn(key.fold(static_cast<u64>(row)), Part::training);
 }
 
-dsl::Batch Task::training(const TrainOptions& o, i64 step, i64 part) const {
-  const Key key = Key{o.seed}.fold("data").fold(static_cast<u64>(step));
-  return batch(o.batch, Part::training, [&](i64 row) { return key.fold(static_cast<u64>(part * o.batch + row)); });
-}
-
-i64 Task::validations(const TrainOptions& o) const { return (valid_ + o.batch - 1) / o.batch; }
-
-dsl::Batch Task::validation(const TrainOptions& o, i64 i) const {
-  const i64 first = i * o.batch;
-  return batch(std::min(o.batch, valid_ - first), Part::validation,
-               [&](i64 row) { return Key{}.fold("validation").fold(static_cast<u64>(first + row)); });
+Example Task::validated(i64 i) const {
+  return drawn(Key{}.fold("validation").fold(static_cast<u64>(i)), Part::validation);
 }
 
 std::string Task::amount() const { return fmt::format("ever new ones to learn from, {} to validate", grouped(valid_)); }
@@ -80,22 +86,9 @@ void Examples::measure() {
   }
 }
 
-dsl::Batch Examples::training(const TrainOptions& o, i64 step, i64 part) const {
-  const i64 first = ((step - 1) * o.accumulate + part) * o.batch;
-  std::vector<Example> rows;
-  for (i64 row = 0; row < o.batch; ++row) {
-    const i64 i = shuffled(Key{o.seed}.fold("data"), first + row, std::ssize(train_));
-    rows.push_back(train_[static_cast<std::size_t>(i)]);
-  }
-  return batch_of(rows, sizes.classes.has_value(), length_);
-}
-
-i64 Examples::validations(const TrainOptions& o) const { return (std::ssize(valid_) + o.batch - 1) / o.batch; }
-
-dsl::Batch Examples::validation(const TrainOptions& o, i64 i) const {
-  const i64 first = i * o.batch, rows = std::min(o.batch, static_cast<i64>(std::ssize(valid_)) - first);
-  return batch_of(std::span(valid_).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(rows)),
-                  sizes.classes.has_value(), length_);
+Example Examples::learned(u64 seed, i64 step, i64 row, i64 rows) const {
+  const i64 i = shuffled(Key{seed}.fold("data"), (step - 1) * rows + row, std::ssize(train_));
+  return train_[static_cast<std::size_t>(i)];
 }
 
 dsl::Option valid_option() {

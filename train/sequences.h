@@ -19,14 +19,26 @@ dsl::Batch batch_of(std::span<const Example> examples, bool classes, i64 length)
 /// Number `i` of an endless series that goes through 0 .. n-1 again and again, each time in another order.
 i64 shuffled(Key key, i64 i, i64 n);
 
-/// A task whose sequences a rule makes. Those of validation are always the same; the hash of a sequence decides which
-/// part it belongs to, so that training never sees one of them.
-class Task : public Data {
+/// Data of such rows. Which they are is up to the two below: sequences by a rule, or examples that are there.
+class Sequences : public Data {
  public:
   i64 length(const TrainOptions&) const override { return length_; }
   dsl::Batch training(const TrainOptions& options, i64 step, i64 part) const override;
   i64 validations(const TrainOptions& options) const override;
   dsl::Batch validation(const TrainOptions& options, i64 i) const override;
+
+ protected:
+  /// Row `row` of the `rows` of a step, drawn from these numbers alone.
+  virtual Example learned(u64 seed, i64 step, i64 row, i64 rows) const = 0;
+  virtual Example validated(i64 i) const = 0;
+  virtual i64 valid_count() const = 0;
+  i64 length_ = 0;  // of the longest
+};
+
+/// A task whose sequences a rule makes. Those of validation are always the same; the hash of a sequence decides which
+/// part it belongs to, so that training never sees one of them.
+class Task : public Sequences {
+ public:
   std::string unit() const override { return sizes.classes ? "sequence" : "answer"; }
   std::string amount() const override;
   std::vector<Floor> floors() const override { return {{"chance", {}, chance_}}; }
@@ -39,27 +51,25 @@ class Task : public Data {
 
  private:
   enum class Part { training, validation };
-  dsl::Batch batch(i64 rows, Part part, const std::function<Key(i64)>& key) const;
   Example drawn(Key key, Part part) const;
-  i64 length_, valid_;
+  Example learned(u64 seed, i64 step, i64 row, i64 rows) const override;
+  Example validated(i64 i) const override;
+  i64 valid_count() const override { return valid_; }
+  i64 valid_;
   double chance_;
 };
 
 /// Examples that are there: training goes through all of them in an order of its own, again and again.
-class Examples : public Data {
- public:
-  i64 length(const TrainOptions&) const override { return length_; }
-  dsl::Batch training(const TrainOptions& options, i64 step, i64 part) const override;
-  i64 validations(const TrainOptions& options) const override;
-  dsl::Batch validation(const TrainOptions& options, i64 i) const override;
-
+class Examples : public Sequences {
  protected:
   /// Call when both are there.
   void measure();
   std::vector<Example> train_, valid_;
 
  private:
-  i64 length_ = 0;
+  Example learned(u64 seed, i64 step, i64 row, i64 rows) const override;
+  Example validated(i64 i) const override { return valid_[static_cast<std::size_t>(i)]; }
+  i64 valid_count() const override { return std::ssize(valid_); }
 };
 
 /// The option `valid` of all tasks.

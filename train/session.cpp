@@ -235,7 +235,8 @@ Outcome Session::finished() {
     if (progress_.best_step != progress_.step) {
       line_.print(fmt::format("the best weights are those of step {}:\n", progress_.best_step));
     }
-    const i64 count = progress_.best_count;
+    // Every validation has as many targets; a run begun before they were kept has the number from its last one.
+    const i64 count = progress_.best_count > 0 ? progress_.best_count : validated_.count;
     line_.print(data_.meaning({progress_.best_loss * static_cast<double>(count), count, progress_.best_correct}));
   }
   line_.print(next_commands(run_.path(), data_, job_, progress_));
