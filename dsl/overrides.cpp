@@ -170,14 +170,15 @@ class Override {
     if (!param) fail(path_[1], fmt::format("the description has no param `{}`", path_[1].name), keys_of(params));
     if (path_.size() > 2) return set_existing();
     if (param->is_map() && !value_.is_map()) return assign(child(*param, {"default", path_[1].span}));
-    // `width: int` declares a type: the value must not take its place.
+    // `width: int` and `rule: [delta, sum]` declare a type: the value must not take its place.
     static const std::vector<std::string> kTypes = {"int", "float", "bool"};
-    const bool declares =
+    const bool type =
         param->is_scalar() && !param->quoted && std::find(kTypes.begin(), kTypes.end(), param->text) != kTypes.end();
-    if (!declares) return assign(*param);
-    Yaml type = *param;
+    const bool choices = param->is_list() && value_.is_scalar();
+    if (!type && !choices) return assign(*param);
+    Yaml declared = *param;
     *param = map_node(path_[1]);
-    param->entries.push_back({key_node({"type", type.span}), type});
+    param->entries.push_back({key_node({type ? "type" : "choices", declared.span}), declared});
     assign(child(*param, {"default", path_[1].span}));
   }
 

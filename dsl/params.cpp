@@ -63,6 +63,22 @@ Param long_form(Param param, const Yaml& map, Diagnostics& diagnostics) {
   return param;
 }
 
+/// `rule: [delta, sum]` is an enum whose first word is its default.
+Param words_alone(Param param, const Yaml& list, Diagnostics& diagnostics) {
+  param.type = Param::Type::word;
+  read_choices(list, param, diagnostics);
+  if (param.choices.empty()) {
+    if (!param.broken) {
+      diagnostics.error("E0302", list.span, fmt::format("param `{}` is an enum without a word", param.name))
+          .help("write `[a, b]`, the default first");
+    }
+    param.broken = true;
+    return param;
+  }
+  param.value = parse_expression(list.items.front(), diagnostics);
+  return param;
+}
+
 }  // namespace
 
 std::vector<Param> parse_params(const Yaml& value, Diagnostics& diagnostics) {
@@ -75,6 +91,10 @@ std::vector<Param> parse_params(const Yaml& value, Diagnostics& diagnostics) {
     if (!check_new_name(entry.key, "a param", diagnostics)) continue;
     if (entry.value.is_map()) {
       params.push_back(long_form(std::move(param), entry.value, diagnostics));
+      continue;
+    }
+    if (entry.value.is_list()) {
+      params.push_back(words_alone(std::move(param), entry.value, diagnostics));
       continue;
     }
     const bool bare_type = entry.value.is_scalar() && !entry.value.quoted && type_of(entry.value.text);

@@ -5,7 +5,7 @@ using namespace weft::dsl;
 namespace {
 
 const std::string kFile =
-    "schema: 1\nparams:\n  width: 256\n  ctx: {type: int, default: 64}\n  heads: int\nmodel:\n  "
+    "schema: 1\nparams:\n  width: 256\n  ctx: {type: int, default: 64}\n  heads: int\n  rule: [delta, sum]\nmodel:\n  "
     "use: std/retnet\n  with: {D: width}\n"
     "train:\n  optimizer: {adamw: {lr: 1e-3, betas: [0.9, 0.95]}}\n";
 
@@ -46,6 +46,9 @@ TEST_CASE("a declared param keeps its declaration") {
   CHECK(long_form.has("type: int"));
   CHECK(long_form.has("default: 128"));
   CHECK(with({"params.heads=2"}).has("type: int"));
+  const Changed words = with({"params.rule=sum"});
+  CHECK(words.has("choices: [delta, sum]"));
+  CHECK(words.has("default: sum"));
   Diagnostics diagnostics;
   const File file = parse_file(text_source(kFile), with({"params.heads=2.5"}).tree, diagnostics);
   evaluate_params(file.params, {}, {}, {}, {}, "the description", diagnostics);

@@ -114,6 +114,14 @@ TEST_CASE("declared types, choices and ranges hold") {
   CHECK(params("n: \"5\"").at("n") == "5");  // a quoted number reads like a plain one
 }
 
+TEST_CASE("a list of words is an enum whose first word is the default") {
+  CHECK(params("k: [dpfp, elu]").at("k") == "dpfp");
+  CHECK(params("k: [dpfp, elu]", {{"k", "elu"}}).at("k") == "elu");
+  CHECK(codes_of(params("k: [dpfp, elu]", {{"k", "relu"}}).diagnostics) == "E0402");
+  CHECK(codes_of(params("k: []").diagnostics) == "E0302");
+  CHECK(codes_of(params("k: [3]").diagnostics) == "E0303");
+}
+
 TEST_CASE("arguments are checked against the params that are declared") {
   CHECK(params("heads: int\nD: 2 * heads\n", {{"heads", "4"}}).at("D") == "8");
   CHECK(codes_of(params("heads: int\n").diagnostics) == "E0405");

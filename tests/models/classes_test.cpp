@@ -62,8 +62,9 @@ TEST_CASE("every model of the library tells classes, and behind the end of a seq
   int tried = 0;
   for (const models::Embedded& file : models::library()) {
     const std::string name(file.name.substr(0, file.name.rfind('.')));
+    if (file.text.find("\nmodel:") == std::string::npos) continue;  // defs to be imported
     // fast_weights_lm ends in a bias for every token; treefold_original draws in evaluation, too, by the row.
-    if (name == "layers" || name == "fast_weights_lm" || name == "treefold_original") continue;
+    if (name == "fast_weights_lm" || name == "treefold_original") continue;
     CAPTURE(name);
     dsl::Diagnostics d;
     const auto model = classifier(kSmall + name + "\n", d, {});
