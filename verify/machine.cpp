@@ -29,8 +29,30 @@ Finding prove_threads(const Subject& s, const std::vector<i64>& lengths) {
   return worst.finding("1, 2 and 3 threads give the same bits, gradients too");
 }
 
+namespace {
+
+/// Every weight changed by the rounding of f32, up or down.
+std::vector<Tensor> nudged(const std::vector<Tensor>& weights) {
+  std::vector<Tensor> moved;
+  for (std::size_t w = 0; w < weights.size(); ++w) {
+    moved.push_back(weights[w].copy());
+    const std::span<double> values = moved.back().mutable_values<double>();
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] *= 1 + (bits(Key{w}, i) & 1 ? 0x1p-24 : -0x1p-24);
+  }
+  return moved;
+}
+
+}  // namespace
+
+// Where the function itself makes much of a rounding of its weights, f32 cannot do better: features whose sum, a
+// divisor, all but vanishes. That is measured in f64; 5.2e-4 for `fast_weights -p rule=activated`, where f32 is 9.4e-4
+// off.
 Finding prove_precision(const Subject& s, const std::vector<i64>& lengths) {
+  constexpr double kRoundings = 10;  // some hundred, of either sign
+  // The gradient of a bias of keys is zero, by a softmax: of terms as large as others 7e-6 are left.
+  constexpr double kCancelled = 1e-2;
   Worst worst(kSingle);
+  std::string note;
   std::vector<Tensor> rounded;
   for (const Tensor& w : s.weights()) rounded.push_back(w.converted(DType::f32).converted(DType::f64));
   std::vector<How> forms = {{.form = "auto", .gradients = true}};
@@ -41,14 +63,22 @@ Finding prove_precision(const Subject& s, const std::vector<i64>& lengths) {
       for (auto& [name, t] : inputs) {
         if (t.dtype() != DType::i32) t = t.converted(DType::f32).converted(DType::f64);
       }
-      const auto wanted = s.run(how, s.runtime(), DType::f64, rounded, inputs);
-      const auto found = s.run(how, s.runtime(), DType::f32, rounded, inputs);
-      // The gradient of a bias of keys is zero, by a softmax: of terms as large as others 7e-6 are left.
-      constexpr double kCancelled = 1e-2;
-      worst.compare(wanted, found, n, fmt::format("f32, {}, T = {}", how.form, n), kCancelled);
+      const auto exact = [&](const std::vector<Tensor>& weights) {
+        return s.run(how, s.runtime(), DType::f64, weights, inputs);
+      };
+      const auto wanted = exact(rounded), found = s.run(how, s.runtime(), DType::f32, rounded, inputs);
+      Worst here(kSingle), moved(kSingle);
+      here.compare(wanted, found, n, fmt::format("f32, {}, T = {}", how.form, n), kCancelled);
+      if (here.failed()) moved.compare(wanted, exact(nudged(rounded)), n, "", kCancelled);
+      if (const double limit = moved.finding("").worst; here.failed() && here.finding("").worst <= kRoundings * limit) {
+        note = fmt::format("; {:.1e} where rounding the weights alone makes {:.1e}", here.finding("").worst, limit);
+        worst.add(0, n, "");  // no more than the function's own
+      } else {
+        worst.compare(wanted, found, n, fmt::format("f32, {}, T = {}", how.form, n), kCancelled);
+      }
     }
   }
-  return worst.finding("outputs and gradients on the path that training uses");
+  return worst.finding("outputs and gradients on the path that training uses" + note);
 }
 
 namespace {

@@ -134,6 +134,18 @@ TEST_CASE("a gradient that is 0.05 % wrong is seen, with the weight that has it"
   CHECK(f.where.find("mixer.Wa") != std::string::npos);
 }
 
+TEST_CASE("f32 may miss what a rounding of the weights makes, and no more") {
+  const auto with_out = [](const std::string& out) {
+    std::string text = kGated;
+    return text.replace(text.find("merge_heads(y) @ Wo"), 19, out);
+  };
+  const Finding steep = proved("f32", with_out("sin(3000 * (merge_heads(y) @ Wo))"));
+  CHECK(steep.verdict == Finding::Verdict::holds);
+  CHECK(steep.about.find("rounding the weights alone makes") != std::string::npos);
+  // The function is merge_heads(y) @ Wo, and harmless: what cancels is of the equation's own making.
+  CHECK(fails("f32", with_out("merge_heads(y) @ Wo + 3e4 * (x @ Wo) - 3e4 * (x @ Wo)")));
+}
+
 TEST_CASE("a normaliser that mixes over time is seen") {
   const Planted mixes("rms_norm", [](KernelCall& call) {
     tests::true_forward(call);
