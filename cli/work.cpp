@@ -41,8 +41,8 @@ std::vector<std::string> Options::overrides(const std::string& seed_of) const {
 
 void add_runtime_options(CLI::App& app, Options& options) {
   app.add_option("--threads", options.runtime.threads, "threads; 0: all of the machine")->check(CLI::Range(0, 1024));
-  app.add_option("--products", options.runtime.products, "matrix products: auto, loops, blas")
-      ->check(CLI::IsMember({"auto", "loops", "blas"}));
+  app.add_option("--products", options.runtime.products, "matrix products: auto, packed, blas, loops")
+      ->check(CLI::IsMember({"auto", "packed", "blas", "loops"}));
   app.add_option("--parallel", options.runtime.parallel, "tbb or serial")->check(CLI::IsMember({"tbb", "serial"}));
 }
 

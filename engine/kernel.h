@@ -109,6 +109,19 @@ template <class T> class Kernel {
     call_.runtime.parallel().ranges(n, grain, body);
   }
   void multiply(const Product<T>& product) const { call_.runtime.products().multiply(product); }
+  /// B of a product that is computed in parts, laid out once for all of them; empty where the backend does without.
+  Tensor lay_out(const Product<T>& product) const {
+    const Products& products = call_.runtime.products();
+    const i64 size = products.laid_out(product);
+    if (!size) return {};
+    Tensor panels = scratch({size});
+    T* to = panels.template mutable_values<T>().data();
+    const i64 n = product.n, step = Products::kPanel;
+    const i64 grain = std::max<i64>(1, kGrain / std::max<i64>(1, product.k * step));
+    ranges((n + step - 1) / step, grain,
+           [&](i64 begin, i64 end) { products.lay_out(product, begin * step, std::min(n, end * step), to); });
+    return panels;
+  }
   /// Memory for the length of this call, uninitialised.
   Tensor scratch(Shape shape) const {
     return Tensor::uninitialised(std::move(shape), dtype_of<T>(), call_.runtime.pool());

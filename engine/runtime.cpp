@@ -93,11 +93,15 @@ std::string_view name(Isa isa) {
 
 Runtime::Runtime(const RuntimeOptions& options) : isa_(best_isa()) {
   const auto& p = options.products;
-  check(p == "auto" || p == "loops" || p == "blas", "--products is auto, loops or blas, not {}", p);
+  check(p == "auto" || p == "packed" || p == "blas" || p == "loops",
+        "--products is auto, packed, blas or loops, not {}", p);
+  const bool vectors = isa_ != Isa::baseline;
+  check(p != "packed" || vectors, "--products packed needs a CPU with AVX2");
   check(options.parallel == "serial" || options.parallel == "tbb", "--parallel is serial or tbb, not {}",
         options.parallel);
   check(options.threads >= 0 && options.threads <= 1024, "--threads is from 1 to 1024, not {}", options.threads);
-  products_ = p == "loops" ? make_loops_products() : make_blas_products();
+  if (p == "loops") products_ = make_loops_products();
+  else products_ = p == "blas" || !vectors ? make_blas_products() : make_packed_products(isa_);
   if (options.parallel == "serial") {
     parallel_ = make_serial();
     if (p == "loops") isa_ = Isa::baseline;  // the reference to read: the same bits on every machine

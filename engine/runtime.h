@@ -8,6 +8,18 @@
 
 namespace weft {
 
+/// Instruction sets that the elementwise loops are built for.
+enum class Isa { baseline, avx2, avx512 };
+Isa best_isa();
+std::string_view name(Isa isa);
+
+/// B as a backend likes to read it, laid out once for many products: `begin` is the first column of this product's
+/// part.
+template <class T> struct Panels {
+  const T* data = nullptr;
+  i64 begin = 0, columns = 0;  // of the whole, padded
+};
+
 /// One matrix product C = alpha A B + beta C, row-major with leading dimensions; A is m x k, B is k x n as used, and
 /// `transpose_a`, `transpose_b` say that they are stored the other way round.
 template <class T> struct Product {
@@ -20,6 +32,7 @@ template <class T> struct Product {
   T* c = nullptr;
   i64 ldc = 0;
   T alpha = 1, beta = 0;
+  Panels<T> panels = {};  // of B, where `lay_out` made them: then b is not read
 };
 
 /// Single-threaded products; the caller splits the work into tiles whose geometry depends on shapes alone.
@@ -28,10 +41,19 @@ class Products {
   virtual ~Products() = default;
   virtual void multiply(const Product<float>& p) const = 0;
   virtual void multiply(const Product<double>& p) const = 0;
+  /// Numbers that all of `p`'s B takes as panels, k for each padded column; 0: this backend has no use for them.
+  virtual i64 laid_out(const Product<float>&) const { return 0; }
+  virtual i64 laid_out(const Product<double>&) const { return 0; }
+  /// Writes columns begin .. end of B, multiples of kPanel, to where they belong behind `to`.
+  virtual void lay_out(const Product<float>&, i64, i64, float*) const {}
+  virtual void lay_out(const Product<double>&, i64, i64, double*) const {}
+  static constexpr i64 kPanel = 32;  // columns: no panel of any backend is wider
   virtual std::string name() const = 0;
 };
 std::unique_ptr<Products> make_loops_products();  // the reference to read: same bits on every machine
 std::unique_ptr<Products> make_blas_products();   // OpenBLAS, its kernels chosen and tried (engine/blas.cpp)
+/// Our own kernel for AVX2 and AVX-512 (engine/packed.cpp).
+std::unique_ptr<Products> make_packed_products(Isa isa);
 
 using Range = std::function<void(i64 begin, i64 end)>;
 class Parallel {
@@ -45,13 +67,8 @@ class Parallel {
 std::unique_ptr<Parallel> make_serial();
 std::unique_ptr<Parallel> make_tbb(int threads);
 
-/// Instruction sets that the elementwise loops are built for.
-enum class Isa { baseline, avx2, avx512 };
-Isa best_isa();
-std::string_view name(Isa isa);
-
 struct RuntimeOptions {
-  std::string products = "auto";  // auto | loops | blas
+  std::string products = "auto";  // auto | packed | blas | loops
   std::string parallel = "tbb";   // serial | tbb
   int threads = 0;                // 0: all that the machine has
 };

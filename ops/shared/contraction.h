@@ -116,7 +116,7 @@ inline Tile tile_of(i64 batch, i64 M, i64 N, i64 K) {
   const auto parts = [](i64 n, i64 size) { return (n + size - 1) / size; };
   const auto even = [&](i64 n, i64 most) {  // the last tile as large as the others, up to whole vectors
     const i64 size = parts(n, parts(n, most));
-    return std::min(n, (size + 15) / 16 * 16);
+    return std::min(n, (size + 31) / 32 * 32);
   };
   constexpr i64 kTask = 1 << 20, kSide = 64;  // multiplications, about 20 us; below 64 a side packing costs too much
   Tile t{even(M, 192), even(N, 512)};
@@ -180,27 +180,36 @@ template <class T> void contraction(const Kernel<T>& k, const Pattern& p, const 
   const i64 row_tiles = (M + tile.rows - 1) / tile.rows, column_tiles = (N + tile.columns - 1) / tile.columns;
   const i64 tiles = row_tiles * column_tiles;
   const i64 work = tile.rows * tile.columns * K;
+  const auto part = [&](std::size_t at, i64 i, i64 j, i64 m, i64 n) {
+    Product<T> g;
+    const T* x = ma.data + ma.offsets[at] + i * ma.row;
+    const T* y = mb.data + mb.offsets[at] + j * mb.column;
+    g.c = mo.data + mo.offsets[at] + i * mo.row + j * mo.column;
+    g.k = K;
+    g.ldc = mo.leading(M, N);
+    const bool ta = ma.transposed(M, K), tb = mb.transposed(K, N);
+    if (flip) {
+      g.m = n, g.n = m;
+      g.a = y, g.lda = mb.leading(K, N), g.transpose_a = !tb;
+      g.b = x, g.ldb = ma.leading(M, K), g.transpose_b = !ta;
+    } else {
+      g.m = m, g.n = n;
+      g.a = x, g.lda = ma.leading(M, K), g.transpose_a = ta;
+      g.b = y, g.ldb = mb.leading(K, N), g.transpose_b = tb;
+    }
+    return g;
+  };
+  // What many tiles read is laid out once: a weight, of which each tile of 192 rows would else make its own copy. The
+  // gradient of a weight has few tiles, and operands too large to be copied.
+  constexpr i64 kReaders = 4;
+  Tensor panels;
+  if (batch.count == 1 && (flip ? column_tiles : row_tiles) >= kReaders) panels = k.lay_out(part(0, 0, 0, M, N));
   k.ranges(batch.count * tiles, std::max<i64>(1, (1 << 17) / std::max<i64>(1, work)), [&](i64 begin, i64 end) {
     for (i64 t = begin; t < end; ++t) {
-      const std::size_t at = static_cast<std::size_t>(t / tiles);
       const i64 i = t % tiles / column_tiles * tile.rows, j = t % column_tiles * tile.columns;
-      const i64 m = std::min(tile.rows, M - i), n = std::min(tile.columns, N - j);
-      Product<T> g;
-      const T* x = ma.data + ma.offsets[at] + i * ma.row;
-      const T* y = mb.data + mb.offsets[at] + j * mb.column;
-      g.c = mo.data + mo.offsets[at] + i * mo.row + j * mo.column;
-      g.k = K;
-      g.ldc = mo.leading(M, N);
-      const bool ta = ma.transposed(M, K), tb = mb.transposed(K, N);
-      if (flip) {
-        g.m = n, g.n = m;
-        g.a = y, g.lda = mb.leading(K, N), g.transpose_a = !tb;
-        g.b = x, g.ldb = ma.leading(M, K), g.transpose_b = !ta;
-      } else {
-        g.m = m, g.n = n;
-        g.a = x, g.lda = ma.leading(M, K), g.transpose_a = ta;
-        g.b = y, g.ldb = mb.leading(K, N), g.transpose_b = tb;
-      }
+      Product<T> g =
+          part(static_cast<std::size_t>(t / tiles), i, j, std::min(tile.rows, M - i), std::min(tile.columns, N - j));
+      if (panels) g.panels = {panels.template values<T>().data(), flip ? i : j, panels.size() / K};
       k.multiply(g);
     }
   });

@@ -134,7 +134,7 @@ TEST_CASE("what is misspelt on the command line is guessed") {
       {{"check", "--set", "train.steps=1", "a=2", "tiny.yaml"}, "has no place for `tiny.yaml`", ""},
       {{"resume", "--set", "train.steps=1", "train.steps=2", "r"}, "has no place for `r`", ""},
       {{"train", "tiny.yaml", "--threads", "x"}, "--threads: Value x not in range", "`weft help train`"},
-      {{"train", "tiny.yaml", "--products", "gpu"}, "--products: gpu not in {auto,loops,blas}", "`weft help train`"},
+      {{"train", "tiny.yaml", "--products", "gpu"}, "--products: gpu not in {auto,packed,blas,loops}", "`weft help train`"},
       {{"generate", "r", "--tokens", "many"}, "--tokens", "`weft help generate`"},
       {{"ops", "silu"}, "there is no op `silu`; did you mean `swish`?", ""},
       {{"ops", "quux"}, "there is no op `quux`; `weft ops` lists them", ""},

@@ -72,7 +72,7 @@ TEST_CASE("every op has values of its own to be held against") {
 }
 
 TEST_CASE("values and gradients are those of the formulas, by loops and by BLAS") {
-  for (const char* products : {"loops", "blas"}) {
+  for (const char* products : {"loops", "blas", "auto"}) {
     const Runtime runtime({.products = products, .parallel = "serial"});
     for (const tests::Golden& g : goldens()) {
       INFO(g.name << " with " << products);

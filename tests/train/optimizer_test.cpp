@@ -157,7 +157,7 @@ TEST_CASE("ten steps of SGD equal the formula in double precision, with and with
 }
 
 TEST_CASE("ten steps of Muon equal the formula in double precision, tall, wide and with AdamW's size") {
-  for (const char* products : {"loops", "blas"}) {
+  for (const char* products : {"loops", "blas", "auto"}) {
     const Runtime runtime({.products = products, .parallel = "serial"});
     for (const MuonOptions& o : {MuonOptions{}, MuonOptions{.nesterov = false}, MuonOptions{.match_rms_adamw = true}}) {
       const auto f64 = ten_steps(runtime, muon_rules(o), DType::f64),
@@ -188,7 +188,7 @@ TEST_CASE("the iteration of Muon brings singular values near 1 and leaves zeros 
 
 TEST_CASE("a step gives the same bits for any number of threads") {
   for (const std::vector<Rule>& rules : {adamw_rules(), sgd_rules(true), muon_rules({})}) {
-    for (const char* products : {"loops", "blas"}) {
+    for (const char* products : {"loops", "blas", "auto"}) {
       const auto one = ten_steps(Runtime({.products = products, .parallel = "serial"}), rules, DType::f32);
       for (const int threads : {1, 2, 3}) {
         const Runtime runtime({.products = products, .parallel = "tbb", .threads = threads});

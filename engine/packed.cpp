@@ -1,0 +1,238 @@
+// Products by a kernel of our own: a tile of C stays in registers while the sum runs, and B lies in panels of whole
+// vectors, so that each step of the sum is a few loads and as many multiply-adds as the CPU can start.
+//
+// A library serves large matrices; ours are a projection's 192 rows or the 64 x 32 of a head, where its two copies a
+// call cost as much as they save. Here A is read where it lies.
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "engine/loops.h"
+
+namespace weft {
+namespace {
+
+// A register of the CPU: 32 bytes with AVX2, 64 with AVX-512.
+template <class T, int bytes> struct Lanes {
+  typedef T Vector __attribute__((vector_size(bytes), aligned(sizeof(T)), may_alias));
+};
+
+// What tiles are made of: M rows and V vectors of W columns.
+template <class T, int bytes, int M_, int V_> struct Tiles {
+  using Number = T;
+  using Vector = typename Lanes<T, bytes>::Vector;
+  static constexpr int M = M_, V = V_;
+  static constexpr i64 W = bytes / sizeof(T), width = V * W;
+};
+
+// Element (i, l) of the rows of A, wherever they lie.
+template <class T> struct Rows {
+  const T* data;
+  i64 row, column;
+};
+
+// Where copies lie: of A turned, and of the panels of one part of a sum. Each thread has its own.
+template <class T> struct Space { std::vector<T> a, b; };
+
+// The part of C that one panel makes, and what becomes of it.
+template <class T> struct Columns {
+  T* data;
+  i64 stride, count;
+  T alpha, beta;
+};
+
+/// C[0 .. M) = alpha A panel + beta C: the sums of M rows and V vectors of columns are kept in registers.
+template <class S, int M = S::M, class T>
+[[gnu::always_inline]] inline void tile(i64 depth, Rows<T> a, const T* panel, const Columns<T>& c) {
+  constexpr int V = S::V, W = S::W;
+  using Vector = typename S::Vector;
+  Vector sums[M][V] = {};
+  for (i64 l = 0; l < depth; ++l, panel += V * W) {
+    for (int i = 0; i < M; ++i) {
+      const T x = a.data[i * a.row + l * a.column];
+      for (int v = 0; v < V; ++v) sums[i][v] += x * *reinterpret_cast<const Vector*>(panel + v * W);
+    }
+  }
+  for (int i = 0; i < M; ++i) {
+    T* to = c.data + i * c.stride;
+    if (c.count == V * W) {
+      for (int v = 0; v < V; ++v) {
+        Vector& out = *reinterpret_cast<Vector*>(to + v * W);
+        out = c.beta == T(0) ? c.alpha * sums[i][v] : c.alpha * sums[i][v] + c.beta * out;
+      }
+      continue;
+    }
+    const T* sum = reinterpret_cast<const T*>(&sums[i]);
+    for (i64 j = 0; j < c.count; ++j) to[j] = c.beta == T(0) ? c.alpha * sum[j] : c.alpha * sum[j] + c.beta * to[j];
+  }
+}
+
+/// As `tile`, for the m < M rows that are left below.
+template <class S, int M = S::M, class T>
+[[gnu::always_inline]] inline void last_tile(i64 m, i64 depth, Rows<T> a, const T* panel, const Columns<T>& c) {
+  if constexpr (M > 1) {
+    if (m == M - 1) return tile<S, M - 1>(depth, a, panel, c);
+    last_tile<S, M - 1>(m, depth, a, panel, c);
+  }
+}
+
+// Rows of a panel's width behind each other, the columns beyond `n` being zero.
+template <class S, class T>
+[[gnu::always_inline]] inline void pack_rows(const T* from, i64 stride, i64 depth, i64 n, T* to) {
+  using Vector = typename S::Vector;
+  for (i64 l = 0; n == S::width && l < depth; ++l) {
+    Vector row[S::V];  // read before it is written: the compiler does not know that they are apart
+    for (int v = 0; v < S::V; ++v) row[v] = *reinterpret_cast<const Vector*>(from + l * stride + v * S::W);
+    for (int v = 0; v < S::V; ++v) *reinterpret_cast<Vector*>(to + l * S::width + v * S::W) = row[v];
+  }
+  for (i64 l = 0; n < S::width && l < depth; ++l) {
+    for (i64 j = 0; j < S::width; ++j) to[l * S::width + j] = j < n ? from[l * stride + j] : T(0);
+  }
+}
+
+// The same of B^T, in squares of eight by eight that are turned in registers: a number at a time takes as long as a
+// sixth of the product.
+template <class T> [[gnu::always_inline]] inline void turn(const T* from, i64 stride, T* to, i64 width) {
+  typedef T Row __attribute__((vector_size(8 * sizeof(T)), aligned(sizeof(T)), may_alias));
+  using Index = std::conditional_t<sizeof(T) == 4, i32, i64>;
+  typedef Index Places __attribute__((vector_size(8 * sizeof(T))));
+  Row x[8], y[8];
+  for (int i = 0; i < 8; ++i) x[i] = *reinterpret_cast<const Row*>(from + i * stride);
+  for (int i = 0; i < 8; i += 2) {
+    y[i] = __builtin_shuffle(x[i], x[i + 1], Places{0, 8, 2, 10, 4, 12, 6, 14});
+    y[i + 1] = __builtin_shuffle(x[i], x[i + 1], Places{1, 9, 3, 11, 5, 13, 7, 15});
+  }
+  for (const int i : {0, 1, 4, 5}) {
+    x[i] = __builtin_shuffle(y[i], y[i + 2], Places{0, 1, 8, 9, 4, 5, 12, 13});
+    x[i + 2] = __builtin_shuffle(y[i], y[i + 2], Places{2, 3, 10, 11, 6, 7, 14, 15});
+  }
+  for (int i = 0; i < 4; ++i) {
+    *reinterpret_cast<Row*>(to + i * width) = __builtin_shuffle(x[i], x[i + 4], Places{0, 1, 2, 3, 8, 9, 10, 11});
+    *reinterpret_cast<Row*>(to + (i + 4) * width) =
+        __builtin_shuffle(x[i], x[i + 4], Places{4, 5, 6, 7, 12, 13, 14, 15});
+  }
+}
+
+template <i64 width, class T>
+[[gnu::always_inline]] inline void pack_columns(const T* from, i64 stride, i64 depth, i64 n, T* to) {
+  for (i64 j = 0; j < width; j += 8) {
+    i64 l = 0;
+    for (; j + 8 <= n && l + 8 <= depth; l += 8) turn(from + j * stride + l, stride, to + l * width + j, width);
+    for (; l < depth; ++l) {
+      for (i64 i = j; i < j + 8; ++i) to[l * width + i] = i < n ? from[i * stride + l] : T(0);
+    }
+  }
+}
+
+// A^T, M columns of it behind each other: else each step of a sum would touch a line of its own for M numbers.
+template <class S, class T>
+[[gnu::always_inline]] inline void pack_turned(const T* from, i64 stride, i64 depth, i64 m, T* to) {
+  for (i64 i = 0; i < m; i += S::M) {
+    const i64 rows = std::min<i64>(S::M, m - i);
+    for (i64 l = 0; l < depth; ++l, to += S::M) {
+      if (rows == S::M) std::memcpy(to, from + l * stride + i, sizeof(T) * S::M);
+      else std::copy_n(from + l * stride + i, rows, to);
+    }
+  }
+}
+
+// Of a part of a sum: a panel, 24 KB, stays in the first cache. Parts of 256 cost 10 % where 384 numbers are summed.
+constexpr i64 kDepth = 384;
+
+/// Columns begin .. end of the panels of one part of the sum, the first at `to`.
+template <class S, class T>
+[[gnu::always_inline]] inline void pack(const Product<T>& p, i64 l, i64 depth, i64 begin, i64 end, T* to) {
+  for (i64 j = begin; j < end; j += S::width, to += depth * S::width) {
+    const i64 n = std::min(S::width, p.n - j);
+    if (p.transpose_b) pack_columns<S::width>(p.b + j * p.ldb + l, p.ldb, depth, n, to);
+    else pack_rows<S>(p.b + l * p.ldb + j, p.ldb, depth, n, to);
+  }
+}
+
+template <class T> T* space_of(std::vector<T>& kept, i64 size) {
+  if (kept.size() < static_cast<std::size_t>(size)) kept.resize(static_cast<std::size_t>(size));
+  return kept.data();
+}
+
+/// C, panel by panel and from top to bottom, so that a panel is read from the first cache by all rows.
+template <class S, class T> [[gnu::always_inline]] inline void product(const Product<T>& p, Space<T>& space) {
+  const bool shared = p.panels.data != nullptr;
+  for (i64 l = 0; l < p.k; l += kDepth) {
+    const i64 depth = std::min(kDepth, p.k - l);
+    const T* panel = p.panels.data + l * p.panels.columns + p.panels.begin * depth;
+    if (!shared) {
+      T* own = space_of(space.b, (p.n + S::width) * depth);
+      pack<S>(p, l, depth, 0, p.n, own);
+      panel = own;
+    }
+    Rows<T> a{p.a + l, p.lda, 1};
+    if (p.transpose_a) {
+      T* turned = space_of(space.a, (p.m + S::M) * depth);
+      pack_turned<S>(p.a + l * p.lda, p.lda, depth, p.m, turned);
+      a = {turned, depth, S::M};
+    }
+    for (i64 j = 0; j < p.n; j += S::width, panel += depth * S::width) {
+      const auto columns = [&](i64 i) {
+        return Columns<T>{p.c + i * p.ldc + j, p.ldc, std::min(S::width, p.n - j), p.alpha, l ? T(1) : p.beta};
+      };
+      const auto rows = [&](i64 i) { return Rows<T>{a.data + i * a.row, p.transpose_a ? 1 : a.row, a.column}; };
+      i64 i = 0;
+      for (; i + S::M <= p.m; i += S::M) tile<S>(depth, rows(i), panel, columns(i));
+      if (i < p.m) last_tile<S>(p.m - i, depth, rows(i), panel, columns(i));
+    }
+  }
+}
+
+template <class T> using Wide = Tiles<T, 64, 8, 2>;    // 16 of 32 registers hold sums
+template <class T> using Narrow = Tiles<T, 32, 6, 2>;  // 12 of 16
+
+class Packed final : public Products {
+ public:
+  explicit Packed(Isa isa) : isa_(isa), library_(make_blas_products()) {}
+  void multiply(const Product<float>& p) const override { run(p); }
+  void multiply(const Product<double>& p) const override { run(p); }
+  i64 laid_out(const Product<float>& p) const override { return padded(p); }
+  i64 laid_out(const Product<double>& p) const override { return padded(p); }
+  void lay_out(const Product<float>& p, i64 begin, i64 end, float* to) const override { lay(p, begin, end, to); }
+  void lay_out(const Product<double>& p, i64 begin, i64 end, double* to) const override { lay(p, begin, end, to); }
+  std::string name() const override { return "packed and " + library_->name(); }
+
+ private:
+  template <class T> void run(const Product<T>& p) const {
+    if (for_library(p)) return library_->multiply(p);
+    static thread_local Space<T> space;
+    block(isa_, [&] {
+      if (isa_ == Isa::avx512) product<Wide<T>>(p, space);
+      else product<Narrow<T>>(p, space);
+    });
+  }
+  // Of a single row all of B would be copied to be used once. Of a long sum over A^T, the gradient of a weight, both
+  // operands have to be copied, and the library is 5 to 8 % ahead.
+  template <class T> static bool for_library(const Product<T>& p) {
+    return p.m == 1 || p.k == 0 || (p.transpose_a && p.k >= 512 && !p.panels.data);
+  }
+  template <class T> i64 columns(i64 n) const {
+    const i64 width = isa_ == Isa::avx512 ? Wide<T>::width : Narrow<T>::width;
+    return (n + width - 1) / width * width;
+  }
+  template <class T> i64 padded(const Product<T>& p) const { return columns<T>(p.n) * p.k; }
+  template <class T> void lay(const Product<T>& p, i64 begin, i64 end, T* to) const {
+    for (i64 l = 0; l < p.k; l += kDepth) {
+      const i64 depth = std::min(kDepth, p.k - l);
+      T* first = to + l * columns<T>(p.n) + begin * depth;
+      block(isa_, [&] {
+        if (isa_ == Isa::avx512) pack<Wide<T>>(p, l, depth, begin, end, first);
+        else pack<Narrow<T>>(p, l, depth, begin, end, first);
+      });
+    }
+  }
+
+  Isa isa_;
+  std::unique_ptr<Products> library_;
+};
+
+}  // namespace
+
+std::unique_ptr<Products> make_packed_products(Isa isa) { return std::make_unique<Packed>(isa); }
+
+}  // namespace weft
