@@ -31,11 +31,11 @@ void check_owner(const Metadata& saved, const Owner& owner, const fs::path& file
   const std::string weights = text_in(saved, "weights", file), description = text_in(saved, "description", file);
   if (weights != owner.weights) {
     fail_data("{}: is a state of other weights: theirs have the hash {}, those of {} have {}", file.string(),
-              shown(weights), owner.file, owner.weights);
+              shown(weights), owner.file, shown(owner.weights));
   }
   if (description != owner.description) {
     fail_data("{}: is a state of another description: that one has the hash {}, that of {} with what was set has {}",
-              file.string(), shown(description), owner.file, owner.description);
+              file.string(), shown(description), owner.file, shown(owner.description));
   }
 }
 

@@ -121,7 +121,7 @@ TEST_CASE("a state in a file is what was saved, and is refused by other weights 
     return e.message;
   };
   CHECK(contains(refused({"w2", "d1", "best.safetensors"}, 7),
-                 "is a state of other weights: theirs have the hash w1, those of best.safetensors have w2"));
+                 "is a state of other weights: theirs have the hash \"w1\", those of best.safetensors have \"w2\""));
   CHECK(contains(refused({"w1", "d2", "best.safetensors"}, 7), "is a state of another description"));
   CHECK(contains(refused(owner, 3), "logits, the vocabulary has 3"));
   save_weights(file, desk.p.model.weights(), desk.p.model.initial_weights(1, DType::f32), {});
