@@ -116,7 +116,7 @@ TEST_CASE("a state in a file is what was saved, and is refused by other weights 
   CHECK(again.last == from.last);
   CHECK(again.kept.positions == std::vector<i64>{4});
   const auto refused = [&](const Owner& other, i64 vocab) {
-    const Error e = caught([&] { load_state(file, other, vocab); });
+    const auto e = caught([&] { load_state(file, other, vocab); });
     CHECK(e.failure == Failure::data);
     return e.message;
   };
