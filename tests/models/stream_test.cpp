@@ -8,7 +8,7 @@ using namespace weft::dsl;
 
 namespace {
 
-// Constant states, a cache, a table of learned positions, a growing tree, no streaming form.
+// Constant states, a cache, a tree, positions that all rows share, no streaming form.
 const std::vector<std::pair<std::string, std::vector<std::string>>> kModels = {
     {tests::std_file("retnet"), {"params.D=16", "params.layers=2"}},
     {tests::std_file("mamba2"), {"params.D=16", "params.layers=2"}},
@@ -71,7 +71,7 @@ TEST_CASE("rows at different positions go on as each does alone, in models that 
       CHECK(tests::distance(found.entry(r), wanted[static_cast<std::size_t>(r)].entry(0)) < 1e-10);
     CHECK(stream->kept().positions == std::vector<i64>{4, 8, 11});
   }
-  CHECK(apart == 3);  // a cache, a table of positions, a tree and a prefix are of one length for all rows
+  CHECK(apart == 4);  // a cache, a table of positions and a prefix are of one length for all rows
 }
 
 TEST_CASE("a state of another model, type or number of rows is refused with what is wrong") {
