@@ -46,9 +46,13 @@ TEST_CASE("bits per byte count the bytes of characters beyond ASCII") {
 TEST_CASE("a text that cannot be scored is refused with the numbers") {
   Desk desk;
   CHECK(desk.run({"train", "tiny.yaml", "--run-dir", "r"}).exit == 0);
+  desk.write("parity.yaml",
+             "schema: 1\nmodel: [{use: std/gru, with: {D: 8, layers: 1}}]\n"
+             "data: {parity: {longest: 6, valid: 50}}\ntrain: {steps: 1, batch: 4}\n");
   desk.write("recall.yaml",
-             "schema: 1\nmodel: [{use: std/retnet, with: {D: 8, H: 2, layers: 1}}]\ndata: {parity: {length: 8}}\n"
-             "train: {steps: 1, batch: 2}\n");
+             "schema: 1\nmodel: [{use: std/gru, with: {D: 8, layers: 1}}]\n"
+             "data: {mqar: {}}\ntrain: {steps: 1, batch: 2}\neval: {every: 0}\n");
+  CHECK(desk.run({"train", "parity.yaml", "--run-dir", "classes"}).exit == 0);
   CHECK(desk.run({"train", "recall.yaml", "--run-dir", "task"}).exit == 0);
   desk.write("none.txt", "");
   desk.write("one.txt", "t");
@@ -58,7 +62,8 @@ TEST_CASE("a text that cannot be scored is refused with the numbers") {
       {"r", "one.txt", 4, "one.txt: has 1 characters, a loss needs at least 2"},
       {"r", "other.txt", 4, "other.txt: character 5 is 'Q' (U+0051), which is not among the 12"},
       {"r", "gone.txt", 4, "gone.txt"},
-      {"task", "one.txt", 2, "one.txt"},
+      {"classes", "one.txt", 2, "the model tells the class of a sequence, there is no next token to score in one.txt"},
+      {"task", "one.txt", 2, "holds no tokenizer to read one.txt by; a model that was trained on a task has none"},
   };
   for (const auto& [run, text, code, part] : rows) {
     const Finished f = desk.run({"eval", run, "--text", text});
