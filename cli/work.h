@@ -32,6 +32,9 @@ struct Options {
 };
 /// `what` names the positional argument (FILE, RUN) in the help.
 void add_options(CLI::App& app, Options& options, const char* what, const char* about);
+/// Of the verbs that read the weights of a run.
+inline constexpr const char* kCheckpointAbout =
+    "which weights of the run: best, last, a step, or a file; unless given, best where there is one, else last";
 void add_runtime_options(CLI::App& app, Options& options);
 
 dsl::Surroundings surroundings();

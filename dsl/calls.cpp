@@ -277,7 +277,7 @@ std::vector<Var> Builder::apply(const Op& op, std::vector<std::optional<Operand>
       Dims kept = op.state_dims(op, attributes, InputDims(op, dims), state.input, Dim::symbol("P"));
       if (!kept.empty() && is_batch(kept[0])) kept.erase(kept.begin());
       refuse_growing(op, kept, at);
-      inputs[state.input] = program_.state_input(kept, inputs[state.input]);
+      inputs[state.input] = program_.state_input(room_.below(op.name), kept, inputs[state.input]);
     }
     const auto outputs = graph_.append(op, attributes, inputs, std::move(annealed));
     for (std::size_t i = 0; carried && i < op.states.size(); ++i) {

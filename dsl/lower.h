@@ -33,6 +33,11 @@ Var target_input(Program& program, const Var& logits);
 /// Null when something was reported.
 std::unique_ptr<Lowering> lower(const Blueprint& plan, Mode mode, Diagnostics& diagnostics);
 
+/// What a run of it is fed: its weights in their order, tokens, and targets where there are some.
+Run::Feeds feeds_of(const Lowering& lowering, const std::vector<Tensor>& weights, const Tensor& tokens,
+                    const Tensor& targets = {});
+DType dtype_of(const std::vector<Tensor>& weights);
+
 class Lowered {
  public:
   Lowered(std::unique_ptr<Lowering> train, std::unique_ptr<Lowering> evaluate, std::unique_ptr<Lowering> stream);

@@ -1,7 +1,9 @@
 // A described model, ready to run: what `train`, `generate` and the other verbs see of the language.
 #pragma once
+#include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -76,6 +78,17 @@ struct StepCost {
   std::optional<std::size_t> state_bytes;  // of a stream; nothing when it grows or there is no streaming form
 };
 
+/// What a stream keeps of the tokens it has read: another stream of the same model goes on from it, in more rows or
+/// later.
+struct Kept {
+  std::map<std::string, Tensor> states;  // [rows, ...] each
+  std::vector<i64> positions;            // tokens read by each row
+  i64 rows() const { return std::ssize(positions); }
+};
+/// The rows of all, one after the other. What grows with the position has one length for all rows.
+Kept joined(std::span<const Kept> parts);
+Kept row(const Kept& kept, i64 row);
+
 class Lowered;  // the graphs behind a model (dsl/lower.h)
 
 /// Generation, one or more tokens at a time; the state is all that is kept of what came before.
@@ -84,7 +97,14 @@ class Stream {
   virtual ~Stream() = default;
   /// Takes tokens i32 [B, n], n >= 1, gives the logits after the last of them, [B, vocab].
   virtual Tensor feed(const Tensor& tokens) = 0;
+  /// Tokens that the first row has read.
   virtual i64 position() const = 0;
+  virtual Kept kept() const = 0;
+  /// From here on as the stream was that `kept` came from, without rows as a new one; an error of kind `data` when it
+  /// does not fit the model.
+  virtual void go_on(const Kept& kept) = 0;
+  /// Whether rows may have read different numbers of tokens.
+  virtual bool rows_apart() const = 0;
   virtual std::size_t state_bytes() const = 0;
   /// False when the model has no streaming form and every step computes the whole prefix again.
   virtual bool constant_work() const = 0;

@@ -50,9 +50,15 @@ void Program::count_part(const Span& at) {
   throw Failed{};
 }
 
-Var Program::state_input(const Dims& dims, Var start) {
+Var Program::state_input(const std::string& name, const Dims& dims, Var start) {
   const Dims full = with_batch(dims, true);
-  const Var in = graph.input("state " + std::to_string(states.size()), full);
+  const auto taken = [&](const std::string& other) {
+    return std::any_of(states.begin(), states.end(),
+                       [&](const StreamState& s) { return graph.value(s.in.id()).name == other; });
+  };
+  std::string own = name;
+  for (int n = 2; taken(own); ++n) own = fmt::format("{}.{}", name, n);
+  const Var in = graph.input(own, full);
   if (start) start = append(graph, "expand", {start}, {{"shape", full}})[0];
   states.push_back({in, {}, start});
   if (mode != Mode::carry) return in;

@@ -27,6 +27,7 @@ bool is_beside(std::string_view name) {
   return std::any_of(kinds.begin(), kinds.end(), [&](auto kind) { return name.starts_with(memory_name(kind, "")); });
 }
 constexpr std::string_view kStepFolder = "step_";
+constexpr const char* kStateFile = "state.safetensors";
 constexpr std::size_t kKept = 2;
 
 // Shortest digits that read back as the same number: equal state, equal bytes.
@@ -168,7 +169,7 @@ void remove_old(const fs::path& checkpoints) {
 }  // namespace
 
 fs::path checkpoint_file(const fs::path& checkpoints, i64 step) {
-  return checkpoints / fmt::format("{}{:07}", kStepFolder, step) / "state.safetensors";
+  return checkpoints / fmt::format("{}{:07}", kStepFolder, step) / kStateFile;
 }
 
 fs::path best_file(const fs::path& checkpoints) { return checkpoints / "best.safetensors"; }
@@ -216,7 +217,7 @@ std::vector<i64> list_checkpoints(const fs::path& checkpoints) {
     if (parsed.ec != std::errc() || parsed.ptr != folder.data() + folder.size()) continue;
     // A folder without the file is one whose writer was killed: the rename never came.
     std::error_code missing;
-    if (fs::is_regular_file(entry.path() / "state.safetensors", missing)) steps.push_back(step);
+    if (fs::is_regular_file(entry.path() / kStateFile, missing)) steps.push_back(step);
   }
   std::sort(steps.rbegin(), steps.rend());
   return steps;
@@ -243,17 +244,8 @@ Checkpoint load_newest(const fs::path& run, const std::vector<dsl::Weight>& name
   fail_data("{}\nno other checkpoint is left in {}", damage, run.string());
 }
 
-fs::path weight_file(const fs::path& run_or_file) {
-  if (!fs::is_directory(run_or_file)) return run_or_file;
-  const fs::path checkpoints = run_or_file / "checkpoints";
-  if (fs::exists(best_file(checkpoints))) return best_file(checkpoints);
-  const std::vector<i64> steps = list_checkpoints(checkpoints);
-  if (steps.empty()) fail_data("{}: has no weights (is it the folder of a run?)", run_or_file.string());
-  return checkpoint_file(checkpoints, steps.front());
-}
-
-WeightFile read_weights(const fs::path& run_or_file) {
-  WeightFile saved{weight_file(run_or_file), {}, {}};
+WeightFile read_weights(const fs::path& run_or_file, const std::string& choice) {
+  WeightFile saved{weight_file(run_or_file, choice), {}, {}};
   const Safetensors file(saved.file);
   saved.metadata = file.metadata();
   for (const TensorEntry& entry : file.entries()) {
@@ -268,8 +260,8 @@ std::vector<Tensor> matched(const WeightFile& saved, const std::vector<dsl::Weig
   return taken(tensors, names, saved.file);
 }
 
-SavedWeights load_weights(const fs::path& run_or_file) {
-  SavedWeights saved{read_weights(run_or_file), {}};
+SavedWeights load_weights(const fs::path& run_or_file, const std::string& choice) {
+  SavedWeights saved{read_weights(run_or_file, choice), {}};
   saved.progress = progress_of(saved.metadata, saved.file);
   return saved;
 }

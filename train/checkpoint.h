@@ -66,10 +66,11 @@ struct WeightFile {
   Metadata metadata;
   std::vector<NamedTensor> tensors;
 };
-/// The file of weights in a run: the best by validation loss, else those of the newest checkpoint.
-/// What is no folder stands for itself.
-std::filesystem::path weight_file(const std::filesystem::path& run_or_file);
-WeightFile read_weights(const std::filesystem::path& run_or_file);
+/// The file of weights in a run: `best` by validation loss, those of the `last` checkpoint or of that of a step, or a
+/// path; without a choice the best, where there is one, else the last. What is no folder stands for itself. An error of
+/// kind `data` lists what there is.
+std::filesystem::path weight_file(const std::filesystem::path& run_or_file, const std::string& choice = "");
+WeightFile read_weights(const std::filesystem::path& run_or_file, const std::string& choice = "");
 /// The tensors in the order of the model's weights; every missing or unknown name and wrong shape
 /// is listed at once.
 std::vector<Tensor> matched(const WeightFile& saved, const std::vector<dsl::Weight>& names);
@@ -78,6 +79,6 @@ std::vector<Tensor> matched(const WeightFile& saved, const std::vector<dsl::Weig
 struct SavedWeights : WeightFile {
   Progress progress;
 };
-SavedWeights load_weights(const std::filesystem::path& run_or_file);
+SavedWeights load_weights(const std::filesystem::path& run_or_file, const std::string& choice = "");
 
 }  // namespace weft::train

@@ -159,14 +159,23 @@ Option eval_table() {
 Option generate_table() {
   Option prompt{
       .name = "prompt", .kind = OptionKind::text, .about = "What the text starts with; a line feed unless given."};
+  Option stop{.name = "stop",
+              .kind = OptionKind::list,
+              .fallback = "[]",
+              .min = 0,
+              .about = "Texts before which generation ends; they are not printed.",
+              .children = {{.name = "stop", .kind = OptionKind::text}}};
   Option seed = whole("seed", "1", 0, "Of the draws; that of the run unless given.");
   seed.fallback = {};
   return section("generate", "Text from the model; during training, too.",
                  {whole("tokens", "400", 0, "Tokens to generate, the prompt not counted."),
                   real("temperature", "0.8", 0, {}, "Divides the logits; 0: always the likeliest token."),
                   whole("top_k", "0", 0, "Only the k likeliest tokens; 0: all."),
-                  real("top_p", "1", 0, 1, "Only the likeliest tokens that together reach p."), std::move(prompt),
-                  std::move(seed)});
+                  real("top_p", "1", 0, 1, "Only the likeliest tokens that together reach p."),
+                  real("repetition_penalty", "1", 0, {},
+                       "Of tokens that the text has already, prompt included: logits above 0 are divided by it, those "
+                       "below multiplied; 1: none."),
+                  std::move(stop), std::move(prompt), std::move(seed)});
 }
 
 }  // namespace
@@ -225,6 +234,8 @@ GenerateOptions generate_options(const Settings& generate, u64 seed) {
   o.temperature = generate.real("temperature");
   o.top_k = generate.whole("top_k");
   o.top_p = generate.real("top_p");
+  o.repetition_penalty = generate.real("repetition_penalty");
+  for (i64 i = 0; i < generate.size("stop"); ++i) o.stop.push_back(generate.text(fmt::format("stop.{}", i)));
   if (generate.has("prompt")) o.prompt = generate.text("prompt");
   o.seed = generate.has("seed") ? static_cast<u64>(generate.whole("seed")) : seed;
   return o;

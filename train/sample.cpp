@@ -55,10 +55,27 @@ void check_options(const GenerateOptions& options) {
   check(options.temperature >= 0, "generate.temperature must be 0 or more ({})", options.temperature);
   check(options.top_k >= 0, "generate.top_k must be 0 or more ({})", options.top_k);
   check(options.top_p > 0 && options.top_p <= 1, "generate.top_p must be above 0 and at most 1 ({})", options.top_p);
+  check(options.repetition_penalty > 0, "generate.repetition_penalty must be above 0 ({})", options.repetition_penalty);
+  for (const std::string& text : options.stop)
+    check(!text.empty(), "generate.stop: a text to stop at must hold at least one character");
   check(!options.prompt || !options.prompt->empty(), "generate.prompt must hold at least one character");
 }
 
-i32 sample(std::span<const double> logits, const GenerateOptions& options, i64 index) {
+void penalise(std::span<double> logits, const std::vector<bool>& seen, double penalty) {
+  if (penalty == 1) return;
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    if (seen[i]) logits[i] = logits[i] > 0 ? logits[i] / penalty : logits[i] * penalty;
+  }
+}
+
+double log_probability(std::span<const double> logits, i32 token) {
+  const double top = *std::max_element(logits.begin(), logits.end());
+  double sum = 0;
+  for (const double z : logits) sum += std::exp(z - top);
+  return logits[static_cast<std::size_t>(token)] - top - std::log(sum);
+}
+
+i32 sample(std::span<const double> logits, const GenerateOptions& options, i64 index, i64 copy) {
   check(!logits.empty(), "sample: no logits");
   check_logits(logits);
   if (options.temperature == 0) {
@@ -69,7 +86,9 @@ i32 sample(std::span<const double> logits, const GenerateOptions& options, i64 i
     all.resize(static_cast<std::size_t>(options.top_k));
   }
   if (options.top_p < 1) keep_top_p(all, options.top_p);
-  double left = uniform(Key{options.seed}.fold("generate"), static_cast<u64>(index)) * total(all);
+  Key key = Key{options.seed}.fold("generate");
+  if (copy > 0) key = key.fold("copy").fold(static_cast<u64>(copy));  // the first is what a single text is
+  double left = uniform(key, static_cast<u64>(index)) * total(all);
   for (const Candidate& c : all) {
     left -= c.weight;
     if (left < 0) return c.token;
@@ -81,23 +100,6 @@ std::vector<i32> prompt_tokens(const GenerateOptions& options, const Tokenizer& 
   if (options.prompt) return tokenizer.encode(*options.prompt, "the prompt", Failure::usage);
   if (tokenizer.knows("\n")) return tokenizer.encode("\n", "the prompt");
   return {0};
-}
-
-i64 generate(dsl::Stream& stream, const Tokenizer& tokenizer, const GenerateOptions& options, const TextSink& sink) {
-  check_options(options);
-  std::vector<i32> tokens = prompt_tokens(options, tokenizer);
-  std::vector<double> row;
-  for (i64 index = 0; index < options.tokens; ++index) {
-    const Tensor logits = stream.feed(Tensor::of_indices(tokens, {1, static_cast<i64>(tokens.size())}));
-    check(logits.size() == tokenizer.vocab(), "generate: {} logits for a vocabulary of {}", logits.size(),
-          tokenizer.vocab());
-    const Tensor wide = logits.converted(DType::f64);
-    const auto values = wide.values<double>();
-    row.assign(values.begin(), values.end());
-    tokens = {sample(row, options, index)};
-    if (!sink(tokenizer.decode(tokens))) return index + 1;
-  }
-  return options.tokens;
 }
 
 }  // namespace weft::train

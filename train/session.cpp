@@ -4,7 +4,7 @@
 #include <chrono>
 #include <cmath>
 
-#include "train/sample.h"
+#include "train/writer.h"
 
 namespace weft::train {
 namespace {

@@ -68,14 +68,25 @@ class Bigram final : public Learner {
   struct RowStream final : dsl::Stream {
     RowStream(std::vector<Tensor> w, i64 v) : weights(std::move(w)), vocab(v) {}
     Tensor feed(const Tensor& tokens) override {
-      place += tokens.size();
-      return Tensor::from(row(weights, vocab, tokens.values<i32>().back()), {1, vocab}, DType::f64);
+      const i64 rows = tokens.shape()[0], n = tokens.shape()[1];
+      places.resize(static_cast<std::size_t>(rows));
+      std::vector<double> all;
+      for (i64 r = 0; r < rows; ++r) {
+        places[static_cast<std::size_t>(r)] += n;
+        const auto z = row(weights, vocab, tokens.values<i32>()[static_cast<std::size_t>((r + 1) * n - 1)]);
+        all.insert(all.end(), z.begin(), z.end());
+      }
+      return Tensor::from(all, {rows, vocab}, DType::f64);
     }
-    i64 position() const override { return place; }
+    i64 position() const override { return places.empty() ? 0 : places[0]; }
+    dsl::Kept kept() const override { return {{}, places}; }
+    void go_on(const dsl::Kept& kept) override { places = kept.positions; }
+    bool rows_apart() const override { return true; }
     std::size_t state_bytes() const override { return 0; }
     bool constant_work() const override { return true; }
     std::vector<Tensor> weights;
-    i64 vocab, place = 0;
+    i64 vocab;
+    std::vector<i64> places;
   };
 
   static std::vector<double> row(const std::vector<Tensor>& weights, i64 vocab, i32 token) {

@@ -3,8 +3,10 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <set>
 
 #include "tests/train/bigram.h"
+#include "train/writer.h"
 
 using namespace weft;
 using namespace weft::train;
@@ -59,6 +61,25 @@ TEST_CASE("top_k and top_p leave only the likeliest tokens") {
   CHECK(three[0] > 0.05);
 }
 
+TEST_CASE("the penalty divides logits above 0 of seen tokens and multiplies those below, and no others") {
+  std::vector<double> logits{2, 2, -2, -2, 0};
+  penalise(logits, {true, false, true, false, true}, 1.25);
+  CHECK(logits == std::vector<double>{1.6, 2, -2.5, -2, 0});
+}
+
+TEST_CASE("a log probability is that of the softmax of all logits") {
+  CHECK(log_probability(std::vector<double>{0, std::log(3.0)}, 1) == doctest::Approx(std::log(0.75)));
+  CHECK(log_probability(std::vector<double>{1000, 0}, 0) == doctest::Approx(0));
+}
+
+TEST_CASE("copies of a text have draws of their own, the first those of a single text") {
+  const std::vector<double> flat(1000);
+  std::set<i32> tokens;
+  for (i64 copy = 0; copy < 8; ++copy) tokens.insert(sample(flat, {.temperature = 1, .seed = 3}, 5, copy));
+  CHECK(tokens.size() >= 7);
+  CHECK(tokens.contains(sample(flat, {.temperature = 1, .seed = 3}, 5)));
+}
+
 TEST_CASE("logits that are not numbers end generation with an error") {
   CHECK(caught([] { sample(std::vector<double>{0, NAN}, {}, 0); }).failure == Failure::diverged);
   CHECK(sample(std::vector<double>{0, -INFINITY}, {}, 0) == 0);
@@ -80,6 +101,8 @@ TEST_CASE("a prompt with an unknown character is refused, and no prompt means a 
   CHECK_THROWS_AS(check_options({.prompt = ""}), Error);
   CHECK_THROWS_AS(check_options({.temperature = -1}), Error);
   CHECK_THROWS_AS(check_options({.top_p = 0}), Error);
+  CHECK_THROWS_AS(check_options({.repetition_penalty = 0}), Error);
+  CHECK_THROWS_AS(check_options({.stop = {"a", ""}}), Error);
 }
 
 TEST_CASE("the sink can end the text") {
