@@ -5,6 +5,7 @@
 //   samples.txt       text written during training           checkpoints/ see train/checkpoint.h
 #pragma once
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "train/file.h"
@@ -46,5 +47,9 @@ class RunDir {
 
 /// Whether `path` looks like a run: it has a description of ours.
 bool is_run(const fs::path& path);
+/// Throws an error of kind `data` when it is not there or is no run.
+void require_run(const fs::path& path);
+/// The process that is at work in a run now; nothing when there is none.
+std::optional<std::string> worker(const fs::path& run);
 
 }  // namespace weft::train

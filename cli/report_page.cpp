@@ -1,0 +1,322 @@
+// The page of a report.
+#include <algorithm>
+#include <cmath>
+#include <ctime>
+#include <map>
+#include <numbers>
+
+#include "cli/difference.h"
+#include "cli/output.h"
+#include "cli/report.h"
+#include "cli/tensors.h"
+#include "cli/verdicts.h"
+#include "train/page.h"
+#include "train/session.h"
+
+namespace weft::cli {
+namespace {
+
+using Rows = std::vector<std::vector<std::string>>;
+using Runs = std::vector<RunReport>;
+using train::grouped;
+
+// Rows of properties, a column for each run; a property that no run has is left out.
+class Facts {
+ public:
+  explicit Facts(const Runs& runs) : runs_(runs), rows_{{""}} {
+    for (const RunReport& r : runs) rows_[0].push_back(r.label);
+  }
+  Facts& add(const std::string& name, const std::function<std::string(const RunReport&)>& value) {
+    std::vector<std::string> row = {name};
+    bool any = false;
+    for (const RunReport& r : runs_) {
+      const std::string text = value(r);
+      any = any || !text.empty();
+      row.push_back(text.empty() ? "-" : text);
+    }
+    if (any) rows_.push_back(row);
+    return *this;
+  }
+  std::string html() const { return train::html_table(rows_); }
+
+ private:
+  const Runs& runs_;
+  Rows rows_;
+};
+
+std::string date(double seconds) {
+  if (seconds <= 0) return {};
+  const std::time_t time = static_cast<std::time_t>(seconds);
+  std::tm parts{};
+  ::gmtime_r(&time, &parts);
+  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02} UTC", parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday,
+                     parts.tm_hour, parts.tm_min);
+}
+
+std::string loss_text(const RunReport& r, double loss) {
+  return fmt::format("{:.4f} nats per {} ({:.4f} bits)", loss, r.unit(), loss / std::numbers::ln2);
+}
+
+std::string summary(const Runs& runs) {
+  const auto best = [](const RunReport& r) { return r.history.best(); };
+  Facts facts(runs);
+  facts.add("state", [](const RunReport& r) { return r.state_text(); })
+      .add("model", [](const RunReport& r) { return train::shortened(r.described.name, 80); })
+      .add("best validation",
+           [&](const RunReport& r) {
+             return best(r) ? fmt::format("{} at step {}", loss_text(r, best(r)->loss), grouped(best(r)->step)) : "";
+           })
+      .add("accuracy there",
+           [&](const RunReport& r) {
+             return best(r) && best(r)->accuracy ? fmt::format("{:.2f} %", 100 * *best(r)->accuracy) : "";
+           })
+      .add("last training loss",
+           [](const RunReport& r) {
+             return r.history.updates.empty() ? "" : fmt::format("{:.4f}", r.history.updates.back().loss);
+           })
+      .add("without a network",
+           [](const RunReport& r) { return r.described.ground ? r.described.ground->floors_text() : ""; })
+      .add("weights",
+           [](const RunReport& r) {
+             return r.described.weights.empty() ? ""
+                                                : fmt::format("{} in {} tensors", grouped(r.described.weight_count),
+                                                              r.described.weights.size());
+           })
+      .add("data", [](const RunReport& r) { return r.described.ground ? r.described.ground->data : ""; })
+      .add("tokens seen",
+           [](const RunReport& r) {
+             return r.tokens_per_step() > 0
+                        ? fmt::format("{}, {} a step", grouped(r.tokens_per_step() * r.history.steps),
+                                      grouped(r.tokens_per_step()))
+                        : "";
+           })
+      .add("seed", [](const RunReport& r) {
+        return r.described.weights.empty() ? "" : fmt::format("{}", r.described.train.seed);
+      });
+  return facts.html();
+}
+
+std::string troubles(const Runs& runs) {
+  std::string html;
+  for (const RunReport& r : runs) {
+    for (const std::string& t : r.troubles) html += train::paragraph(runs.size() == 1 ? t : r.label + ": " + t);
+  }
+  return html;
+}
+
+// The first, the last, and some between; of several runs the last of each.
+std::string samples(const Runs& runs) {
+  constexpr std::size_t kShown = 6, kLetters = 1500;
+  std::string html;
+  for (const RunReport& r : runs) {
+    const std::size_t all = r.samples.size(),
+                      shown = runs.size() > 1 ? std::min<std::size_t>(all, 1) : std::min(all, kShown);
+    for (std::size_t i = 0; i < shown; ++i) {
+      const train::Sample& s = r.samples[shown == 1 ? all - 1 : i * (all - 1) / (shown - 1)];
+      const std::string head = fmt::format("{}step {}", runs.size() > 1 ? r.label + ", " : "", grouped(s.step));
+      html +=
+          fmt::format("<h3>{}</h3>\n{}", train::escaped(head), train::preformatted(train::shortened(s.text, kLetters)));
+    }
+    if (shown < all && runs.size() == 1)
+      html += train::paragraph(fmt::format("{} of {} samples; all are in samples.txt.", shown, all));
+  }
+  return html.empty() ? "" : train::heading("Samples over time") + html;
+}
+
+// `model.1.residual.body.0.ffn.W1` stands under `model.1.residual.body.0.ffn`.
+std::string layers(const RunReport& r) {
+  constexpr std::size_t kRows = 300;
+  struct Layer {
+    std::string place, weights;
+    i64 count = 0;
+  };
+  std::vector<Layer> all;
+  for (const dsl::Weight& w : r.described.weights) {
+    const std::size_t dot = w.name.rfind('.');
+    const std::string place = dot == std::string::npos ? "" : w.name.substr(0, dot), name = w.name.substr(dot + 1);
+    if (all.empty() || all.back().place != place) all.push_back({place, "", 0});
+    const std::string note = remark(w);
+    all.back().weights += fmt::format("{}{} {}{}", all.back().weights.empty() ? "" : ", ", name, text(w.shape),
+                                      note.empty() ? "" : " (" + note + ")");
+    all.back().count += element_count(w.shape);
+  }
+  Rows rows = {{"layer", "parameters", "share", "weights"}};
+  for (const Layer& l : all) {
+    if (rows.size() > kRows) break;
+    rows.push_back({train::shortened(l.place, 120), grouped(l.count),
+                    fmt::format("{:.1f} %", 100.0 * static_cast<double>(l.count) /
+                                                static_cast<double>(std::max<i64>(1, r.described.weight_count))),
+                    train::shortened(l.weights, 400)});
+  }
+  std::string html = train::html_table(rows);
+  if (all.size() >= rows.size())
+    html += train::paragraph(fmt::format("and {} more layers: `./weft check {} --weights` lists all.",
+                                         all.size() - rows.size() + 1,
+                                         train::shell_word((r.place / "description.yaml").string())));
+  return html;
+}
+
+std::string equations(const std::vector<std::pair<std::string, std::string>>& defs) {
+  constexpr std::size_t kMost = 40'000;  // letters: a page is below a megabyte, whatever it is about
+  std::string text;
+  for (const auto& [name, lines] : defs) text += (text.empty() ? "" : "\n") + lines;
+  return text.empty() ? ""
+                      : "<div class='equations'>" + train::preformatted(train::shortened(text, kMost)) + "</div>\n";
+}
+
+// Folded where there are several runs, so that what differs stays in sight.
+std::string models(const Runs& runs) {
+  const std::size_t most = 100'000 / runs.size();
+  std::string html;
+  for (const RunReport& r : runs) {
+    const Described& d = r.described;
+    std::string one;
+    if (!d.about.empty()) one += train::paragraph(train::shortened(d.about, 2000));
+    one += equations(d.equations);
+    if (!d.borrowed.empty()) {
+      const std::string of = equations(d.borrowed);
+      one += d.equations.empty() ? of : train::folded("Layers of the library that it uses", of);
+    }
+    if (!d.weights.empty()) one += layers(r);
+    one += train::folded("The description, as it was trained", train::preformatted(train::shortened(r.text, most)));
+    html += runs.size() == 1 ? one : train::folded(r.label, one);
+  }
+  return train::heading("The model") + html;
+}
+
+std::string costs(const Runs& runs) {
+  Facts facts(runs);
+  const auto cost = [](const RunReport& r) { return r.described.need ? &r.described.need->step : nullptr; };
+  const auto accumulate = [](const RunReport& r) { return static_cast<double>(r.described.train.accumulate); };
+  const auto seconds = [](const RunReport& r) {
+    return r.history.steps > 0 ? r.history.seconds / static_cast<double>(r.history.steps) : 0;
+  };
+  facts
+      .add("a step, predicted",
+           [&](const RunReport& r) { return cost(r) ? flops_text(cost(r)->flops * accumulate(r)) : ""; })
+      .add("a step, measured",
+           [&](const RunReport& r) { return seconds(r) > 0 ? fmt::format("{:.1f} ms", 1000 * seconds(r)) : ""; })
+      .add("so much a second",
+           [&](const RunReport& r) {
+             return cost(r) && seconds(r) > 0 ? flops_text(cost(r)->flops * accumulate(r) / seconds(r)) + "/s" : "";
+           })
+      .add("tokens a second, measured",
+           [](const RunReport& r) {
+             return r.tokens_per_second() > 0 ? fmt::format("{:.0f}", r.tokens_per_second()) : "";
+           })
+      .add("memory, predicted",
+           [](const RunReport& r) { return r.described.need ? bytes_text(r.described.need->bytes) : ""; })
+      .add("memory, measured", [](const RunReport& r) { return r.peak_bytes() > 0 ? bytes_text(r.peak_bytes()) : ""; })
+      .add("training, in all",
+           [](const RunReport& r) { return r.history.seconds > 0 ? train::duration(r.history.seconds) : ""; })
+      .add("state of a stream, predicted", [](const RunReport& r) {
+        const auto bytes = r.described.need ? r.described.need->step.state_bytes : std::nullopt;
+        return bytes ? bytes_text(static_cast<double>(*bytes)) + ", whatever the length" : "";
+      });
+  return train::heading("Cost") + facts.html() +
+         train::paragraph(
+             "Predicted is what `weft check` says: operations of forward and backward; tensors alive at once, weights "
+             "and the optimizer's memory included. Measured is the time of training steps (validation, samples and saving are "
+             "not counted) and the most bytes of tensors alive at once in the whole program, validation included.");
+}
+
+std::string verdicts(const Runs& runs) {
+  std::string html;
+  for (const RunReport& r : runs) {
+    const std::string line =
+        fmt::format("./weft verify {}", train::shell_word((r.place / "description.yaml").string()));
+    if (!r.verdicts) {
+      html += train::paragraph(fmt::format("{}not run for this report. `--verify` adds it, and so does by itself:",
+                                           runs.size() > 1 ? r.label + ": " : "It was ")) +
+              train::preformatted(line);
+      continue;
+    }
+    Rows rows = {{"", "property", "worst", "what was seen"}};
+    for (const verify::Line& l : r.verdicts->lines) {
+      const VerdictCells c = cells_of(l);
+      std::string seen = c.about;
+      if (c.verdict == "FAILS") seen += fmt::format("; worst: {}; smallest: {}", l.finding.where, l.smallest);
+      rows.push_back({c.verdict, c.property, c.worst, seen});
+    }
+    html += train::paragraph(heading_of(r.label, *r.verdicts)) + train::html_table(rows);
+  }
+  return train::heading("Proofs by `verify`") + html;
+}
+
+std::string differences(const Runs& runs) {
+  if (runs.size() == 1) return {};
+  const Rows rows = differing_settings(runs);
+  std::string html = train::heading("What differs");
+  html += rows.size() > 1 ? train::html_table(rows) : train::paragraph("No option and no param differs.");
+  for (std::size_t i = 1; i < runs.size(); ++i) {
+    const std::string lines = difference(runs[0].text, runs[i].text, 2);
+    html += lines.empty() ? train::paragraph(fmt::format("{} has the description of {}.", runs[i].label, runs[0].label))
+                          : train::folded(fmt::format("{} beside {}, line by line", runs[i].label, runs[0].label),
+                                          train::marked_lines(train::shortened(lines, 60'000 / runs.size())));
+  }
+  return html;
+}
+
+std::string environment(const Runs& runs) {
+  std::string commands;
+  for (const RunReport& r : runs) commands += r.command + "\n";
+  const auto detail = [](const char* kind) {
+    return [kind](const RunReport& r) { return r.history.last(kind) ? r.history.last(kind)->detail : ""; };
+  };
+  const auto time = [](const RunReport& r, bool first) {
+    const auto& all = r.history.events;
+    return all.empty() ? "" : date(first ? all.front().time : all.back().time);
+  };
+  Facts facts(runs);
+  facts.add("program", detail("program"))
+      .add("ran on", detail("start"))
+      .add("resumed on", detail("resume"))
+      .add("weights from", detail("from"))
+      .add("began", [&](const RunReport& r) { return time(r, true); })
+      .add("last event", [&](const RunReport& r) { return time(r, false); })
+      .add("data, hash", [](const RunReport& r) { return r.data_hash; })
+      .add("precision",
+           [](const RunReport& r) {
+             return r.described.weights.empty() ? "" : std::string(name(r.described.train.dtype));
+           })
+      .add("folder", [](const RunReport& r) { return std::filesystem::absolute(r.place).lexically_normal().string(); });
+  return train::heading("To repeat it") + train::preformatted(commands) +
+         train::paragraph("The same seed gives the same bytes of weights, by any number of threads.") +
+         train::heading("Environment") + facts.html();
+}
+
+}  // namespace
+
+std::vector<std::vector<std::string>> differing_settings(const Runs& runs) {
+  constexpr std::size_t kRows = 200;
+  std::vector<std::string> order;
+  std::map<std::string, std::vector<std::string>> values;
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    for (const auto& [path, value] : runs[i].described.settings) {
+      auto& row = values[path];
+      if (row.empty()) order.push_back(path), row.resize(runs.size(), "-");
+      row[i] = train::shortened(value, 60);
+    }
+  }
+  Rows rows = {{"setting"}};
+  for (const RunReport& r : runs) rows[0].push_back(r.label);
+  for (const std::string& path : order) {
+    const auto& row = values[path];
+    if (rows.size() > kRows || std::all_of(row.begin(), row.end(), [&](const auto& v) { return v == row[0]; }))
+      continue;
+    rows.push_back({train::shortened(path, 80)});
+    rows.back().insert(rows.back().end(), row.begin(), row.end());
+  }
+  return rows;
+}
+
+std::string page_of(const Runs& runs) {
+  std::string title;
+  for (const RunReport& r : runs) title += (title.empty() ? "" : ", ") + r.label;
+  if (runs.size() == 1) title = fmt::format("{}: {}", train::shortened(runs[0].described.name, 80), title);
+  return train::page(title, summary(runs) + troubles(runs) + differences(runs) + train::heading("Curves") +
+                                figures_of(runs) + samples(runs) + models(runs) + costs(runs) + verdicts(runs) +
+                                environment(runs));
+}
+
+}  // namespace weft::cli
