@@ -12,28 +12,28 @@ using train::Plot;
 using train::PlotLine;
 using train::Point;
 using Step = train::RunLog::Step;
-using Reading = std::function<double(const Step&)>;
+using Reading = std::function<double(const Step&, const RunReport&)>;
 
-constexpr std::size_t kStretches = 250;  // means of a line; each of some steps at least
-constexpr std::size_t kFewRuns = 3;      // of more, single steps under the means would hide each other
+constexpr std::size_t kStretches = 250;  // whose medians make a line
+constexpr std::size_t kFewRuns = 3;      // of more, single steps under the medians would hide each other
 
 std::vector<Point> every_step(const RunReport& run, const Reading& value) {
   std::vector<Point> points;
   points.reserve(run.history.updates.size());
-  for (const Step& s : run.history.updates) points.push_back({static_cast<double>(s.step), value(s)});
+  for (const Step& s : run.history.updates) points.push_back({static_cast<double>(s.step), value(s, run)});
   return points;
 }
 
-// What jumps from step to step: each step thin, means over stretches thick under the name.
-void add_averaged(Plot& plot, const RunReport& run, const Reading& value, const std::string& name, int colour,
-                  bool singly) {
+// What jumps from step to step: each step thin, medians over stretches thick under the name.
+void add_medians(Plot& plot, const RunReport& run, const Reading& value, const std::string& name, int colour,
+                 bool singly) {
   const std::vector<Point> all = every_step(run, value);
   const std::size_t n = all.size();
   const bool diverged = run.history.state == "diverged";
-  const std::vector<Point> means =
-      averaged(all, std::clamp<std::size_t>(n / 10, std::min<std::size_t>(n, 20), kStretches));
-  if (singly && means.size() < n) plot.lines.push_back({.colour = colour, .thick = false, .points = all});
-  plot.lines.push_back({.name = name, .colour = colour, .broken_off = diverged, .points = means});
+  const std::vector<Point> middle =
+      medians(all, std::clamp<std::size_t>(n / 10, std::min<std::size_t>(n, 20), kStretches));
+  if (singly && middle.size() < n) plot.lines.push_back({.colour = colour, .thick = false, .points = all});
+  plot.lines.push_back({.name = name, .colour = colour, .broken_off = diverged, .points = middle});
 }
 
 std::vector<Point> validations(const RunReport& run, bool accuracy) {
@@ -66,8 +66,8 @@ std::string losses(const std::vector<RunReport>& runs) {
   const std::string y = fmt::format("loss, nats per {}", runs[0].unit());
   if (runs.size() == 1) {
     Plot plot{.title = "Loss", .y = y};
-    add_averaged(
-        plot, runs[0], [](const Step& s) { return s.loss; }, "training", 0, true);
+    add_medians(
+        plot, runs[0], [](const Step& s, const RunReport&) { return s.loss; }, "training", 0, true);
     plot.lines.push_back({.name = "validation", .colour = 1, .dots = true, .points = validations(runs[0], false)});
     add_floors(plot, runs, false);
     return drawn(plot, true);
@@ -75,8 +75,9 @@ std::string losses(const std::vector<RunReport>& runs) {
   Plot training{.title = "Training loss", .y = y}, validation{.title = "Validation loss", .y = y};
   for (std::size_t i = 0; i < runs.size(); ++i) {
     const int colour = static_cast<int>(i);
-    add_averaged(
-        training, runs[i], [](const Step& s) { return s.loss; }, runs[i].label, colour, runs.size() <= kFewRuns);
+    add_medians(
+        training, runs[i], [](const Step& s, const RunReport&) { return s.loss; }, runs[i].label, colour,
+        runs.size() <= kFewRuns);
     validation.lines.push_back({.name = runs[i].label,
                                 .colour = colour,
                                 .broken_off = runs[i].history.state == "diverged",
@@ -99,6 +100,12 @@ std::string accuracies(const std::vector<RunReport>& runs) {
   return drawn(plot);
 }
 
+// Of the step alone: what the log has beside it counts validation and saving, too.
+double speed(const Step& s, const RunReport& run) {
+  const double tokens = static_cast<double>(run.tokens_per_step());
+  return tokens > 0 && s.seconds > 0 ? tokens / s.seconds : s.tokens_per_second;
+}
+
 struct Series {
   std::string title, y, name;
   Reading value;
@@ -113,7 +120,7 @@ std::string drawn(const std::vector<RunReport>& runs, const Series& of) {
     const std::string name = runs.size() == 1 ? of.name : runs[i].label;
     const int colour = static_cast<int>(i);
     if (of.smooth) plot.lines.push_back({.name = name, .colour = colour, .points = every_step(runs[i], of.value)});
-    else add_averaged(plot, runs[i], of.value, name, colour, runs.size() <= kFewRuns);
+    else add_medians(plot, runs[i], of.value, name, colour, runs.size() <= kFewRuns);
   }
   return drawn(plot, of.log_may_help);
 }
@@ -131,17 +138,18 @@ std::vector<train::PlotLevel> clip_level(const std::vector<RunReport>& runs) {
 
 std::string figures_of(const std::vector<RunReport>& runs) {
   const std::vector<Series> all = {
-      {"Learning rate", "learning rate", "learning rate", [](const Step& s) { return s.learning_rate; }, true},
+      {"Learning rate", "learning rate", "learning rate",
+       [](const Step& s, const RunReport&) { return s.learning_rate; }, true},
       {"Norm of the gradient, before clipping", "norm of all gradients together", "gradient",
-       [](const Step& s) { return s.gradient_norm; }, false, true, clip_level(runs)},
+       [](const Step& s, const RunReport&) { return s.gradient_norm; }, false, true, clip_level(runs)},
       {"Size of an update beside the weights",
        "norm of the update / norm of the weights",
        "update / weights",
-       [](const Step& s) { return s.weight_norm > 0 ? s.update_norm / s.weight_norm : NAN; },
+       [](const Step& s, const RunReport&) { return s.weight_norm > 0 ? s.update_norm / s.weight_norm : NAN; },
        false,
        true,
        {{"usual", 1e-3}}},
-      {"Speed", "tokens per second", "tokens/s", [](const Step& s) { return s.tokens_per_second; }}};
+      {"Speed", "tokens per second", "tokens/s", speed}};
   std::string html = losses(runs) + accuracies(runs);
   for (const Series& s : all) html += drawn(runs, s);
   return html.empty() ? train::paragraph("No step has been logged yet.") : html;

@@ -196,7 +196,7 @@ std::string costs(const Runs& runs) {
            [&](const RunReport& r) { return cost(r) ? flops_text(cost(r)->flops * accumulate(r)) : ""; })
       .add("a step, measured",
            [&](const RunReport& r) { return seconds(r) > 0 ? fmt::format("{:.1f} ms", 1000 * seconds(r)) : ""; })
-      .add("so much a second",
+      .add("operations a second, measured",
            [&](const RunReport& r) {
              return cost(r) && seconds(r) > 0 ? flops_text(cost(r)->flops * accumulate(r) / seconds(r)) + "/s" : "";
            })
@@ -240,7 +240,7 @@ std::string verdicts(const Runs& runs) {
     }
     html += train::paragraph(heading_of(r.label, *r.verdicts)) + train::html_table(rows);
   }
-  return train::heading("Proofs by `verify`") + html;
+  return train::heading("Proofs") + html;
 }
 
 std::string differences(const Runs& runs) {
@@ -313,7 +313,8 @@ std::vector<std::vector<std::string>> differing_settings(const Runs& runs) {
 std::string page_of(const Runs& runs) {
   std::string title;
   for (const RunReport& r : runs) title += (title.empty() ? "" : ", ") + r.label;
-  if (runs.size() == 1) title = fmt::format("{}: {}", train::shortened(runs[0].described.name, 80), title);
+  const std::string& name = runs[0].described.name;
+  if (runs.size() == 1 && name != title) title = fmt::format("{}: {}", train::shortened(name, 80), title);
   return train::page(title, summary(runs) + troubles(runs) + differences(runs) + train::heading("Curves") +
                                 figures_of(runs) + samples(runs) + models(runs) + costs(runs) + verdicts(runs) +
                                 environment(runs));

@@ -23,6 +23,7 @@ constexpr const char* kStyle = R"css(
 body { margin: 0 auto; padding: 1.5rem 1rem 3rem; max-width: 74rem; background: var(--ground); color: var(--ink);
   font: 15px/1.5 system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; }
 h1 { font-size: 1.5rem; line-height: 1.25; margin: 0 0 .5rem; overflow-wrap: anywhere; } h2 { font-size: 1.15rem; margin: 2rem 0 .5rem; }
+h3 { font-size: .92rem; margin: 1rem 0 .2rem; } h3 + pre { margin-top: 0; }
 p { margin: .4rem 0; max-width: 46rem; overflow-wrap: anywhere; } .wide { overflow-x: auto; }
 table { border-collapse: collapse; margin: .6rem 0; font-size: .83rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .45rem; border-bottom: 1px solid var(--rule); text-align: left; white-space: nowrap; }
@@ -34,6 +35,7 @@ svg .tick, svg .label { fill: var(--soft); } .grid { stroke: var(--rule); } .axi
 .level { stroke: var(--soft); stroke-dasharray: 5 4; fill: none; } polyline, path { fill: none; }
 .thick { stroke-width: 2.4; } .thin { stroke-width: 1; opacity: .5; } .again { stroke-dasharray: 9 3; }
 .leader { stroke-width: 1; stroke-dasharray: 2 2; }
+code { font: .86em ui-monospace, "DejaVu Sans Mono", monospace; }
 pre { background: var(--panel); border: 1px solid var(--rule); padding: .6rem .8rem; overflow-x: auto;
   font: .82rem/1.45 ui-monospace, "DejaVu Sans Mono", monospace; }
 .gone { color: var(--c1); } .come { color: var(--c2); }
@@ -113,7 +115,16 @@ std::string shortened(const std::string& text, std::size_t most) {
 }
 
 std::string heading(std::string_view text) { return fmt::format("<h2>{}</h2>\n", escaped(text)); }
-std::string paragraph(std::string_view text) { return fmt::format("<p>{}</p>\n", escaped(text)); }
+std::string paragraph(std::string_view text) {
+  std::string html = escaped(text);
+  for (std::size_t at = 0, end = 0; (at = html.find('`', at)) != std::string::npos; at = end) {
+    if ((end = html.find('`', at + 1)) == std::string::npos) break;
+    const std::string code = fmt::format("<code>{}</code>", html.substr(at + 1, end - at - 1));
+    html.replace(at, end - at + 1, code);
+    end = at + code.size();
+  }
+  return fmt::format("<p>{}</p>\n", html);
+}
 std::string preformatted(std::string_view text) { return fmt::format("<pre>{}</pre>\n", escaped(text)); }
 
 std::string folded(std::string_view summary, const std::string& body) {

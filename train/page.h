@@ -22,6 +22,7 @@ std::string escaped(std::string_view text);
 std::string shortened(const std::string& text, std::size_t most);
 
 std::string heading(std::string_view text);
+/// Words between ` ` are set as code.
 std::string paragraph(std::string_view text);
 /// Text with its lines and spaces as they are.
 std::string preformatted(std::string_view text);

@@ -230,18 +230,21 @@ std::vector<Point> decimated(const std::vector<Point>& points, std::size_t most)
   return kept;
 }
 
-std::vector<Point> averaged(const std::vector<Point>& points, std::size_t count) {
-  std::vector<Point> means;
+std::vector<Point> medians(const std::vector<Point>& points, std::size_t count) {
+  std::vector<Point> all;
   count = std::min(count, points.size());
   for (std::size_t b = 0; b < count; ++b) {
     const std::size_t begin = b * points.size() / count, end = (b + 1) * points.size() / count;
-    double sum = 0, number = 0;
+    std::vector<double> values;
     for (std::size_t i = begin; i < end; ++i) {
-      if (std::isfinite(points[i].y)) sum += points[i].y, ++number;
+      if (std::isfinite(points[i].y)) values.push_back(points[i].y);
     }
-    if (number > 0) means.push_back({(points[begin].x + points[end - 1].x) / 2, sum / number});
+    if (values.empty()) continue;
+    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+    std::nth_element(values.begin(), middle, values.end());
+    all.push_back({(points[begin].x + points[end - 1].x) / 2, *middle});
   }
-  return means;
+  return all;
 }
 
 bool suits_log(const Plot& plot) {

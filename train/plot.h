@@ -43,8 +43,9 @@ std::string in_words(const Plot& plot);
 /// At most about `most` points: from every stretch of the line its lowest and highest, so that no spike is lost.
 std::vector<Point> decimated(const std::vector<Point>& points, std::size_t most = 1000);
 
-/// The mean of `y` at the middle of each of `count` stretches: what a line that jumps from step to step is about.
-std::vector<Point> averaged(const std::vector<Point>& points, std::size_t count);
+/// The median of `y` at the middle of each of `count` stretches: what a line that jumps from step to step is about. Not
+/// the mean: a single gradient of a thousand would lift a stretch of ones.
+std::vector<Point> medians(const std::vector<Point>& points, std::size_t count);
 
 /// Levels whose names the plot cannot show, since they are far from every line.
 std::vector<PlotLevel> levels_out_of_view(const Plot& plot);

@@ -10,10 +10,10 @@ namespace weft::cli {
 
 /// Empty, or what is wrong with the page. Text may say anything: only what is markup is looked at.
 inline std::string fault_of_page(const std::string& page) {
-  static const std::set<std::string> known = {"html", "head",     "meta", "title",  "style",      "body",   "h1",
-                                              "h2",   "h3",       "p",    "div",    "table",      "tr",     "th",
-                                              "td",   "pre",      "span", "figure", "figcaption", "svg",    "line",
-                                              "text", "polyline", "path", "circle", "details",    "summary"};
+  static const std::set<std::string> known = {"html", "head", "meta",     "title", "style",  "body",       "h1",
+                                              "h2",   "h3",   "p",        "div",   "table",  "tr",         "th",
+                                              "td",   "pre",  "code",     "span",  "figure", "figcaption", "svg",
+                                              "line", "text", "polyline", "path",  "circle", "details",    "summary"};
   std::vector<std::string> open;
   for (std::size_t at = page.find('<'); at != std::string::npos; at = page.find('<', at + 1)) {
     const std::size_t end = page.find('>', at);

@@ -71,7 +71,7 @@ TEST_CASE("a report is one page about a run, without script, with a table under 
                            "<td>model.0.embed</td>",
                            "memory, predicted",
                            "memory, measured",
-                           "Proofs by `verify`",
+                           "Proofs</h2>",
                            "./weft verify r/description.yaml",
                            "To repeat it",
                            "weft 0.",

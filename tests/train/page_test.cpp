@@ -46,6 +46,7 @@ TEST_CASE("what a user names is text in a page, never markup") {
     CHECK_FALSE(contains(all, raw));
   CHECK(contains(all, "&lt;line&gt;"));
   CHECK(contains(all, "&lt;level&gt;"));
+  CHECK(paragraph("`a<b` and `c` `d") == "<p><code>a&lt;b</code> and <code>c</code> `d</p>\n");
 }
 
 TEST_CASE("characters that act on text instead of being seen are shown in a page") {
@@ -69,15 +70,18 @@ TEST_CASE("a table under a plot has the values of its named lines, and nothing w
   CHECK(table_of(Plot{}).empty());
 }
 
-TEST_CASE("means over stretches keep the mean, and what was not a number is left out") {
+TEST_CASE("medians over stretches are not moved by a spike, and what was no number is left out") {
   std::vector<Point> points;
-  for (int i = 0; i < 1000; ++i) points.push_back({static_cast<double>(i), i % 2 ? 3.0 : 1.0});
+  for (int i = 0; i < 1000; ++i) points.push_back({static_cast<double>(i), 2 + 0.001 * (i % 2)});
   points[500].y = NAN;
-  const std::vector<Point> means = averaged(points, 10);
-  REQUIRE(means.size() == 10);
-  for (const Point& p : means) CHECK(p.y == doctest::Approx(2).epsilon(0.01));
-  CHECK(averaged({{1, 5}}, 10).size() == 1);
-  CHECK(averaged({}, 10).empty());
+  points[750].y = 1e6;
+  const std::vector<Point> all = medians(points, 10);
+  REQUIRE(all.size() == 10);
+  for (const Point& p : all) CHECK(p.y == doctest::Approx(2).epsilon(0.01));
+  CHECK(all[0].x == 49.5);
+  CHECK(medians({{1, 5}}, 10).size() == 1);
+  CHECK(medians({{1, NAN}}, 10).empty());
+  CHECK(medians({}, 10).empty());
 }
 
 TEST_CASE("values over many powers of ten have a logarithmic axis with few ticks, others a straight one") {
