@@ -20,7 +20,8 @@ using Rows = std::vector<std::vector<std::string>>;
 using Runs = std::vector<RunReport>;
 using train::grouped;
 
-// Rows of properties, a column for each run; a property that no run has is left out.
+// Properties of runs; one that no run has is left out. Of one run they stand below each other; of several a row is a
+// run, and what is the same for all stands apart.
 class Facts {
  public:
   explicit Facts(const Runs& runs) : runs_(runs), rows_{{""}} {
@@ -37,7 +38,17 @@ class Facts {
     if (any) rows_.push_back(row);
     return *this;
   }
-  std::string html() const { return train::html_table(rows_); }
+  std::string html() const {
+    if (runs_.size() == 1) return train::html_table(rows_);
+    Rows differ(runs_.size() + 1), same = {{"the same for all", ""}};
+    for (const auto& row : rows_) {
+      const bool equal = std::all_of(row.begin() + 1, row.end(), [&](const std::string& v) { return v == row[1]; });
+      if (equal) same.push_back({row[0], row[1]});
+      else
+        for (std::size_t i = 0; i < row.size(); ++i) differ[i].push_back(row[i]);
+    }
+    return train::html_table(differ) + (same.size() > 1 ? train::html_table(same) : "");
+  }
 
  private:
   const Runs& runs_;
@@ -53,19 +64,16 @@ std::string date(double seconds) {
                      parts.tm_hour, parts.tm_min);
 }
 
-std::string loss_text(const RunReport& r, double loss) {
-  return fmt::format("{:.4f} nats per {} ({:.4f} bits)", loss, r.unit(), loss / std::numbers::ln2);
-}
-
 std::string summary(const Runs& runs) {
   const auto best = [](const RunReport& r) { return r.history.best(); };
   Facts facts(runs);
   facts.add("state", [](const RunReport& r) { return r.state_text(); })
       .add("model", [](const RunReport& r) { return train::shortened(r.described.name, 80); })
-      .add("best validation",
-           [&](const RunReport& r) {
-             return best(r) ? fmt::format("{} at step {}", loss_text(r, best(r)->loss), grouped(best(r)->step)) : "";
-           })
+      .add(fmt::format("best validation, nats per {}", runs[0].unit()),
+           [&](const RunReport& r) { return best(r) ? fmt::format("{:.4f}", best(r)->loss) : ""; })
+      .add("in bits",
+           [&](const RunReport& r) { return best(r) ? fmt::format("{:.4f}", best(r)->loss / std::numbers::ln2) : ""; })
+      .add("at step", [&](const RunReport& r) { return best(r) ? grouped(best(r)->step) : ""; })
       .add("accuracy there",
            [&](const RunReport& r) {
              return best(r) && best(r)->accuracy ? fmt::format("{:.2f} %", 100 * *best(r)->accuracy) : "";

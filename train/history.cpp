@@ -99,6 +99,7 @@ std::vector<Sample> read_samples(const fs::path& run) {
   if (!fs::exists(file)) return samples;
   const std::string text = read_file(file);
   // The lines of a sample are indented by two spaces: one that starts with "step " is a heading, whatever was written.
+  bool first = false;  // line of a sample
   for (std::size_t begin = 0; begin < text.size();) {
     const std::size_t end = std::min(text.find('\n', begin), text.size());
     const std::string_view line = std::string_view(text).substr(begin, end - begin);
@@ -106,9 +107,11 @@ std::vector<Sample> read_samples(const fs::path& run) {
     if (line.starts_with("step ")) {
       samples.emplace_back();
       std::from_chars(line.data() + 5, line.data() + line.size(), samples.back().step);
+      first = true;
     } else if (!samples.empty()) {
       std::string& of = samples.back().text;
-      of.append(of.empty() ? "" : "\n").append(line.substr(std::min<std::size_t>(2, line.size())));
+      of.append(first ? "" : "\n").append(line.substr(std::min<std::size_t>(2, line.size())));
+      first = false;
     }
   }
   return samples;

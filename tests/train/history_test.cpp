@@ -70,10 +70,10 @@ TEST_CASE("a log of anything is read without a fall") {
 TEST_CASE("samples are read as they were written, headings that a model writes included") {
   TemporaryFolder run;
   CHECK(read_samples(run.path()).empty());
-  write_atomically(run / "samples.txt", "step 4\n  one\n  step 9\n  \nstep 8\n  two\n");
+  write_atomically(run / "samples.txt", "step 4\n  one\n  step 9\n  \nstep 8\n  \n  two\n");
   const auto samples = read_samples(run.path());
   REQUIRE(samples.size() == 2);
   CHECK(samples[0].step == 4);
   CHECK(samples[0].text == "one\nstep 9\n");
-  CHECK(samples[1].text == "two");
+  CHECK(samples[1].text == "\ntwo");
 }
