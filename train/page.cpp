@@ -18,7 +18,7 @@ constexpr const char* kStyle = R"css(
     --c0: #56b4e9; --c1: #ff8a3c; --c2: #2cc79b; --c3: #e68fc0; --c4: #e6b03a; --c5: #8ab6ff; --c6: #cfcfcf; } }
 @media print { :root { --ground: #fff; --ink: #000; --soft: #444; --rule: #bbb; --panel: #fff;
     --c0: #0072b2; --c1: #d55e00; --c2: #008a66; --c3: #b8558f; --c4: #b07a00; --c5: #3f97cf; --c6: #444; }
-  figure, tr { break-inside: avoid; } h2 { break-after: avoid; } }
+  figure, tr { break-inside: avoid; } h2, h3 { break-after: avoid; } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; padding: 1.5rem 1rem 3rem; max-width: 74rem; background: var(--ground); color: var(--ink);
   font: 15px/1.5 system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; }
@@ -39,8 +39,11 @@ code { font: .86em ui-monospace, "DejaVu Sans Mono", monospace; }
 pre { background: var(--panel); border: 1px solid var(--rule); padding: .6rem .8rem; overflow-x: auto;
   font: .82rem/1.45 ui-monospace, "DejaVu Sans Mono", monospace; }
 .gone { color: var(--c1); } .come { color: var(--c2); }
-@media print { details::details-content { content-visibility: visible; display: block; } pre { white-space: pre-wrap; } table { font-size: 7.5pt; } th, td { white-space: normal; padding: 2px 4px; }
-  svg { max-width: 16cm; } }
+@page { margin: 1.5cm; }
+@media print { body { padding: 0; font-size: 9.5pt; } table { font-size: 7pt; margin: 0; } th, td { white-space: normal; padding: 1.5px 4px; } td.number { white-space: nowrap; }
+  figure { display: flex; flex-wrap: wrap; gap: 0 .6cm; margin: .3cm 0; } figcaption { width: 100%; } svg { flex: 0 0 12cm; max-width: 12cm; }
+  figure summary { display: none; } details::details-content { content-visibility: visible; display: block; }
+  pre { white-space: pre-wrap; font-size: 7.5pt; } }
 details { margin: .5rem 0; } summary { cursor: pointer; }
 )css";
 
