@@ -19,6 +19,7 @@ Ground ground_of(const Work& work, const train::TrainOptions& recipe) {
            data.length(recipe),
            {},
            {}};
+  if (data.validations(recipe) == 0) return g;  // they are measured on the validation part
   for (const train::Floor& f : data.floors()) {
     if (f.nats) g.floors.push_back({f.name, *f.nats});
     if (f.accuracy) g.accuracy_floors.push_back({f.name, *f.accuracy});
