@@ -12,6 +12,7 @@
 #include "cli/output.h"
 #include "cli/verb.h"
 #include "cli/verdicts.h"
+#include "train/page.h"
 #include "train/tensorboard.h"
 
 namespace weft::cli {
@@ -27,14 +28,26 @@ struct ReportOptions {
   Options common;
 };
 
-// Where two have the same last name, the whole path tells them apart.
-void tell_apart(std::vector<RunReport>& runs) {
-  constexpr std::size_t kMost = 14;  // seven colours, plain and dashed
+// The last `parts` parts of a path.
+std::string tail(const fs::path& path, std::size_t parts) {
+  const fs::path whole = fs::absolute(path).lexically_normal();
+  std::vector<fs::path> all(whole.begin(), whole.end());
+  fs::path last;
+  for (std::size_t i = all.size() - std::min(parts, all.size()); i < all.size(); ++i) last /= all[i];
+  return last.string();
+}
+
+// As many parts of their paths as tell them apart.
+void label(std::vector<RunReport>& runs) {
+  constexpr std::size_t kMost = 14, kDeepest = 64;  // seven colours, plain and dashed
+  constexpr std::size_t kLetters = 60;
   check(runs.size() <= kMost, "a page tells {} runs apart at most, and these are {}", kMost, runs.size());
-  std::set<std::string> labels;
-  for (const RunReport& r : runs) labels.insert(r.label);
-  if (labels.size() == runs.size()) return;
-  for (RunReport& r : runs) r.label = r.place.string();
+  for (std::size_t parts = 1; parts <= kDeepest; ++parts) {
+    std::set<std::string> labels;
+    for (RunReport& r : runs) labels.insert(r.label = train::shortened(tail(r.place, parts), kLetters));
+    if (labels.size() == runs.size()) return;
+  }
+  throw Error("a run is given twice, or the names of two are too much alike to tell them apart");
 }
 
 // A page of ours may be replaced; anything else is the user's.
@@ -105,7 +118,7 @@ int report_runs(const ReportOptions& o) {
     const fs::path place = fs::path(path) / "";
     runs.push_back(read_run(place.parent_path()));  // without a slash at its end
   }
-  tell_apart(runs);
+  label(runs);
   const fs::path page = place_of(o, runs);
   check_replaceable(page);
   if (o.verify) {

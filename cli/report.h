@@ -29,7 +29,7 @@ struct Described {
 
 struct RunReport {
   std::filesystem::path place;
-  std::string label;                  // short: the last part of its place
+  std::string label;                  // short: the last parts of its place
   std::string text;                   // of its description
   std::string command;                // that repeats it, as a shell takes it
   std::vector<std::string> troubles;  // what could not be told, and why

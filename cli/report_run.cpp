@@ -8,7 +8,6 @@
 #include "dsl/equations.h"
 #include "dsl/yaml.h"
 #include "models/library.h"
-#include "train/page.h"
 #include "train/session.h"
 
 namespace weft::cli {
@@ -142,11 +141,9 @@ double RunReport::peak_bytes() const {
 }
 
 RunReport read_run(const fs::path& place) {
-  constexpr std::size_t kLabel = 40;
   train::require_run(place);
   RunReport r;
   r.place = place;
-  r.label = train::shortened(fs::absolute(place).lexically_normal().filename().string(), kLabel);
   r.text = train::read_file(place / "description.yaml");
   Options options;
   options.path = (place / "description.yaml").string();

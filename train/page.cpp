@@ -27,7 +27,7 @@ h3 { font-size: .92rem; margin: 1rem 0 .2rem; } h3 + pre { margin-top: 0; }
 p { margin: .4rem 0; max-width: 46rem; overflow-wrap: anywhere; } .wide { overflow-x: auto; }
 table { border-collapse: collapse; margin: .6rem 0; font-size: .83rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .45rem; border-bottom: 1px solid var(--rule); text-align: left; white-space: nowrap; }
-th { font-weight: 600; vertical-align: bottom; } td.number, th.number { text-align: right; }
+th { font-weight: 600; vertical-align: bottom; white-space: normal; } td.number, th.number { text-align: right; }
 td.long { white-space: normal; min-width: 18rem; max-width: 34rem; overflow-wrap: anywhere; }
 figure { margin: 1rem 0 2rem; } figcaption { font-weight: 600; margin-bottom: .3rem; }
 svg { display: block; width: 100%; max-width: 56rem; height: auto; } svg text { font-size: 12px; fill: var(--ink); }

@@ -92,7 +92,7 @@ View view_of(const Plot& plot, Extent x, Extent y) {
 std::string tick_text(double value, double step) {
   const double size = std::abs(value);
   if (value == 0) return "0";
-  if (size >= 1e5 || size < 1e-3) return fmt::format("{:.3g}", value);
+  if (size >= 1e6 || size < 1e-3) return fmt::format("{:.3g}", value);
   const int digits = step >= 1 ? 0 : static_cast<int>(std::ceil(-std::log10(step) - 1e-9));
   return fmt::format("{:.{}f}", value, digits);
 }

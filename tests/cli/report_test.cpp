@@ -275,6 +275,7 @@ TEST_CASE("several runs stand in one page beside each other, with what differs b
   const Finished f = desk.run(many);
   CHECK(f.exit == 2);
   CHECK(contains(f.err, "14 runs"));
+  CHECK(contains(desk.run({"report", "runs/a", "runs/a/"}).err, "a run is given twice"));
 }
 
 TEST_CASE("what is no run is told with exit 4, and a run whose data or description no longer read is still reported") {
