@@ -321,6 +321,7 @@ std::vector<std::vector<std::string>> differing_settings(const Runs& runs) {
 std::string page_of(const Runs& runs) {
   std::string title;
   for (const RunReport& r : runs) title += (title.empty() ? "" : ", ") + r.label;
+  title = train::shortened(title, 160);
   const std::string& name = runs[0].described.name;
   if (runs.size() == 1 && name != title) title = fmt::format("{}: {}", train::shortened(name, 80), title);
   return train::page(title, summary(runs) + troubles(runs) + differences(runs) + train::heading("Curves") +
