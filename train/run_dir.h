@@ -3,6 +3,7 @@
 //   description.yaml  the description as it was resolved     log.jsonl    an event a line
 //   data/text.txt     the text, when it was built in         metrics.csv  losses, for plotting
 //   samples.txt       text written during training           checkpoints/ see train/checkpoint.h
+//   report.html, tb/  written by `weft report` alone
 #pragma once
 #include <filesystem>
 #include <optional>
