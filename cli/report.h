@@ -55,6 +55,10 @@ RunReport read_run(const std::filesystem::path& place);
 
 /// Figures of all runs together: losses, accuracy, learning rate, norms, speed.
 std::string figures_of(const std::vector<RunReport>& runs);
+/// Tables: what they reached; predicted and measured cost; the commands that repeat them, and where they ran.
+std::string summary_of(const std::vector<RunReport>& runs);
+std::string costs_of(const std::vector<RunReport>& runs);
+std::string environment_of(const std::vector<RunReport>& runs);
 std::string page_of(const std::vector<RunReport>& runs);
 nlohmann::ordered_json document(const std::vector<RunReport>& runs);
 

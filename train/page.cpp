@@ -87,6 +87,15 @@ std::string as_markup(std::string_view letter) {
   }
 }
 
+// Where the characters of a text begin.
+std::vector<std::size_t> beginnings(const std::string& text) {
+  std::vector<std::size_t> all;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if ((static_cast<unsigned char>(text[at]) & 0xC0) != 0x80) all.push_back(at);
+  }
+  return all;
+}
+
 bool is_number(const std::string& text) {
   return !text.empty() &&
          (std::isdigit(static_cast<unsigned char>(text[0])) || text == "-" ||
@@ -109,12 +118,14 @@ std::string escaped(std::string_view text) {
 }
 
 std::string shortened(const std::string& text, std::size_t most) {
-  std::size_t letters = 0;
-  for (std::size_t at = 0; at < text.size(); ++at) {
-    const bool inside = (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80;  // a character
-    if (!inside && ++letters > most) return text.substr(0, at) + "…";
-  }
-  return text;
+  const std::vector<std::size_t> letters = beginnings(text);
+  return letters.size() <= most ? text : text.substr(0, letters[most]) + "…";
+}
+
+std::string shortened_inside(const std::string& text, std::size_t most) {
+  const std::vector<std::size_t> letters = beginnings(text);
+  if (letters.size() <= most) return text;
+  return text.substr(0, letters[most / 2]) + "…" + text.substr(letters[letters.size() - most / 2]);
 }
 
 std::string heading(std::string_view text) { return fmt::format("<h2>{}</h2>\n", escaped(text)); }

@@ -20,6 +20,8 @@ std::string escaped(std::string_view text);
 
 /// At most so many letters, with `…` behind them when there were more.
 std::string shortened(const std::string& text, std::size_t most);
+/// The same with both ends kept: names of runs often differ in their last letters.
+std::string shortened_inside(const std::string& text, std::size_t most);
 
 std::string heading(std::string_view text);
 /// Words between ` ` are set as code.

@@ -42,7 +42,9 @@ const Point* last_visible(const Plot& plot, const PlotLine& line) {
   return last == line.points.rend() ? nullptr : &*last;
 }
 
-double width_of(const std::string& name) { return kLetter * static_cast<double>(shortened(name, kLongest).size()); }
+double width_of(const std::string& name) {
+  return kLetter * static_cast<double>(shortened_inside(name, kLongest).size());
+}
 
 struct Extent {
   double low = std::numeric_limits<double>::infinity(), high = -low;
@@ -197,7 +199,7 @@ std::string named(const std::vector<Name>& names, double x) {
     s += fmt::format("<path class='leader {}' d='M{:.1f} {:.1f}L{:.1f} {:.1f}h8'/>", n.look, n.end.x, n.end.y, x + 12,
                      n.at);
     s += fmt::format("<text class='name' x='{:.1f}' y='{:.1f}'>{}</text>", x + 25, n.at + 4,
-                     escaped(shortened(n.text, kLongest)));
+                     escaped(shortened_inside(n.text, kLongest)));
   }
   return s;
 }

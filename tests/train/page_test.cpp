@@ -56,6 +56,14 @@ TEST_CASE("characters that act on text instead of being seen are shown in a page
   CHECK(escaped("é\t∂ 語\n𝔸") == "é\t∂ 語\n𝔸");
 }
 
+TEST_CASE("long names are shortened by letters, not bytes") {
+  CHECK(shortened("äöü", 3) == "äöü");
+  CHECK(shortened("äöüß", 3) == "äöü…");
+  CHECK(shortened_inside("capacity_16/dpfp1/seed_3", 10) == "capac…eed_3");
+  CHECK(shortened_inside("äöüß", 4) == "äöüß");
+  CHECK(shortened_inside("äöüßé", 4) == "äö…ßé");
+}
+
 TEST_CASE("a table under a plot has the values of its named lines, and nothing where a line has ended") {
   Plot plot{.title = "t", .x = "step"};
   PlotLine whole{.name = "<whole>"}, half{.name = "half"}, unnamed{.points = {{1, 77}}};
