@@ -7,6 +7,7 @@
 
 #include "cli/memory.h"
 #include "cli/output.h"
+#include "cli/tensors.h"
 #include "cli/verb.h"
 #include "train/terminal.h"
 
@@ -21,12 +22,6 @@ std::string state_text(const Work& work, const Need& need) {
   }
   if (work.model->classes()) return "none: the class is told of the whole sequence";
   return work.model->streams() ? "grows with the length" : "none: every token computes the whole prefix again";
-}
-
-std::string remark(const dsl::Weight& w) {
-  if (w.frozen) return "  (frozen)";
-  if (w.redraw > 0) return fmt::format("  (not trained, drawn anew every {} steps)", w.redraw);
-  return !w.trained ? "  (not trained)" : w.decays ? "" : "  (no decay)";
 }
 
 void print_text(const Work& work, const train::TrainOptions& o, const Need& need, bool weights) {
@@ -46,7 +41,8 @@ void print_text(const Work& work, const train::TrainOptions& o, const Need& need
   std::size_t width = 0;
   for (const dsl::Weight& w : all) width = std::max(width, w.name.size());
   for (const dsl::Weight& w : all) {
-    std::cout << fmt::format("  {:<{}}  {}{}\n", w.name, width, text(w.shape), remark(w));
+    const std::string note = remark(w);
+    std::cout << fmt::format("  {:<{}}  {}{}\n", w.name, width, text(w.shape), note.empty() ? "" : "  (" + note + ")");
   }
 }
 

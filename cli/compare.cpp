@@ -130,20 +130,6 @@ void describe(Comparison& all, Contender& c) {
         all.contenders[0].label, c.label, difference(all.sections, sections));
 }
 
-Ground ground_of(const Work& work, const train::TrainOptions& recipe) {
-  const train::Data& data = *work.data;
-  Ground g{fmt::format("{}: {}; vocabulary {}", data.source, data.amount(), *data.sizes.vocab),
-           data.unit(),
-           data.length(recipe),
-           {},
-           {}};
-  for (const train::Floor& f : data.floors()) {
-    if (f.nats) g.floors.push_back({f.name, *f.nats});
-    if (f.accuracy) g.accuracy_floors.push_back({f.name, *f.accuracy});
-  }
-  return g;
-}
-
 void measure(Comparison& all, Contender& c) {
   const Work work = work_of(all.plan(c, "seed_1", {{"train.seed", "1"}}));
   const train::Job job = work.job();

@@ -7,8 +7,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/ground.h"
 #include "cli/runs.h"
-#include "train/plot.h"
 
 namespace weft::cli {
 
@@ -50,13 +50,6 @@ struct Contender {
   double rate = 0;                   // the learning rate it trains with
   std::vector<TriedRate> trials;     // by rising rate
   std::vector<TrainRun> runs;        // one a seed, from 1 on
-};
-
-/// What is known of the data without a network. All that `compare` asks of the kind of data is here.
-struct Ground {
-  std::string data, unit;  // of a loss: "character"
-  i64 length = 0;          // tokens of a row, at most
-  std::vector<train::PlotLevel> floors, accuracy_floors;
 };
 
 struct Comparison {

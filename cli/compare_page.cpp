@@ -93,13 +93,6 @@ std::string curve_table(const Comparison& all, bool by_time, Value value) {
   return rows.size() > 1 ? train::html_table(rows) : "";
 }
 
-std::string out_of_view(const train::Plot& plot) {
-  std::string text;
-  for (const train::PlotLevel& level : levels_out_of_view(plot))
-    text += fmt::format("{}{} at {:.3f}", text.empty() ? "" : ", ", level.name, level.y);
-  return text.empty() ? "" : train::paragraph("Out of view: " + text + ".");
-}
-
 std::string curve(const Comparison& all, const std::string& title, const std::string& y, bool by_time, Value value) {
   train::Plot plot = curves(all, title, y, by_time, value);
   plot.levels = value == loss_at ? all.ground.floors : all.ground.accuracy_floors;
@@ -174,7 +167,7 @@ std::string descriptions(const Comparison& all) {
     if (i == 0) continue;
     const std::string other = difference(first, own, 2);
     html += train::folded(fmt::format("{} beside {}", c.label, all.contenders[0].label),
-                          train::preformatted(other.empty() ? "no difference" : other));
+                          other.empty() ? train::paragraph("no difference") : train::marked_lines(other));
   }
   return html + train::folded("data, training, validation: the same for all", train::preformatted(all.sections));
 }

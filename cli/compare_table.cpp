@@ -256,12 +256,7 @@ std::vector<std::string> how_measured(const Comparison& all) {
         "edge (at most a factor of 100), each on seed 1 with a quarter of the steps, the schedule and its warm-up "
         "shortened alike");
   }
-  std::string floors;
-  for (const train::PlotLevel& f : all.ground.floors)
-    floors += fmt::format("{}{:.3f} {}", floors.empty() ? "" : ", ", f.y, f.name);
-  for (const train::PlotLevel& f : all.ground.accuracy_floors)
-    floors += fmt::format("{}{:.1f} % {}", floors.empty() ? "" : ", ", 100 * f.y, f.name);
-  lines.push_back("without a network: " + floors);
+  lines.push_back("without a network: " + all.ground.floors_text());
   return lines;
 }
 

@@ -31,6 +31,11 @@ std::string cpu_line(const std::string& key) {
   return {};
 }
 
+std::string program_text() {
+  const std::string cpu = cpu_line("model name");
+  return fmt::format("weft {}, compiled by {}; {}", WEFT_VERSION, __VERSION__, cpu.empty() ? "unknown processor" : cpu);
+}
+
 Need need_of(const Work& work, const train::TrainOptions& o) {
   const dsl::StepCost c = work.model->cost(o.batch, work.length(o), o.dtype);
   double remembered = 0;  // by AdamW, the most that a rule remembers

@@ -20,6 +20,9 @@ std::optional<double> peak_resident_bytes();
 /// What /proc/cpuinfo says of the first processor under `key` ("model name"); empty where it says nothing.
 std::string cpu_line(const std::string& key);
 
+/// This program and this machine, as a run keeps them: "weft 0.1.0, compiled by 12.2.0; AMD EPYC 7763".
+std::string program_text();
+
 /// Empty, or why a step will not fit: both numbers and what to make smaller. `windows`: `train.context` is read.
 std::string too_large(const Need& need, bool windows = true);
 /// Throws that as an error of kind `size` (exit 6).

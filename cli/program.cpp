@@ -112,11 +112,11 @@ std::string help_text(const CLI::App& app) {
 }
 
 const std::vector<Verb>& verbs() {
-  static const std::vector<Verb> all = {new_verb(),   check_verb(),   show_verb(),   explain_verb(), verify_verb(),
-                                        equal_verb(), expand_verb(),  schema_verb(), std_verb(),     train_verb(),
-                                        sweep_verb(), compare_verb(), resume_verb(), eval_verb(),    generate_verb(),
-                                        init_verb(),  apply_verb(),   ops_verb(),    bench_verb(),   doctor_verb(),
-                                        test_verb(),  help_verb(),    version_verb()};
+  static const std::vector<Verb> all = {new_verb(),      check_verb(),   show_verb(),   explain_verb(), verify_verb(),
+                                        equal_verb(),    expand_verb(),  schema_verb(), std_verb(),     train_verb(),
+                                        sweep_verb(),    compare_verb(), resume_verb(), report_verb(),  eval_verb(),
+                                        generate_verb(), init_verb(),    apply_verb(),  ops_verb(),     bench_verb(),
+                                        doctor_verb(),   test_verb(),    help_verb(),   version_verb()};
   return all;
 }
 

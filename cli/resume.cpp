@@ -36,11 +36,7 @@ train::Outcome resume_run(const Options& options, bool last_good) {
     check(s.starts_with(kSteps), "a run keeps its description: only train.steps can be set, not `{}`", s);
   }
   const fs::path run = options.path;
-  std::error_code none;
-  if (!fs::exists(run, none)) train::fail_data("{}: there is no such run", run.string());
-  if (!train::is_run(run)) {
-    train::fail_data("{}: is not the folder of a run (it has no description.yaml)", run.string());
-  }
+  train::require_run(run);
   Options description = options;
   description.path = (run / "description.yaml").string();
   const dsl::SourcePtr source = read_description(description);

@@ -1,34 +1,15 @@
 // Several runs that one command makes, in folders of their own: what `sweep` and `compare` share.
 #pragma once
 #include <filesystem>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "cli/work.h"
+#include "train/history.h"
 
 namespace weft::cli {
 
-/// One validation of a run.
-struct Validation {
-  i64 step = 0;
-  double seconds = 0;  // of training up to it; validation, samples and saving are not counted
-  double loss = 0;
-  std::optional<double> accuracy;
-};
-
-/// What the log of a run says.
-struct Reached {
-  std::string state = "not begun";  // "finished", "diverged", "stopped"
-  std::vector<Validation> validations;
-  i64 steps = 0;
-  double seconds = 0;  // of training
-
-  /// The validation with the lowest loss; null when there was none.
-  const Validation* best() const;
-};
-/// `steps`: those after which the run is finished.
-Reached read_log(const std::filesystem::path& run, i64 steps);
+using train::Validation;
 
 /// A description with settings, and where its run goes.
 struct PlannedRun {
@@ -42,7 +23,7 @@ struct PlannedRun {
 struct TrainRun {
   PlannedRun plan;
   i64 weights = 0, steps = 0, tokens_per_step = 0;
-  Reached reached;
+  train::History reached;
 
   bool done() const { return reached.state == "finished" || reached.state == "diverged"; }
   double tokens_per_second() const;  // of training; 0 when nothing is known

@@ -38,10 +38,7 @@ int show_params(const Work& work, bool json) {
                     {"count", count},
                     {"decays", w.decays},
                     {"trained", w.trained}});
-    rows.push_back({w.name, text(w.shape), slot.initialiser.text(), train::grouped(count),
-                    !w.trained ? "not trained"
-                    : w.decays ? ""
-                               : "no decay"});
+    rows.push_back({w.name, text(w.shape), slot.initialiser.text(), train::grouped(count), remark(w)});
   }
   if (json) {
     print_json({{"name", work.description->name()}, {"weights", all}, {"tensors", list}});

@@ -8,6 +8,12 @@ void print_notes(const dsl::Function& function) {
   for (const std::string& note : function.notes()) std::cerr << "note: " << note << "\n";
 }
 
+std::string remark(const dsl::Weight& w) {
+  if (w.frozen) return "frozen";
+  if (w.redraw > 0) return fmt::format("not trained, drawn anew every {} steps", w.redraw);
+  return !w.trained ? "not trained" : w.decays ? "" : "no decay";
+}
+
 std::string columns(const std::vector<std::vector<std::string>>& rows, const std::string& indent) {
   std::vector<std::size_t> widths;
   for (const auto& row : rows) {

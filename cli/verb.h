@@ -26,6 +26,7 @@ Verb train_verb();
 Verb sweep_verb();
 Verb compare_verb();
 Verb resume_verb();
+Verb report_verb();
 Verb eval_verb();
 Verb generate_verb();
 Verb show_verb();

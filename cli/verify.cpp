@@ -1,6 +1,4 @@
 // weft verify FILE: proofs by computation that a description is what it seems.
-#include "verify/verify.h"
-
 #include <CLI/CLI.hpp>
 
 #include <iostream>
@@ -10,60 +8,21 @@
 #include "cli/claim.h"
 #include "cli/output.h"
 #include "cli/verb.h"
-#include "train/terminal.h"
+#include "cli/verdicts.h"
 
 namespace weft::cli {
 namespace {
 
-std::string_view word(verify::Finding::Verdict v) {
-  return v == verify::Finding::Verdict::holds ? "holds" : v == verify::Finding::Verdict::fails ? "FAILS" : "-";
-}
-
-std::string heading(const std::string& name, const verify::Report& report) {
-  std::string sizes;
-  for (const auto& [param, value] : report.sizes) sizes += fmt::format(", {} = {}", param, value);
-  std::string text = fmt::format("{}: {} weights{}\n", name, train::grouped(report.weights),
-                                 sizes.empty() ? "" : "; made smaller:" + sizes.substr(1));
-  if (!report.limit.empty()) text += fmt::format("  up to T = {}: {}\n", report.longest, report.limit);
-  return text;
-}
-
 void print_line(const verify::Line& line) {
   const verify::Finding& f = line.finding;
+  const VerdictCells c = cells_of(line);
   const bool fails = f.verdict == verify::Finding::Verdict::fails;
-  const std::string number = f.verdict == verify::Finding::Verdict::absent ? ""
-                             : f.worst == 0                                ? "exact"
-                                                                           : fmt::format("{:.1e}", f.worst);
-  const std::string verdict = fmt::format("{:<6}", word(f.verdict));
-  std::cout << fmt::format("  {}{:<12} {:>8}  {}\n", fails ? paint(verdict, Paint::error, 1) : verdict,
-                           line.property->name, number, f.about);
+  const std::string verdict = fmt::format("{:<6}", c.verdict);
+  std::cout << fmt::format("  {}{:<12} {:>8}  {}\n", fails ? paint(verdict, Paint::error, 1) : verdict, c.property,
+                           c.worst, c.about);
   if (!fails) return;
   std::cout << fmt::format("         worst: {}\n", f.where);
   if (!line.smallest.empty()) std::cout << fmt::format("         smallest: {}\n", line.smallest);
-}
-
-nlohmann::ordered_json document(const std::string& name, const verify::Report& report) {
-  nlohmann::ordered_json j = {{"name", name}, {"holds", !report.failed()}, {"weights", report.weights}};
-  j["sizes"] = nlohmann::ordered_json::object();
-  for (const auto& [param, value] : report.sizes) j["sizes"][param] = value;
-  j["longest"] = report.longest;
-  j["limit"] = report.limit;
-  j["properties"] = nlohmann::ordered_json::array();
-  for (const verify::Line& l : report.lines) {
-    const verify::Finding& f = l.finding;
-    nlohmann::ordered_json p = {{"name", l.property->name}, {"means", l.property->about}};
-    p["verdict"] = f.verdict == verify::Finding::Verdict::holds   ? "holds"
-                   : f.verdict == verify::Finding::Verdict::fails ? "fails"
-                                                                  : "absent";
-    if (f.verdict == verify::Finding::Verdict::absent) p["worst"] = nullptr;
-    else p["worst"] = std::isfinite(f.worst) ? nlohmann::ordered_json(f.worst) : nlohmann::ordered_json("infinite");
-    p["where"] = f.where;
-    p["about"] = f.about;
-    p["smallest"] = l.smallest;
-    p["seconds"] = l.seconds;
-    j["properties"].push_back(std::move(p));
-  }
-  return j;
 }
 
 // What is verified: the def that was asked for, else the model, else every def of a file without one.
@@ -88,7 +47,7 @@ int verify_description(const Options& options, const std::string& def) {
     bool begun = false;
     const auto told = [&](const verify::Report& report, const verify::Line& line) {
       if (options.json) return;
-      if (!begun) std::cout << heading(title, report);
+      if (!begun) std::cout << heading_of(title, report);
       begun = true;
       print_line(line);
       std::cout.flush();
@@ -96,7 +55,7 @@ int verify_description(const Options& options, const std::string& def) {
     try {
       const verify::Report report = verify::verify(claim_of(source, options, name), told);
       failed |= report.failed();
-      all.push_back(document(title, report));
+      all.push_back(document_of(title, report));
     } catch (const verify::Subject::NotBuilt& e) {
       report(e.diagnostics, options.json);
       throw Reported{e.diagnostics.exit_code()};

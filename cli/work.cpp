@@ -6,6 +6,7 @@
 #include <iostream>
 #include <iterator>
 
+#include "cli/memory.h"
 #include "cli/output.h"
 #include "models/library.h"
 #include "train/checkpoint.h"
@@ -85,6 +86,7 @@ train::Job Work::job() const {
   train::Job job;
   job.name = description->name();
   job.description = description->text();
+  job.program = program_text();
   job.train = train::train_options(train);
   job.eval = train::eval_options(eval);
   job.generate = train::generate_options(generate, job.train.seed);

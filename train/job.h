@@ -41,6 +41,7 @@ struct EvalOptions {
 struct Job {
   std::string name;         // of the description, for the folder of the run
   std::string description;  // the resolved text
+  std::string program;      // that trains it, and the machine: for the log
   TrainOptions train;
   EvalOptions eval;
   GenerateOptions generate;

@@ -28,22 +28,23 @@ struct View {
   }
 };
 
-double placed(const Plot& plot, double x) { return plot.log_x ? std::log10(x) : x; }
+Point placed(const Plot& plot, const Point& p) {
+  return {plot.log_x ? std::log10(p.x) : p.x, plot.log_y ? std::log10(p.y) : p.y};
+}
 
 bool visible(const Plot& plot, const Point& p) {
-  return std::isfinite(p.x) && std::isfinite(p.y) && (!plot.log_x || p.x > 0);
+  return std::isfinite(p.x) && std::isfinite(p.y) && (!plot.log_x || p.x > 0) && (!plot.log_y || p.y > 0);
 }
 
-std::string shortened(const std::string& name) {
-  std::size_t letters = 0, at = 0;
-  for (; at < name.size(); ++at) {
-    if ((static_cast<unsigned char>(name[at]) & 0xC0) == 0x80) continue;  // inside a character
-    if (++letters > kLongest) break;
-  }
-  return at == name.size() ? name : name.substr(0, at) + "…";
+const Point* last_visible(const Plot& plot, const PlotLine& line) {
+  const auto last =
+      std::find_if(line.points.rbegin(), line.points.rend(), [&](const Point& p) { return visible(plot, p); });
+  return last == line.points.rend() ? nullptr : &*last;
 }
 
-double width_of(const std::string& name) { return kLetter * static_cast<double>(shortened(name).size()); }
+double width_of(const std::string& name) {
+  return kLetter * static_cast<double>(shortened_inside(name, kLongest).size());
+}
 
 struct Extent {
   double low = std::numeric_limits<double>::infinity(), high = -low;
@@ -56,16 +57,19 @@ std::pair<Extent, Extent> extents(const Plot& plot) {
   Extent x, y;
   for (const PlotLine& line : plot.lines) {
     for (const Point& p : line.points) {
-      if (visible(plot, p)) x.take(placed(plot, p.x)), y.take(p.y);
+      if (!visible(plot, p)) continue;
+      const Point at = placed(plot, p);
+      x.take(at.x), y.take(at.y);
     }
   }
   return {x, y};
 }
 
 // A level as far away as the lines reach would press them flat.
-bool in_view(const PlotLevel& level, const Extent& y) {
+bool in_view(const Plot& plot, const PlotLevel& level, const Extent& y) {
   constexpr double kReach = 0.6;
-  return level.y > y.low - kReach * y.span() && level.y < y.high + kReach * y.span();
+  const double at = placed(plot, {1, level.y}).y;
+  return at > y.low - kReach * y.span() && at < y.high + kReach * y.span();
 }
 
 void widen(Extent& e, double share) {
@@ -78,8 +82,8 @@ View view_of(const Plot& plot, Extent x, Extent y) {
   double letters = 0;
   for (const PlotLine& line : plot.lines) letters = std::max(letters, width_of(line.name));
   for (const PlotLevel& level : plot.levels) {
-    if (!in_view(level, lines)) continue;
-    y.take(level.y);
+    if (!in_view(plot, level, lines)) continue;
+    y.take(placed(plot, {1, level.y}).y);
     letters = std::max(letters, width_of(level.name));
   }
   widen(y, 0.06);
@@ -90,59 +94,83 @@ View view_of(const Plot& plot, Extent x, Extent y) {
 std::string tick_text(double value, double step) {
   const double size = std::abs(value);
   if (value == 0) return "0";
-  if (size >= 1e5 || size < 1e-3) return fmt::format("{:.3g}", value);
+  if (size >= 1e6 || size < 1e-3) return fmt::format("{:.3g}", value);
   const int digits = step >= 1 ? 0 : static_cast<int>(std::ceil(-std::log10(step) - 1e-9));
   return fmt::format("{:.{}f}", value, digits);
+}
+
+// 1, 2, 5 of every power of ten, or fewer where these would stand too close.
+std::vector<double> log_ticks(double low, double high) {
+  constexpr std::size_t kMost = 9;
+  for (const int every : {0, 1, 2, 3, 5, 10, 20, 50, 100}) {  // powers; 0: with their doubles and fives
+    std::vector<double> ticks;
+    for (double power = std::floor(low); power <= high; ++power) {
+      if (every == 0) {
+        for (const double digit : {1.0, 2.0, 5.0}) ticks.push_back(power + std::log10(digit));
+      } else if (std::fmod(power, every) == 0) {
+        ticks.push_back(power);
+      }
+    }
+    std::erase_if(ticks, [&](double t) { return t < low || t > high; });
+    if (ticks.size() <= kMost) return ticks;
+  }
+  return {};
+}
+
+struct Tick {
+  double at;
+  std::string text;
+};
+
+std::vector<Tick> ticks_of(double low, double high, bool log) {
+  const std::vector<double> at = log ? log_ticks(low, high) : round_ticks(low, high, 6);
+  const double step = at.size() > 1 ? at[1] - at[0] : 1;
+  std::vector<Tick> ticks;
+  for (const double t : at) ticks.push_back({t, log ? fmt::format("{:.3g}", std::pow(10, t)) : tick_text(t, step)});
+  return ticks;
 }
 
 std::string axes(const Plot& plot, const View& v) {
   std::string s;
   const double right = kWidth - v.right_margin, floor = kHeight - kBottom;
-  const std::vector<double> ys = round_ticks(v.bottom, v.top, 6);
-  const double y_step = ys.size() > 1 ? ys[1] - ys[0] : 1;
-  for (const double t : ys) {
-    s += fmt::format("<line class='grid' x1='{:.1f}' x2='{:.1f}' y1='{:.1f}' y2='{:.1f}'/>", kLeft, right, v.y(t),
-                     v.y(t));
-    s += fmt::format("<text class='tick' x='{:.1f}' y='{:.1f}' text-anchor='end'>{}</text>", kLeft - 8, v.y(t) + 4,
-                     tick_text(t, y_step));
+  for (const Tick& t : ticks_of(v.bottom, v.top, plot.log_y)) {
+    s += fmt::format("<line class='grid' x1='{:.1f}' x2='{:.1f}' y1='{:.1f}' y2='{:.1f}'/>", kLeft, right, v.y(t.at),
+                     v.y(t.at));
+    s += fmt::format("<text class='tick' x='{:.1f}' y='{:.1f}' text-anchor='end'>{}</text>", kLeft - 8, v.y(t.at) + 4,
+                     t.text);
   }
-  std::vector<double> xs = round_ticks(v.left, v.right, 6);
-  if (plot.log_x) {  // 1, 2, 5 of every power of ten
-    xs.clear();
-    for (double power = std::floor(v.left); power <= v.right; ++power) {
-      for (const double digit : {1.0, 2.0, 5.0}) xs.push_back(power + std::log10(digit));
-    }
-    std::erase_if(xs, [&](double t) { return t < v.left || t > v.right; });
-  }
-  const double x_step = xs.size() > 1 ? xs[1] - xs[0] : 1;
-  for (const double t : xs) {
-    s += fmt::format("<line class='axis' x1='{0:.1f}' x2='{0:.1f}' y1='{1:.1f}' y2='{2:.1f}'/>", v.x(t), floor,
+  for (const Tick& t : ticks_of(v.left, v.right, plot.log_x)) {
+    s += fmt::format("<line class='axis' x1='{0:.1f}' x2='{0:.1f}' y1='{1:.1f}' y2='{2:.1f}'/>", v.x(t.at), floor,
                      floor + 5);
-    s += fmt::format("<text class='tick' x='{:.1f}' y='{:.1f}' text-anchor='middle'>{}</text>", v.x(t), floor + 19,
-                     plot.log_x ? fmt::format("{:.3g}", std::pow(10, t)) : tick_text(t, x_step));
+    s += fmt::format("<text class='tick' x='{:.1f}' y='{:.1f}' text-anchor='middle'>{}</text>", v.x(t.at), floor + 19,
+                     t.text);
   }
   s += fmt::format("<line class='axis' x1='{:.1f}' x2='{:.1f}' y1='{:.1f}' y2='{:.1f}'/>", kLeft, right, floor, floor);
   s += fmt::format("<text class='label' x='{:.1f}' y='{:.1f}' text-anchor='middle'>{}</text>", (kLeft + right) / 2,
                    kHeight - 8, escaped(plot.x));
-  s += fmt::format("<text class='label' x='{:.1f}' y='{:.1f}'>{}</text>", 6.0, kTop - 18, escaped(plot.y));
+  s += fmt::format("<text class='label' x='{:.1f}' y='{:.1f}'>{}{}</text>", 6.0, kTop - 18, escaped(plot.y),
+                   plot.log_y ? " (logarithmic)" : "");
   return s;
 }
 
-std::string drawn(const Plot& plot, const PlotLine& line, const View& v) {
+std::string drawn(const Plot& plot, const PlotLine& line, const View& v, std::size_t most) {
+  constexpr std::size_t kDots = 60;  // more of them are a line of their own
   std::vector<Point> points;
   for (const Point& p : line.points) {
-    if (visible(plot, p)) points.push_back({v.x(placed(plot, p.x)), v.y(p.y)});
+    if (!visible(plot, p)) continue;
+    const Point at = placed(plot, p);
+    points.push_back({v.x(at.x), v.y(at.y)});
   }
   if (points.empty()) return {};
   const std::string look = fmt::format("c{}{}", line.colour % kColours, line.thick ? " thick" : " thin");
   std::string s = fmt::format("<polyline class='{}{}' points='", look, line.colour >= kColours ? " again" : "");
-  for (const Point& p : decimated(points)) s += fmt::format("{:.1f},{:.1f} ", p.x, p.y);
+  for (const Point& p : decimated(points, most)) s += fmt::format("{:.1f},{:.1f} ", p.x, p.y);
   s += "'/>";
   const Point end = points.back();
   if (line.broken_off) {
     s += fmt::format("<path class='{0}' d='M{1:.1f} {2:.1f}l8 8m0 -8l-8 8'/>", look, end.x - 4, end.y - 4);
   }
-  if (line.dots || points.size() == 1) {
+  if ((line.dots && points.size() <= kDots) || points.size() == 1) {
     for (const Point& p : points)
       s += fmt::format("<circle class='{} dot' cx='{:.1f}' cy='{:.1f}' r='3'/>", look, p.x, p.y);
   }
@@ -170,8 +198,8 @@ std::string named(const std::vector<Name>& names, double x) {
   for (const Name& n : names) {
     s += fmt::format("<path class='leader {}' d='M{:.1f} {:.1f}L{:.1f} {:.1f}h8'/>", n.look, n.end.x, n.end.y, x + 12,
                      n.at);
-    s +=
-        fmt::format("<text class='name' x='{:.1f}' y='{:.1f}'>{}</text>", x + 25, n.at + 4, escaped(shortened(n.text)));
+    s += fmt::format("<text class='name' x='{:.1f}' y='{:.1f}'>{}</text>", x + 25, n.at + 4,
+                     escaped(shortened_inside(n.text, kLongest)));
   }
   return s;
 }
@@ -204,11 +232,56 @@ std::vector<Point> decimated(const std::vector<Point>& points, std::size_t most)
   return kept;
 }
 
+std::vector<Point> medians(const std::vector<Point>& points, std::size_t count) {
+  std::vector<Point> all;
+  count = std::min(count, points.size());
+  for (std::size_t b = 0; b < count; ++b) {
+    const std::size_t begin = b * points.size() / count, end = (b + 1) * points.size() / count;
+    std::vector<double> values;
+    for (std::size_t i = begin; i < end; ++i) {
+      if (std::isfinite(points[i].y)) values.push_back(points[i].y);
+    }
+    if (values.empty()) continue;
+    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+    std::nth_element(values.begin(), middle, values.end());
+    all.push_back({(points[begin].x + points[end - 1].x) / 2, *middle});
+  }
+  return all;
+}
+
+bool suits_log(const Plot& plot) {
+  constexpr double kRatio = 50;  // below, the smallest value still stands well above the bottom
+  Extent y;
+  for (const PlotLine& line : plot.lines) {
+    for (const Point& p : line.points) {
+      if (std::isfinite(p.y)) y.take(p.y);
+    }
+  }
+  return y.low > 0 && y.high / y.low > kRatio;
+}
+
+std::string in_words(const Plot& plot) {
+  std::string text = fmt::format("{}. {} by {}.", plot.title, plot.y, plot.x);
+  for (const PlotLine& line : plot.lines) {
+    const Point* last = last_visible(plot, line);
+    if (line.name.empty() || !last) continue;
+    const auto first =
+        std::find_if(line.points.begin(), line.points.end(), [&](const Point& p) { return visible(plot, p); });
+    const Point* low = last;
+    for (const Point& p : line.points) {
+      if (visible(plot, p) && p.y < low->y) low = &p;
+    }
+    text += fmt::format(" {}: {:.5g} at {:.6g}, lowest {:.5g} at {:.6g}, {:.5g} at the end ({:.6g}){}.", line.name,
+                        first->y, first->x, low->y, low->x, last->y, last->x, line.broken_off ? ", diverged" : "");
+  }
+  return text;
+}
+
 std::vector<PlotLevel> levels_out_of_view(const Plot& plot) {
   const Extent y = extents(plot).second;
   std::vector<PlotLevel> out;
   for (const PlotLevel& level : plot.levels) {
-    if (!in_view(level, y)) out.push_back(level);
+    if (!in_view(plot, level, y)) out.push_back(level);
   }
   return out;
 }
@@ -218,24 +291,25 @@ std::string svg(const Plot& plot) {
   if (x.empty()) return {};
   const View v = view_of(plot, x, y);
   std::string s = fmt::format("<svg viewBox='0 0 {:.0f} {:.0f}' role='img' aria-label='{}'><title>{}</title>", kWidth,
-                              kHeight, escaped(plot.title), escaped(plot.title));
+                              kHeight, escaped(in_words(plot)), escaped(plot.title));
   s += axes(plot, v);
   std::vector<Name> names;
   const double right = kWidth - v.right_margin;
   for (const PlotLevel& level : plot.levels) {
-    if (!in_view(level, y)) continue;
-    const double at = v.y(level.y);
+    if (!in_view(plot, level, y)) continue;
+    const double at = v.y(placed(plot, {1, level.y}).y);
     s += fmt::format("<line class='level' x1='{:.1f}' x2='{:.1f}' y1='{:.1f}' y2='{:.1f}'/>", kLeft, right, at, at);
     names.push_back({level.name, "level", {right, at}, at});
   }
+  // All lines of a plot together take some 50 kB of the page, whatever their number.
+  const std::size_t most = std::clamp<std::size_t>(4000 / plot.lines.size(), 100, 1000);
   for (const bool thick : {false, true}) {  // the thick lines lie above
     for (const PlotLine& line : plot.lines) {
       if (line.thick != thick) continue;
-      s += drawn(plot, line, v);
-      const auto last =
-          std::find_if(line.points.rbegin(), line.points.rend(), [&](const Point& p) { return visible(plot, p); });
-      if (line.name.empty() || last == line.points.rend()) continue;
-      const Point end{v.x(placed(plot, last->x)), v.y(last->y)};
+      s += drawn(plot, line, v, most);
+      const Point* last = last_visible(plot, line);
+      if (line.name.empty() || !last) continue;
+      const Point at = placed(plot, *last), end{v.x(at.x), v.y(at.y)};
       names.push_back({line.name, fmt::format("c{}", line.colour % kColours), end, end.y});
     }
   }

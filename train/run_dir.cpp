@@ -58,6 +58,12 @@ void make_given(const fs::path& path) {
   throw Error(fmt::format("{}: is not empty, and a run never overwrites; {}", path.string(), help), Failure::usage);
 }
 
+std::string owner_of(const Descriptor& lock) {
+  char owner[32] = {};
+  const ssize_t n = ::pread(lock.get(), owner, sizeof owner - 1, 0);
+  return n > 0 ? owner : "?";
+}
+
 }  // namespace
 
 RunDir::RunDir(fs::path path) : path_(std::move(path)) {}
@@ -78,8 +84,7 @@ RunDir RunDir::create(const RunPlace& place, const std::string& name, u64 seed) 
 }
 
 RunDir RunDir::open(const fs::path& path) {
-  if (!fs::is_directory(path)) fail_data("{}: there is no such run", path.string());
-  if (!is_run(path)) fail_data("{}: is not the folder of a run (it has no description.yaml)", path.string());
+  require_run(path);
   RunDir run(path);
   run.lock();
   probe_writable(run.path_);
@@ -95,9 +100,7 @@ void RunDir::lock() {
   if (lock_.get() < 0) fail_call(file, "open", errno);
   if (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) fail_call(file, "flock", errno);
-    char owner[32] = {};
-    const ssize_t n = ::pread(lock_.get(), owner, sizeof owner - 1, 0);
-    fail_data("{}: process {} is working in it", path_.string(), n > 0 ? owner : "?");
+    fail_data("{}: process {} is working in it", path_.string(), owner_of(lock_));
   }
   const std::string pid = std::to_string(::getpid());
   if (::ftruncate(lock_.get(), 0) != 0) fail_call(file, "ftruncate", errno);
@@ -113,6 +116,19 @@ void RunDir::check_space(u64 bytes) const {
   throw Error(fmt::format("{}: checkpoints need up to {:.1f} MB and the disk has {:.1f} MB left", path_.string(),
                           static_cast<double>(bytes) / kMega, static_cast<double>(free) / kMega),
               Failure::size);
+}
+
+void require_run(const fs::path& path) {
+  std::error_code error;
+  if (!fs::exists(path, error)) fail_data("{}: there is no such run", path.string());
+  if (!is_run(path)) fail_data("{}: is not the folder of a run (it has no description.yaml)", path.string());
+}
+
+// Shared and let go at once: a look does not stand in the way of a run that begins.
+std::optional<std::string> worker(const fs::path& run) {
+  const Descriptor lock(::open((run / ".lock").c_str(), O_RDONLY | O_CLOEXEC));
+  if (lock.get() < 0 || ::flock(lock.get(), LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK) return {};
+  return owner_of(lock);
 }
 
 bool is_run(const fs::path& path) {

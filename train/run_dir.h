@@ -3,8 +3,10 @@
 //   description.yaml  the description as it was resolved     log.jsonl    an event a line
 //   data/text.txt     the text, when it was built in         metrics.csv  losses, for plotting
 //   samples.txt       text written during training           checkpoints/ see train/checkpoint.h
+//   report.html, tb/  written by `weft report` alone
 #pragma once
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "train/file.h"
@@ -46,5 +48,9 @@ class RunDir {
 
 /// Whether `path` looks like a run: it has a description of ours.
 bool is_run(const fs::path& path);
+/// Throws an error of kind `data` when it is not there or is no run.
+void require_run(const fs::path& path);
+/// The process that is at work in a run now; nothing when there is none.
+std::optional<std::string> worker(const fs::path& run);
 
 }  // namespace weft::train

@@ -1,6 +1,7 @@
 #include "train/run_log.h"
 
 #include <charconv>
+#include <ctime>
 #include <nlohmann/json.hpp>
 
 namespace weft::train {
@@ -68,10 +69,11 @@ RunLog::RunLog(const RunDir& run, i64 step, i64 evaluated)
 
 void RunLog::step(const Step& s) {
   log_.append(fmt::format(R"({{"event":"train","step":{},"loss":{},"tokens_per_second":{},"learning_rate":{},)"
-                          R"("gradient_norm":{},"update_norm":{},"weight_norm":{},"seconds":{}}})"
+                          R"("gradient_norm":{},"update_norm":{},"weight_norm":{},"seconds":{},"peak_bytes":{:.0f}}})"
                           "\n",
                           s.step, number(s.loss), number(s.tokens_per_second), number(s.learning_rate),
-                          number(s.gradient_norm), number(s.update_norm), number(s.weight_norm), number(s.seconds)));
+                          number(s.gradient_norm), number(s.update_norm), number(s.weight_norm), number(s.seconds),
+                          s.peak_bytes));
   metrics_.append(fmt::format("{},{},train,{},{},{}\n", s.step, s.tokens, number(s.loss), number(s.learning_rate),
                               number(s.gradient_norm)));
 }
@@ -93,9 +95,9 @@ void RunLog::sample(i64 step, std::string_view text) {
 }
 
 void RunLog::event(std::string_view event, i64 step, std::string_view detail) {
-  log_.append(fmt::format(R"({{"event":"{}","step":{},"detail":{}}})"
+  log_.append(fmt::format(R"({{"event":"{}","step":{},"detail":{},"time":{}}})"
                           "\n",
-                          event, step, quoted(detail)));
+                          event, step, quoted(detail), std::time(nullptr)));
 }
 
 }  // namespace weft::train

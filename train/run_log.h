@@ -18,12 +18,13 @@ class RunLog {
     double loss = 0, learning_rate = 0, gradient_norm = 0;
     double update_norm = 0, weight_norm = 0;  // of the step, and of the weights before it
     double tokens_per_second = 0;
-    double seconds = 0;  // of the step alone
+    double seconds = 0;     // of the step alone
+    double peak_bytes = 0;  // of live tensors, the most so far in this process
   };
   void step(const Step& s);
   void validation(i64 step, i64 tokens, double loss, double accuracy);
   void sample(i64 step, std::string_view text);
-  /// "from", "start", "resume", "end", "interrupted", "diverged", with one more text.
+  /// "from", "start", "resume", "program", "end", "interrupted", "diverged", with the time and one more text.
   void event(std::string_view event, i64 step, std::string_view detail);
 
  private:

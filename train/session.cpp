@@ -37,6 +37,7 @@ Session::Session(Runtime& runtime, const Learner& learner, const Data& data, con
             job.train.log_every) {
   if (!state.memory.empty()) optimizer_.restore(progress_.step, std::move(state.memory));
   log_.event(progress_.step == 0 ? "start" : "resume", progress_.step, runtime.describe());
+  if (!job.program.empty()) log_.event("program", progress_.step, job.program);
   line_.print(banner());
 }
 
@@ -121,7 +122,7 @@ void Session::take_step() {
   line_.step(step, loss);
   log_.step({step, tokens(), loss, learning_rate(o.optimizer.rule) * factor, norm.norm,
              global_distance(runtime_.parallel(), weights_, before).norm, global_norm(runtime_.parallel(), before).norm,
-             line_.speed(), took.count()});
+             line_.speed(), took.count(), static_cast<double>(runtime_.pool()->peak_bytes())});
 }
 
 // Before the update: comparisons with NaN are false, so a clip alone would let it through.
@@ -264,7 +265,7 @@ std::string next_commands(const fs::path& run, const Data& data, const Job& job,
   const std::string use = data.tokenizer() ? fmt::format("generate {}{} --tokens 400", path,
                                                          prompt.empty() ? "" : fmt::format(" --prompt \"{}\"", prompt))
                                            : "eval " + path;
-  return fmt::format("run: {}\nnext:\n  ./weft {}\n{}", run.string(), use, more);
+  return fmt::format("run: {}\nnext:\n  ./weft {}\n  ./weft report {}\n{}", run.string(), use, path, more);
 }
 
 }  // namespace weft::train

@@ -39,6 +39,8 @@ TEST_CASE("without a verb the program shows a short help with two examples and e
       "  compare                     models that learn the same data with the same seeds and budget: a table and a "
       "page\n"
       "  resume                      go on with a run that was stopped, or for more steps\n"
+      "  report                      a page about runs: curves, samples, equations, cost, how to repeat them; "
+      "TensorBoard files\n"
       "  eval                        the loss of a trained model over a whole validation text\n"
       "  generate                    text from a trained model\n"
       "  init                        freshly drawn weights, those with which training starts\n"
@@ -99,7 +101,7 @@ TEST_CASE("help knows every option of a description, and docs/options.md is what
 TEST_CASE("a missing argument is told with the examples of the verb") {
   Desk desk;
   for (const char* verb :
-       {"check", "show", "explain", "train", "compare", "resume", "eval", "generate", "init", "apply"}) {
+       {"check", "show", "explain", "train", "compare", "resume", "report", "eval", "generate", "init", "apply"}) {
     const Finished f = desk.run({verb});
     CHECK(f.exit == 2);
     CHECK(f.out.empty());
