@@ -52,11 +52,13 @@ void print_loss(const Work& work, const std::string& file, const dsl::LossSum& s
               {"floors", floors}});
 }
 
-int evaluate_weights(const Options& options, const std::string& file) {
+int evaluate_weights(const Options& options, const std::string& file, bool last_good) {
   std::error_code none;
   if (!std::filesystem::exists(options.path, none))
     train::fail_data("{}: there is no such run or file of weights", options.path);
-  const train::WeightFile saved = train::read_weights(options.path);
+  std::string damage;
+  const train::WeightFile saved = train::read_weights(options.path, last_good, &damage);
+  tell_passed_over(damage, saved.file);
   Preparation how;
   if (const auto known = saved.metadata.find("tokenizer"); known != saved.metadata.end() && !known->second.empty())
     how.tokenizer = train::Tokenizer::from_json(known->second, saved.file.string());
@@ -90,8 +92,10 @@ Verb eval_verb() {
             auto options = std::make_shared<Options>();
             auto file = std::make_shared<std::string>();
             add_options(app, *options, "RUN", "the folder of a run, or a file of weights");
+            auto last_good = std::make_shared<bool>(false);
+            add_last_good(app, *last_good);
             app.add_option("FILE", *file, "a description, when not the one that is kept with the weights");
-            return [=] { return evaluate_weights(*options, *file); };
+            return [=] { return evaluate_weights(*options, *file, *last_good); };
           }};
 }
 

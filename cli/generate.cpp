@@ -69,12 +69,14 @@ void generate_json(dsl::Stream& stream, const train::Tokenizer& tokenizer, const
   print_json({{"prompt", prompt}, {"text", text}, {"tokens", count}, {"seed", o.seed}});
 }
 
-int generate_text(const Options& options, const Draw& draw) {
+int generate_text(const Options& options, const Draw& draw, bool last_good) {
   std::error_code none;
   if (!std::filesystem::exists(options.path, none)) {
     train::fail_data("{}: there is no such run or file of weights", options.path);
   }
-  const train::SavedWeights saved = train::load_weights(options.path);
+  std::string damage;
+  const train::SavedWeights saved = train::load_weights(options.path, last_good, &damage);
+  tell_passed_over(damage, saved.file);
   check(!saved.progress.tokenizer.empty(),
         "{}: was trained on a task, which has no text to write; ./weft eval {} tells "
         "how well it does it",
@@ -111,12 +113,14 @@ Verb generate_verb() {
             auto options = std::make_shared<Options>();
             auto draw = std::make_shared<Draw>();
             add_options(app, *options, "RUN", "the folder of a run, or a file of weights");
+            auto last_good = std::make_shared<bool>(false);
+            add_last_good(app, *last_good);
             app.add_option("--prompt", draw->prompt, "what the text starts with; it is not printed again in a pipe");
             app.add_option("--tokens", draw->tokens, "tokens to generate, the prompt not counted");
             app.add_option("--temperature", draw->temperature, "divides the logits; 0: always the likeliest token");
             app.add_option("--top-k", draw->top_k, "only the k likeliest tokens; 0: all");
             app.add_option("--top-p", draw->top_p, "only the likeliest tokens that together reach p");
-            return [=] { return generate_text(*options, *draw); };
+            return [=] { return generate_text(*options, *draw, *last_good); };
           }};
 }
 
