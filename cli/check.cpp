@@ -46,13 +46,14 @@ void print_text(const Work& work, const train::TrainOptions& o, const Need& need
   }
 }
 
-nlohmann::ordered_json document(const Work& work, const Need& need) {
+nlohmann::ordered_json document(const Work& work, const Need& need, double most) {
   nlohmann::ordered_json j;
   j["name"] = work.description->name();
   j["weights"] = work.model->weight_count();
   j["flops_per_step"] = need.step.flops;
   j["bytes_per_step"] = need.bytes;
-  j["fits"] = too_large(need).empty();
+  j["peak_bytes"] = need.peak;
+  j["fits"] = too_large(need, most).empty();
   if (need.step.state_bytes) j["state_bytes"] = *need.step.state_bytes;
   else j["state_bytes"] = nullptr;
   j["tensors"] = nlohmann::ordered_json::array();
@@ -69,9 +70,9 @@ int check_description(const Options& options, WithData data, bool weights) {
   const train::TrainOptions o = train::train_options(work.train);
   if (work.data) work.data->check_run(o);
   const Need need = need_of(work, o);
-  if (options.json) print_json(document(work, need));
+  if (options.json) print_json(document(work, need, options.max_mem));
   else print_text(work, o, need, weights);
-  const std::string trouble = too_large(need);
+  const std::string trouble = too_large(need, options.max_mem);
   if (trouble.empty()) return 0;
   if (!options.json) report(trouble, "", false);
   return static_cast<int>(Failure::size);
@@ -86,6 +87,7 @@ Verb check_verb() {
             auto options = std::make_shared<Options>();
             auto no_data = std::make_shared<bool>(false), weights = std::make_shared<bool>(false);
             add_options(app, *options, "FILE", "the description; - for standard input");
+            add_max_mem(app, options->max_mem);
             app.add_flag("--no-data", *no_data, "do not look at the data");
             app.add_flag("-v,--weights", *weights, "list every weight with its shape");
             return [=] { return check_description(*options, *no_data ? WithData::no : WithData::yes, *weights); };

@@ -80,12 +80,12 @@ std::vector<Finding> products() {
 
 std::vector<Finding> resources() {
   constexpr double kLittleMemory = 5e8, kLittleDisk = 1e9;  // the first example takes 0.1 GB of each
-  const auto memory = available_bytes();
+  const auto memory = available_memory();
   std::error_code none;
   const auto space = std::filesystem::space(".", none);
   std::vector<Finding> all;
-  all.push_back({"memory", memory ? bytes_text(*memory) + " available" : "unknown",
-                 memory && *memory < kLittleMemory ? "end other programs: half a gigabyte is little" : ""});
+  all.push_back({"memory", memory ? bytes_text(memory->bytes) + " available" : "unknown",
+                 memory && memory->bytes < kLittleMemory ? "end other programs: half a gigabyte is little" : ""});
   all.push_back(
       {"disk", none ? "unknown" : bytes_text(static_cast<double>(space.available)) + " free in this folder",
        !none && static_cast<double>(space.available) < kLittleDisk ? "make room: runs keep checkpoints" : ""});

@@ -57,6 +57,7 @@ void print_loss(const Work& work, const std::string& file, const dsl::LossSum& s
 
 struct Request : Options {
   std::string file, checkpoint, text;
+  bool last_good = false;
 };
 
 std::string text_to_score(const Request& r, const Work& work, const train::WeightFile& saved,
@@ -106,7 +107,9 @@ void evaluate_text(const Request& r, const Work& work, const train::WeightFile& 
 }
 
 int evaluate_weights(const Request& options) {
-  const train::WeightFile saved = train::read_weights(options.path, options.checkpoint);
+  std::string damage;
+  const train::WeightFile saved = train::read_weights(options.path, options.checkpoint, options.last_good, &damage);
+  tell_passed_over(damage, saved.file);
   Preparation how;
   if (const auto known = saved.metadata.find("tokenizer"); known != saved.metadata.end() && !known->second.empty())
     how.tokenizer = train::Tokenizer::from_json(known->second, saved.file.string());
@@ -149,6 +152,7 @@ Verb eval_verb() {
             add_options(app, *r, "RUN", "the folder of a run, or a file of weights");
             app.add_option("FILE", r->file, "a description, when not the one that is kept with the weights");
             app.add_option("--checkpoint", r->checkpoint, kCheckpointAbout);
+            add_last_good(app, r->last_good);
             app.add_option("--text", r->text, "a text instead of the validation part: its perplexity");
             return [=] { return evaluate_weights(*r); };
           }};

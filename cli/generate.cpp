@@ -40,7 +40,7 @@ struct Request : Options {
   PromptOptions prompt;
   Draw draw;
   std::optional<i64> n;
-  bool logprobs = false;
+  bool logprobs = false, last_good = false;
 };
 
 // What a terminal may have: a model that learned from escape sequences writes them, too. Bytes above ASCII pass.
@@ -160,7 +160,9 @@ train::GenerateOptions checked(const Request& r, const Work& work, const train::
 }
 
 int generate_text(const Request& r) {
-  const train::SavedWeights saved = train::load_weights(r.path, r.checkpoint);
+  std::string damage;
+  const train::SavedWeights saved = train::load_weights(r.path, r.checkpoint, r.last_good, &damage);
+  tell_passed_over(damage, saved.file);
   check(!saved.progress.tokenizer.empty(),
         "{}: was trained on a task, which has no text to write; ./weft eval {} tells "
         "how well it does it",
@@ -213,6 +215,7 @@ Verb generate_verb() {
             auto r = std::make_shared<Request>();
             add_options(app, *r, "RUN", "the folder of a run, or a file of weights");
             app.add_option("--checkpoint", r->checkpoint, kCheckpointAbout);
+            add_last_good(app, r->last_good);
             add_prompt_options(app, r->prompt);
             Draw& draw = r->draw;
             app.add_option("--tokens", draw.tokens, "tokens to generate, the prompt not counted");

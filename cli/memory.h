@@ -6,12 +6,24 @@ namespace weft::cli {
 
 struct Need {
   dsl::StepCost step;
-  double bytes = 0;  // of a step, with the two moments of every weight
+  double bytes = 0;  // of tensors in a step, with the two moments of every weight
+  double more = 0;   // that the process will take beyond what it holds
+  double peak = 0;   // of the process, with what it holds now: the program, the data
 };
 Need need_of(const Work& work, const train::TrainOptions& options);
 
-/// Bytes that the machine can still give; nothing where it does not say.
-std::optional<double> available_bytes();
+/// What this process may still take, and who says so: the machine, its control group or its own limit, whichever is
+/// least.
+struct Available {
+  double bytes = 0;
+  std::string source;  // "the machine has", "the control group leaves", "`ulimit -v` leaves"
+};
+std::optional<Available> available_memory();
+/// Bytes of a control group that are left below its limit, from its files in `folder`; nothing without a limit.
+std::optional<double> left_in_group(const std::filesystem::path& folder);
+
+/// "2G", "512 MB", "1.5GiB" or plain bytes; an error says what is taken.
+double parsed_bytes(const std::string& text);
 
 /// Bytes of memory that this process holds now, and at most so far; nothing where the system does not say.
 std::optional<double> resident_bytes();
@@ -24,8 +36,12 @@ std::string cpu_line(const std::string& key);
 std::string program_text();
 
 /// Empty, or why a step will not fit: both numbers and what to make smaller. `windows`: `train.context` is read.
-std::string too_large(const Need& need, bool windows = true);
+/// `most` is the user's own limit, --max-mem; 0: what is available.
+std::string too_large(const Need& need, double most, bool windows = true);
 /// Throws that as an error of kind `size` (exit 6).
-void require_memory(const Work& work, const train::TrainOptions& options);
+void require_memory(const Work& work, const train::TrainOptions& options, double most = 0);
+
+/// `--max-mem SIZE` of the verbs that train.
+void add_max_mem(CLI::App& app, double& most);
 
 }  // namespace weft::cli

@@ -1,4 +1,5 @@
 // The program: finds the verb, turns every kind of failure into its message and exit code.
+#include <unistd.h>
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
@@ -103,6 +104,8 @@ int guarded(const std::function<int()>& body, bool json) {
   }
 }
 
+int parse_and_run(int argc, const char* const* argv);
+
 }  // namespace
 
 // Not app.help(): that of the program would be the help of the verb that was given.
@@ -121,6 +124,18 @@ const std::vector<Verb>& verbs() {
 }
 
 int run(int argc, const char* const* argv) {
+  try {
+    return parse_and_run(argc, argv);
+  } catch (const std::bad_alloc&) {  // there is not enough to say it in the usual way
+    constexpr std::string_view kMessage = "error: there is not enough memory\n";
+    [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, kMessage.data(), kMessage.size());
+    return static_cast<int>(Failure::size);
+  }
+}
+
+namespace {
+
+int parse_and_run(int argc, const char* const* argv) {
   CLI::App app(kAbout, "weft");
   app.footer(footer(kExamples));
   app.set_help_flag("-h,--help", "this help");
@@ -152,5 +167,7 @@ int run(int argc, const char* const* argv) {
   }
   return guarded(chosen, json);
 }
+
+}  // namespace
 
 }  // namespace weft::cli

@@ -44,7 +44,7 @@ train::Outcome resume_run(const Options& options, bool last_good) {
   if (!work.data) train::fail_data("{}: its description has no data", run.string());
   const train::Job job = work.job();
   check_unchanged(source, run, job.train.steps);
-  require_memory(work, job.train);
+  require_memory(work, job.train, options.max_mem);
   Runtime runtime(options.runtime);
   const train::ModelLearner learner(*work.model);
   auto terminal = train::Terminal::standard_error();
@@ -61,7 +61,8 @@ Verb resume_verb() {
         auto last_good = std::make_shared<bool>(false);
         app.add_option("RUN", options->path, "the folder of the run")->required();
         app.add_option("--set", options->set, "train.steps=N: another number of steps in all")->allow_extra_args(false);
-        app.add_flag("--last-good", *last_good, "pass over damaged checkpoints");
+        add_last_good(app, *last_good);
+        add_max_mem(app, options->max_mem);
         app.add_flag("--json", options->json, "where the run is, as one JSON document on stdout");
         add_runtime_options(app, *options);
         return [=] { return ended(resume_run(*options, *last_good), options->json); };

@@ -25,7 +25,7 @@ int train_description(const Options& options, const std::string& folder) {
 train::Outcome train_new(Work work, const Options& options, const train::RunPlace& place) {
   check(work.data != nullptr, "the description has no section `data`: there is nothing to learn from");
   const train::Job job = work.job();
-  require_memory(work, job.train);
+  require_memory(work, job.train, options.max_mem);
   Runtime runtime(options.runtime);
   const train::ModelLearner learner(*work.model);
   auto terminal = train::Terminal::standard_error();
@@ -40,6 +40,7 @@ Verb train_verb() {
             auto options = std::make_shared<Options>();
             auto folder = std::make_shared<std::string>();
             add_options(app, *options, "FILE", "the description; - for standard input");
+            add_max_mem(app, options->max_mem);
             app.add_option("--run-dir", *folder, "a new folder for the run; else runs/<date>_<name>_s<seed>");
             return [=] { return train_description(*options, *folder); };
           }};

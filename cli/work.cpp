@@ -58,6 +58,14 @@ void add_options(CLI::App& app, Options& options, const char* what, const char* 
   add_runtime_options(app, options);
 }
 
+void add_last_good(CLI::App& app, bool& last_good) {
+  app.add_flag("--last-good", last_good, "pass over damaged checkpoints");
+}
+
+void tell_passed_over(const std::string& damage, const fs::path& taken) {
+  if (!damage.empty()) std::cerr << fmt::format("note: {}\nnote: {} is taken instead\n", damage, taken.string());
+}
+
 dsl::Surroundings surroundings() {
   dsl::Surroundings s;
   s.library = [](std::string_view name) -> std::optional<std::string_view> {

@@ -25,6 +25,7 @@ struct Options {
   std::vector<std::string> set, params;
   std::optional<i64> seed;
   RuntimeOptions runtime;
+  double max_mem = 0;  // bytes; 0: what is available
   bool json = false;
 
   /// "path=value", in the words of `--set`; `seed_of` is the section that `--seed` belongs to.
@@ -36,6 +37,11 @@ void add_options(CLI::App& app, Options& options, const char* what, const char* 
 inline constexpr const char* kCheckpointAbout =
     "which weights of the run: best, last, a step, or a file; unless given, best where there is one, else last";
 void add_runtime_options(CLI::App& app, Options& options);
+
+/// `--last-good` of the verbs that read a run.
+void add_last_good(CLI::App& app, bool& last_good);
+/// Says which damaged files were passed over for it, on stderr; nothing when there were none.
+void tell_passed_over(const std::string& damage, const std::filesystem::path& taken);
 
 dsl::Surroundings surroundings();
 /// The text of `std/NAME`, with or without `std/` in front; an unknown name is an error with a guess.

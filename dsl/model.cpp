@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "dsl/lower.h"
+#include "engine/observer.h"
 
 namespace weft::dsl {
 namespace {
@@ -127,6 +128,7 @@ LossSum Model::gradients(Runtime& runtime, const std::vector<Tensor>& weights, c
   settings.key = step.key;
   settings.step = step.number;
   settings.training = true;
+  if (observer) settings.intervention = observer->inside();
   auto feeds = feeds_of(l, weights, batch.tokens, batch.targets);
   if (carries()) feed_carried(l.program, *carried, batch.tokens.shape()[0], dtype_of(weights), feeds, settings);
   auto results = lowered_->train_run()(runtime, dtype_of(weights), feeds, settings, observer);

@@ -183,7 +183,10 @@ std::vector<Tensor> Run::operator()(const Runtime& runtime, DType dtype, const F
     for (std::size_t i = 0; i < made.size(); ++i) {
       if (node.outputs[i] >= 0) values[static_cast<std::size_t>(node.outputs[i])] = std::move(made[i]);
     }
-    if (observer) tell(*observer, node, end - start, bound, values);
+    if (observer) {
+      tell(*observer, node, end - start, bound, values);
+      observer->made(graph_, node, values);
+    }
     for (const i32 id : last_use_[at]) values[static_cast<std::size_t>(id)] = Tensor();
   }
   std::vector<Tensor> results;

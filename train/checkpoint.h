@@ -6,6 +6,7 @@
 //                                                sgd.momentum.<name>, muon.momentum.<name>; with
 //                                                carry_state the states, as carried.<part>.<number>
 //   checkpoints/best.safetensors                 the weights with the lowest validation loss so far
+//   checkpoints/good_0000400.safetensors         with train.keep_best above 1: the next ones, by their step
 //
 // There is no pointer file: what is there is found by looking. Files hold no time, host or
 // arguments, so two runs of one description and seed write the same bytes.
@@ -28,10 +29,12 @@ struct Progress {
   double best_loss = std::numeric_limits<double>::infinity();
   i64 best_step = 0;
   u64 seed = 0;
-  std::string text_hash;                 // of the data
-  std::string tokenizer;                 // JSON; empty where the data are no text
-  std::string description;               // the resolved description
-  i64 best_count = 0, best_correct = 0;  // targets of the best validation, and those with the highest score
+  std::string text_hash;                  // of the data
+  std::string tokenizer;                  // JSON; empty where the data are no text
+  std::string description;                // the resolved description
+  i64 best_count = 0, best_correct = 0;   // targets of the best validation, and those with the highest score
+  i64 skipped = 0, skipped_in_a_row = 0;  // updates that were left out: in all, and just before this step
+  std::vector<double> losses = {};        // of the last steps, which a new one is held against
 };
 
 struct Checkpoint {
@@ -47,9 +50,13 @@ std::filesystem::path best_file(const std::filesystem::path& checkpoints);
 /// Bytes of one checkpoint, about.
 u64 checkpoint_bytes(const std::vector<Tensor>& weights);
 
-/// Writes, reads back and checks; then removes all but the newest two.
+/// Writes, reads back and checks; then removes all but the newest `keep`.
 void save_checkpoint(const std::filesystem::path& checkpoints, const std::vector<dsl::Weight>& names,
-                     const Checkpoint& checkpoint);
+                     const Checkpoint& checkpoint, i64 keep = 2);
+/// Keeps the weights of a validation (`now` tells its loss as best_loss, its step as best_step) if they are among the
+/// `keep` best so far, and removes what no longer is. `best`: they are the first of them.
+void keep_best(const std::filesystem::path& checkpoints, const std::vector<dsl::Weight>& names,
+               const std::vector<Tensor>& weights, const Progress& now, bool best, i64 keep);
 void save_weights(const std::filesystem::path& file, const std::vector<dsl::Weight>& names,
                   const std::vector<Tensor>& weights, const Progress& progress);
 
@@ -66,11 +73,19 @@ struct WeightFile {
   Metadata metadata;
   std::vector<NamedTensor> tensors;
 };
+/// All files of weights in a run, the one to take first: the best, others that a validation found good, then the
+/// checkpoints from the newest on. An error of kind `data` when there is none.
+std::vector<std::filesystem::path> weight_files(const std::filesystem::path& run);
+std::filesystem::path good_file(const std::filesystem::path& checkpoints, i64 step);
 /// The file of weights in a run: `best` by validation loss, those of the `last` checkpoint or of that of a step, or a
 /// path; without a choice the best, where there is one, else the last. What is no folder stands for itself. An error of
 /// kind `data` lists what there is.
 std::filesystem::path weight_file(const std::filesystem::path& run_or_file, const std::string& choice = "");
-WeightFile read_weights(const std::filesystem::path& run_or_file, const std::string& choice = "");
+/// Reads that file. When it is damaged and was not chosen by name: an error (exit 4) that names the one after it and
+/// `--last-good`; with `last_good` the first that is whole. `passed_over`, when given, gets what was said of those
+/// before.
+WeightFile read_weights(const std::filesystem::path& run_or_file, const std::string& choice = "",
+                        bool last_good = false, std::string* passed_over = nullptr);
 /// The tensors in the order of the model's weights; every missing or unknown name and wrong shape
 /// is listed at once.
 std::vector<Tensor> matched(const WeightFile& saved, const std::vector<dsl::Weight>& names);
@@ -79,6 +94,7 @@ std::vector<Tensor> matched(const WeightFile& saved, const std::vector<dsl::Weig
 struct SavedWeights : WeightFile {
   Progress progress;
 };
-SavedWeights load_weights(const std::filesystem::path& run_or_file, const std::string& choice = "");
+SavedWeights load_weights(const std::filesystem::path& run_or_file, const std::string& choice = "",
+                          bool last_good = false, std::string* passed_over = nullptr);
 
 }  // namespace weft::train

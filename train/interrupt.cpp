@@ -7,7 +7,7 @@
 namespace weft::train {
 namespace {
 
-constexpr std::array<int, 3> kSignals{SIGINT, SIGTERM, SIGHUP};
+constexpr std::array<int, 4> kSignals{SIGINT, SIGTERM, SIGHUP, SIGPIPE};
 
 // A handler has no argument of ours: this is the one place in the program that must be global.
 std::atomic<int> pending{0};
@@ -27,7 +27,7 @@ Interrupt::Interrupt() {
     ::sigaction(kSignals[i], nullptr, &before_[i]);
     if (before_[i].sa_handler == SIG_IGN) continue;  // nohup, or a shell's background job: they are right
     struct sigaction action {};
-    action.sa_handler = note;
+    action.sa_handler = kSignals[i] == SIGPIPE ? SIG_IGN : note;
     action.sa_flags = SA_RESTART;
     sigemptyset(&action.sa_mask);
     ::sigaction(kSignals[i], &action, nullptr);

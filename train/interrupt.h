@@ -5,7 +5,8 @@
 
 namespace weft::train {
 
-/// While one lives, SIGINT, SIGTERM and SIGHUP only leave a note. At most one at a time.
+/// While one lives, SIGINT, SIGTERM and SIGHUP only leave a note, and SIGPIPE nothing at all: nobody reading what a run
+/// prints is no reason to lose it. At most one at a time.
 class Interrupt {
  public:
   Interrupt();
@@ -16,7 +17,7 @@ class Interrupt {
   int signal() const;
 
  private:
-  std::array<struct sigaction, 3> before_{};
+  std::array<struct sigaction, 4> before_{};
 };
 
 }  // namespace weft::train

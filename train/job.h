@@ -7,6 +7,7 @@
 #include "train/recipe.h"
 #include "train/sample.h"
 #include "train/schedule.h"
+#include "train/spikes.h"
 
 namespace weft::train {
 
@@ -24,6 +25,10 @@ struct TrainOptions {
   i64 patience = 0;      // validations without a lower loss after which the run ends; 0: none
   i64 log_every = 10;    // steps between two lines where the output is no terminal
   i64 save_every = 500;  // steps between two checkpoints; 0: at the end alone
+  i64 keep_last = 2;     // newest checkpoints that are kept
+  i64 keep_best = 1;     // weights of the lowest validation losses that are kept
+  NonFinite nonfinite;
+  Spikes spikes;
   DType dtype = DType::f32;
 };
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "dsl/model.h"
+#include "engine/not_finite.h"
 
 namespace weft::train {
 
@@ -24,6 +25,12 @@ class Learner {
   virtual dsl::LossSum gradients(Runtime& runtime, const std::vector<Tensor>& weights, const dsl::Batch& batch,
                                  dsl::TrainingStep step, std::vector<Tensor>& gradients,
                                  dsl::Carried& carried) const = 0;
+  /// The same computation once more, looking at every value: what the first one that is not finite is and where it was
+  /// made; empty when there is none, or for a learner that cannot tell.
+  virtual std::string not_finite(Runtime&, const std::vector<Tensor>& /*weights*/, const dsl::Batch&, dsl::TrainingStep,
+                                 dsl::Carried) const {
+    return {};
+  }
   virtual std::unique_ptr<dsl::Stream> stream(Runtime& runtime, std::vector<Tensor> weights) const = 0;
 };
 
@@ -44,6 +51,13 @@ class ModelLearner final : public Learner {
   dsl::LossSum gradients(Runtime& runtime, const std::vector<Tensor>& weights, const dsl::Batch& batch,
                          dsl::TrainingStep step, std::vector<Tensor>& gradients, dsl::Carried& carried) const override {
     return model_.gradients(runtime, weights, batch, step, gradients, nullptr, &carried);
+  }
+  std::string not_finite(Runtime& runtime, const std::vector<Tensor>& weights, const dsl::Batch& batch,
+                         dsl::TrainingStep step, dsl::Carried carried) const override {
+    NotFinite found;
+    std::vector<Tensor> gradients;
+    model_.gradients(runtime, weights, batch, step, gradients, &found, &carried);
+    return found.text();
   }
   std::unique_ptr<dsl::Stream> stream(Runtime& runtime, std::vector<Tensor> weights) const override {
     return model_.stream(runtime, std::move(weights));

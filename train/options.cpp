@@ -109,6 +109,22 @@ Option from_table() {
   return from;
 }
 
+Option nonfinite_table() {
+  return one_of("on_nonfinite", "stop",
+                "When a loss or gradient is not finite. Its update is never applied, and the op that made it is named.",
+                {section("stop", "The run ends, with exit 5.", {}),
+                 section("skip", "The update is left out.",
+                         {whole("limit", "10", 1, "Updates in a row that may be left out; one more ends the run.")})});
+}
+
+Option spikes_table() {
+  return section(
+      "spikes", "Losses far above those of the steps before.",
+      {whole("window", "128", 0, "Losses that a new one is held against, once so many are known; 0: off.", kMost),
+       real("z", "6", 0, {}, "Standard deviations above their mean from which on it is a spike."),
+       word("action", "report", {"report", "skip"}, "A line in the log, or besides leave the update out.")});
+}
+
 Option schedule_table() {
   const Option warmup = whole("warmup", "100", 0, "Steps from 0 up to the peak.");
   const Option floor = real("floor", "0.1", 0, 1, "Fraction of the peak that is left at the last step.");
@@ -148,6 +164,10 @@ Option train_table() {
              "Validations in a row without a lower loss after which the run ends; 0: it runs to its last step."),
        whole("log_every", "10", 1, "Steps between two lines of output when it is no terminal."),
        whole("save_every", "500", 0, "Steps between two checkpoints; 0: at the end alone."),
+       whole("keep_last", "2", 1, "Newest checkpoints that are kept."),
+       whole("keep_best", "1", 0, "Weights of the lowest validation losses that are kept; 0: none."),
+       nonfinite_table(),
+       spikes_table(),
        word("dtype", "f32", {"f32", "f64"}, "Precision of weights and computation.")});
 }
 
@@ -214,6 +234,10 @@ TrainOptions train_options(const Settings& train) {
   o.patience = train.whole("patience");
   o.log_every = train.whole("log_every");
   o.save_every = train.whole("save_every");
+  o.keep_last = train.whole("keep_last");
+  o.keep_best = train.whole("keep_best");
+  if (train.chosen("on_nonfinite") == "skip") o.nonfinite.limit = train.whole("on_nonfinite.skip.limit");
+  o.spikes = {train.whole("spikes.window"), train.real("spikes.z"), train.word("spikes.action") == "skip"};
   o.dtype = train.word("dtype") == "f64" ? DType::f64 : DType::f32;
   return o;
 }

@@ -91,6 +91,9 @@ RunDir RunDir::open(const fs::path& path) {
   make_folders(run.checkpoints());
   remove_stale_temporaries(run.path_);
   remove_stale_temporaries(run.checkpoints());
+  std::error_code none;  // a checkpoint is written in a folder of its own
+  for (const fs::directory_entry& entry : fs::directory_iterator(run.checkpoints(), none))
+    remove_stale_temporaries(entry.path());
   return run;
 }
 

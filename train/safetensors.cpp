@@ -10,6 +10,7 @@
 
 #include "train/crc32c.h"
 #include "train/file.h"
+#include "train/json_reader.h"
 
 namespace weft::train {
 namespace {
@@ -68,12 +69,21 @@ std::vector<const NamedTensor*> writing_order(const std::vector<NamedTensor>& te
   return order;
 }
 
+// As text, not as a JSON object: to destroy one takes memory, and where there is none the program would end at once
+// in the middle of a save.
+std::string checksums_text(const std::string& of_metadata, const std::map<std::string_view, std::string>& of_tensors) {
+  std::string list;
+  for (const auto& [name, sum] : of_tensors)
+    list += fmt::format("{}{}:\"{}\"", list.empty() ? "" : ",", quoted(std::string(name)), sum);
+  return fmt::format(R"({{"metadata":"{}","tensors":{{{}}}}})", of_metadata, list);
+}
+
 std::span<const std::byte> bytes_of(const Tensor& t) { return {t.raw(), t.bytes()}; }
 
 // The length and the header, padded with spaces to a multiple of eight.
 std::string header_bytes(const std::vector<const NamedTensor*>& order, Metadata metadata) {
   metadata["format"] = "weft";
-  nlohmann::json tensors = nlohmann::json::object();
+  std::map<std::string_view, std::string> sums;
   std::string entries;
   u64 offset = 0;
   for (const NamedTensor* t : order) {
@@ -82,11 +92,10 @@ std::string header_bytes(const std::vector<const NamedTensor*>& order, Metadata 
     const u64 end = offset + t->tensor.bytes();
     entries += fmt::format(R"(,{}:{{"dtype":"{}","shape":[{}],"data_offsets":[{},{}]}})", quoted(t->name), dtype,
                            fmt::join(shape, ","), offset, end);
-    tensors[t->name] = checksum(dtype, shape, bytes_of(t->tensor));
+    sums[t->name] = checksum(dtype, shape, bytes_of(t->tensor));
     offset = end;
   }
-  metadata[std::string(kChecksumKey)] =
-      nlohmann::json{{"metadata", metadata_checksum(metadata)}, {"tensors", tensors}}.dump();
+  metadata[std::string(kChecksumKey)] = checksums_text(metadata_checksum(metadata), sums);
   std::string pairs;
   for (const auto& [key, value] : metadata)
     pairs += fmt::format("{}{}:{}", pairs.empty() ? "" : ",", quoted(key), quoted(value));
@@ -184,10 +193,16 @@ void Safetensors::read_checksums() {
   if (!header_.warnings.empty()) fail_data("{}: {}", name_, header_.warnings.front());
   std::string metadata_sum;
   try {
-    const nlohmann::json sums = nlohmann::json::parse(found->second);
-    metadata_sum = sums.at("metadata").get<std::string>();
-    checksums_ = sums.at("tensors").get<std::map<std::string, std::string>>();
-  } catch (const nlohmann::json::exception&) {
+    JsonReader sums(found->second, 0, name_);
+    sums.object([&](const std::string& key, std::size_t at) {
+      if (key == "metadata") metadata_sum = sums.string("a checksum");
+      else if (key == "tensors")
+        sums.object(
+            [&](std::string tensor, std::size_t) { checksums_[std::move(tensor)] = sums.string("a checksum"); });
+      else sums.fail(at, "unknown");
+    });
+    sums.finish();
+  } catch (const Error&) {
     fail_data("{}: the checksums in its metadata are damaged", name_);
   }
   if (metadata_sum != metadata_checksum(header_.metadata)) fail_data("{}: its metadata are damaged (checksum)", name_);

@@ -32,10 +32,11 @@ Session::Session(Runtime& runtime, const Learner& learner, const Data& data, con
       weights_(std::move(state.weights)),
       optimizer_(rules_of(job.train.optimizer, learner.weights()), weights_),
       carried_(std::move(state.carried)),
+      losses_(job.train.spikes.window, progress_.losses),
       log_(run, progress_.step, progress_.evaluated),
       line_(terminal, progress_.step, job.train.steps, data.length(job.train) * job.train.batch * job.train.accumulate,
             job.train.log_every) {
-  if (!state.memory.empty()) optimizer_.restore(progress_.step, std::move(state.memory));
+  if (!state.memory.empty()) optimizer_.restore(progress_.step - progress_.skipped, std::move(state.memory));
   log_.event(progress_.step == 0 ? "start" : "resume", progress_.step, runtime.describe());
   if (!job.program.empty()) log_.event("program", progress_.step, job.program);
   line_.print(banner());
@@ -77,24 +78,28 @@ bool Session::due(i64 every) const {
   return step > 0 && (step >= job_.train.steps || (every > 0 && step % every == 0));
 }
 
+std::vector<dsl::Batch> Session::batches(i64 step) const {
+  std::vector<dsl::Batch> parts;
+  for (i64 i = 0; i < job_.train.accumulate; ++i) parts.push_back(data_.training(job_.train, step, i));
+  return parts;
+}
+
+dsl::TrainingStep Session::part_of(i64 step, std::size_t part) const {
+  return {Key{job_.train.seed}.fold("model").fold(static_cast<u64>(step)).fold(part), step};
+}
+
 dsl::LossSum Session::gradients(i64 step, std::vector<Tensor>& total) {
-  const TrainOptions& o = job_.train;
-  const Key key = Key{o.seed}.fold("model").fold(static_cast<u64>(step));
-  std::vector<dsl::Batch> batches;
+  const std::vector<dsl::Batch> parts = batches(step);
   i64 all = 0;  // targets: parts weigh as many as they count
-  for (i64 i = 0; i < o.accumulate; ++i) {
-    batches.push_back(data_.training(o, step, i));
-    all += dsl::counted(batches.back().targets);
-  }
-  carried_.resize(batches.size());
+  for (const dsl::Batch& batch : parts) all += dsl::counted(batch.targets);
+  for (dsl::Carried& carried : carried_) carried.position = data_.position(job_.train, step);
   const auto part = [&](std::size_t i, std::vector<Tensor>& to) {
-    carried_[i].position = data_.position(o, step);
-    return learner_.gradients(runtime_, weights_, batches[i], {key.fold(i), step}, to, carried_[i]);
+    return learner_.gradients(runtime_, weights_, parts[i], part_of(step, i), to, carried_[i]);
   };
-  if (o.accumulate == 1) return part(0, total);
+  if (parts.size() == 1) return part(0, total);
   dsl::LossSum sum;
   for (const Tensor& weight : weights_) total.push_back(Tensor::zeros(weight.shape(), weight.dtype()));
-  for (std::size_t i = 0; i < batches.size(); ++i) {
+  for (std::size_t i = 0; i < parts.size(); ++i) {
     std::vector<Tensor> one;
     const dsl::LossSum loss = part(i, one);
     add_scaled(runtime_.parallel(), total, one, static_cast<double>(loss.count) / static_cast<double>(all));
@@ -108,32 +113,87 @@ void Session::take_step() {
   const i64 step = progress_.step + 1;
   const auto begun = std::chrono::steady_clock::now();
   learner_.redraw(o.seed, step, weights_);
+  carried_.resize(static_cast<std::size_t>(o.accumulate));
+  const std::vector<dsl::Carried> before = carried_;
   std::vector<Tensor> gradient;
   const dsl::LossSum sum = gradients(step, gradient);
   const double loss = sum.nats / static_cast<double>(sum.count);
   const Norm norm = global_norm(runtime_.parallel(), gradient);
-  require_finite(step, loss, norm);
-  const double scale = o.clip > 0 && norm.norm > o.clip ? o.clip / norm.norm : 1;
+  // Before the update: comparisons with NaN are false, so a clip alone would let it through.
+  if (!std::isfinite(loss) || norm.not_finite >= 0) {
+    const std::string what = not_finite(step, loss, norm, before);
+    carried_ = before;  // a state that is not finite would spoil every later step
+    return leave_out(step, what);
+  }
+  progress_.skipped_in_a_row = 0;
+  if (is_spike(step, loss) && o.spikes.skips) {
+    ++progress_.skipped;
+    progress_.step = step;
+    return;
+  }
+  update(step, loss, gradient, norm.norm, begun);
+}
+
+void Session::update(i64 step, double loss, const std::vector<Tensor>& gradient, double norm,
+                     std::chrono::steady_clock::time_point begun) {
+  const TrainOptions& o = job_.train;
+  const double scale = o.clip > 0 && norm > o.clip ? o.clip / norm : 1;
   const double factor = schedule_factor(o.schedule, step, o.steps);
   const std::vector<Tensor> before = weights_;
   optimizer_.step(runtime_, weights_, gradient, scale, factor);
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun;
   progress_.step = step;
   line_.step(step, loss);
-  log_.step({step, tokens(), loss, learning_rate(o.optimizer.rule) * factor, norm.norm,
+  log_.step({step, tokens(), loss, learning_rate(o.optimizer.rule) * factor, norm,
              global_distance(runtime_.parallel(), weights_, before).norm, global_norm(runtime_.parallel(), before).norm,
              line_.speed(), took.count(), static_cast<double>(runtime_.pool()->peak_bytes())});
 }
 
-// Before the update: comparisons with NaN are false, so a clip alone would let it through.
-void Session::require_finite(i64 step, double loss, const Norm& norm) {
-  if (std::isfinite(loss) && norm.not_finite < 0) return;
-  std::string what = fmt::format("the loss is {}", loss);
+// What is not finite, and the op that made it so: the step is computed once more, with a look at every value.
+std::string Session::not_finite(i64 step, double loss, const Norm& norm,
+                                const std::vector<dsl::Carried>& carried) const {
+  std::string what = std::isnan(loss) ? "the loss is nan" : fmt::format("the loss is {}", loss);
   if (norm.not_finite >= 0) {
     what += fmt::format(" and the gradient of `{}` is not finite",
                         learner_.weights()[static_cast<std::size_t>(norm.not_finite)].name);
   }
-  diverged(step, what + "; the update was not applied");
+  const std::vector<dsl::Batch> parts = batches(step);
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    dsl::Carried from = carried[i];
+    from.position = data_.position(job_.train, step);
+    const std::string found = learner_.not_finite(runtime_, weights_, parts[i], part_of(step, i), std::move(from));
+    if (!found.empty()) return fmt::format("{}: {}", what, found);
+  }
+  return what;
+}
+
+void Session::leave_out(i64 step, const std::string& what) {
+  const i64 limit = job_.train.nonfinite.limit;
+  if (limit == 0) diverged(step, what + "; the update was not applied");
+  if (progress_.skipped_in_a_row >= limit) {
+    diverged(step, fmt::format("{}; the {} updates before it were left out for the same reason "
+                               "(train.on_nonfinite.skip.limit), and this one was not applied",
+                               what, limit));
+  }
+  ++progress_.skipped_in_a_row;
+  ++progress_.skipped;
+  progress_.step = step;
+  log_.event("skipped", step, what);
+  line_.print(fmt::format("warning: step {}: {}; the update was left out ({} of {} in a row)\n", step, what,
+                          progress_.skipped_in_a_row, limit));
+}
+
+bool Session::is_spike(i64 step, double loss) {
+  const Spikes& s = job_.train.spikes;
+  const auto score = losses_.score(loss);
+  losses_.add(loss);
+  progress_.losses = losses_.losses();
+  if (!score || !(*score > s.z)) return false;
+  const std::string what = fmt::format("the loss {:.4f} is {:.1f} standard deviations above the {} before it{}", loss,
+                                       *score, s.window, s.skips ? "; the update was left out" : "");
+  log_.event("spike", step, what);
+  line_.print(fmt::format("warning: step {}: {}\n", step, what));
+  return true;
 }
 
 void Session::diverged(i64 step, const std::string& what) {
@@ -160,7 +220,8 @@ void Session::require_finite_weights() {
 
 void Session::save() {
   require_finite_weights();
-  save_checkpoint(run_.checkpoints(), learner_.weights(), {progress_, weights_, optimizer_.memory(), carried_});
+  save_checkpoint(run_.checkpoints(), learner_.weights(), {progress_, weights_, optimizer_.memory(), carried_},
+                  job_.train.keep_last);
   saved_ = progress_.step;
 }
 
@@ -171,11 +232,17 @@ void Session::evaluate_and_sample() {
   if (!validate() || !write_sample()) return;
   progress_.evaluated = progress_.step;
   saved_ = -1;
-  if (!validation_ || !(*validation_ < progress_.best_loss)) return;
-  progress_.best_loss = *validation_;
-  progress_.best_step = progress_.step;
-  progress_.best_count = validated_.count, progress_.best_correct = validated_.correct;
-  save_weights(best_file(run_.checkpoints()), learner_.weights(), weights_, progress_);
+  if (!validation_) return;
+  save_best();
+}
+
+void Session::save_best() {
+  Progress now = progress_;  // a file of weights tells of its own validation
+  now.best_loss = *validation_, now.best_step = progress_.step;
+  now.best_count = validated_.count, now.best_correct = validated_.correct;
+  const bool best = now.best_loss < progress_.best_loss;
+  if (best) progress_ = now;
+  keep_best(run_.checkpoints(), learner_.weights(), weights_, now, best, job_.train.keep_best);
 }
 
 // Of all steps so far, what fills up shorter sequences included.
@@ -233,7 +300,7 @@ Outcome Session::finished() {
   log_.event("end", progress_.step, early);
   if (!early.empty()) line_.print(early + "\n");
   if (std::isfinite(progress_.best_loss)) {
-    if (progress_.best_step != progress_.step) {
+    if (job_.train.keep_best > 0 && progress_.best_step != progress_.step) {
       line_.print(fmt::format("the best weights are those of step {}:\n", progress_.best_step));
     }
     // Every validation has as many targets; a run begun before they were kept has the number from its last one.

@@ -1,5 +1,7 @@
 // One process at work on one run: the loop behind `train` and `resume`.
 #pragma once
+#include <chrono>
+
 #include "train/checkpoint.h"
 #include "train/interrupt.h"
 #include "train/norms.h"
@@ -20,13 +22,20 @@ class Session {
  private:
   bool due(i64 every) const;
   bool ended() const;
+  std::vector<dsl::Batch> batches(i64 step) const;
+  dsl::TrainingStep part_of(i64 step, std::size_t part) const;
   dsl::LossSum gradients(i64 step, std::vector<Tensor>& total);
   void take_step();
+  void update(i64 step, double loss, const std::vector<Tensor>& gradient, double norm,
+              std::chrono::steady_clock::time_point begun);
   std::string banner() const;
-  void require_finite(i64 step, double loss, const Norm& gradients);
+  std::string not_finite(i64 step, double loss, const Norm& gradients, const std::vector<dsl::Carried>& carried) const;
+  bool is_spike(i64 step, double loss);
+  void leave_out(i64 step, const std::string& what);
   void require_finite_weights();
   [[noreturn]] void diverged(i64 step, const std::string& what);
   void evaluate_and_sample();
+  void save_best();
   bool validate();
   bool write_sample();
   i64 tokens() const;
@@ -42,7 +51,8 @@ class Session {
   std::vector<Tensor> weights_;
   Optimizer optimizer_;
   std::vector<dsl::Carried> carried_;  // one a part of `accumulate`
-  i64 saved_ = -1;                     // the step of the newest checkpoint that is up to date
+  LossWindow losses_;
+  i64 saved_ = -1;  // the step of the newest checkpoint that is up to date
   std::optional<double> validation_;
   dsl::LossSum validated_;  // what it is made of
   Interrupt interrupt_;

@@ -29,6 +29,10 @@ void check_options(const Job& job) {
   check(o.context >= 1, "train.context must be 1 or more ({})", o.context);
   check(o.log_every >= 1, "train.log_every must be 1 or more ({})", o.log_every);
   check(o.save_every >= 0, "train.save_every must be 0 or more ({})", o.save_every);
+  check(o.keep_last >= 1, "train.keep_last must be 1 or more ({})", o.keep_last);
+  check(o.keep_best >= 0, "train.keep_best must be 0 or more ({})", o.keep_best);
+  check(o.spikes.window >= 0 && o.spikes.z > 0, "train.spikes: window must be 0 or more, z above 0 ({}, {})",
+        o.spikes.window, o.spikes.z);
   check(o.clip >= 0, "train.clip must be 0 or more ({})", o.clip);
   check(o.dtype != DType::i32, "train.dtype must be f32 or f64");
   check(job.eval.every >= 0, "eval.every must be 0 or more ({})", job.eval.every);
@@ -57,9 +61,9 @@ void check_fit(const Learner& learner, const Data& data, const Job& job) {
 // What a run keeps to read its own text by.
 std::string tokenizer_of(const Data& data) { return data.tokenizer() ? data.tokenizer()->json() : ""; }
 
-// Two checkpoints are kept while a third is written, and the best weights beside them.
-void check_disk(const RunDir& run, const std::vector<Tensor>& weights) {
-  run.check_space(4 * checkpoint_bytes(weights));
+// Those that are kept while one more is written, and the best weights beside them.
+void check_disk(const RunDir& run, const std::vector<Tensor>& weights, const TrainOptions& o) {
+  run.check_space(static_cast<u64>(o.keep_last + o.keep_best + 1) * checkpoint_bytes(weights));
 }
 
 // What the optimizer remembers is all there, and nothing of another one.
@@ -119,7 +123,7 @@ Outcome train(Runtime& runtime, const Learner& learner, const Data& data, const 
   state.progress.description = job.description;
   state.weights = start ? std::move(start->weights) : learner.initial_weights(job.train.seed, job.train.dtype);
   const RunDir run = RunDir::create(place, job.name, job.train.seed);
-  check_disk(run, state.weights);
+  check_disk(run, state.weights, job.train);
   if (!data.built_in().empty()) {
     make_folders(run.text().parent_path());
     write_atomically(run.text(), data.built_in());
@@ -148,7 +152,7 @@ Outcome resume(Runtime& runtime, const Learner& learner, const Data& data, const
                  << (early.empty() ? "" : early + "\n") << next_commands(path, data, job, p) << std::flush;
     return {0, path, p.step};
   }
-  check_disk(run, state.weights);
+  check_disk(run, state.weights, job.train);
   if (last_good) set_aside_newer(run.checkpoints(), p.step);
   if (job.description != state.progress.description) write_atomically(run.description(), job.description);
   state.progress.description = job.description;

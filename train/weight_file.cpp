@@ -1,6 +1,8 @@
 // Which weights of a run are meant.
 #include <fmt/ranges.h>
 
+#include <charconv>
+
 #include "train/checkpoint.h"
 #include "train/file.h"
 
@@ -32,14 +34,17 @@ fs::path weight_file(const fs::path& run_or_file, const std::string& choice) {
     if (choice.empty()) return run_or_file;
     fail_data("{}: is a file; --checkpoint {} chooses in the folder of a run", run_or_file.string(), choice);
   }
+  const std::vector<fs::path> files = weight_files(run_or_file);
+  if (choice.empty()) return files.front();
   const fs::path checkpoints = run_or_file / "checkpoints";
   const std::vector<i64> steps = list_checkpoints(checkpoints);
-  const bool has_best = fs::exists(best_file(checkpoints));
-  if (steps.empty() && !has_best) fail_data("{}: has no weights (is it the folder of a run?)", run_or_file.string());
-  if (has_best && (choice == "best" || choice.empty())) return best_file(checkpoints);
-  if (!steps.empty() && (choice == "last" || choice.empty())) return checkpoint_file(checkpoints, steps.front());
-  for (const i64 step : steps) {
-    if (choice == std::to_string(step)) return checkpoint_file(checkpoints, step);
+  if (choice == "best" && files.front() == best_file(checkpoints)) return files.front();
+  if (choice == "last" && !steps.empty()) return checkpoint_file(checkpoints, steps.front());
+  i64 step = -1;
+  const auto number = std::from_chars(choice.data(), choice.data() + choice.size(), step);
+  for (const fs::path& file : files) {
+    const bool its = file == checkpoint_file(checkpoints, step) || file == good_file(checkpoints, step);
+    if (number.ec == std::errc() && number.ptr == choice.data() + choice.size() && its) return file;
   }
   if (fs::is_regular_file(choice)) return choice;
   if (const fs::path within = choice / checkpoint_file({}, 0).filename(); fs::is_regular_file(within)) return within;

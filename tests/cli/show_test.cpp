@@ -107,7 +107,7 @@ TEST_CASE("show tells what a file of weights or a run holds, and finds damage") 
   CHECK(run.exit == 0);
   CHECK(run.out.starts_with("r/checkpoints/best.safetensors\n  model.0.embed.table  [12, 16]  F32  "));
   CHECK(contains(run.out, "metadata\n"));
-  CHECK(contains(run.out, "  seed           1\n"));
+  CHECK(contains(run.out, "  seed              1\n"));
   const std::string file = "r/checkpoints/best.safetensors";
   const auto json = Json::parse(desk.run({"show", file, "--json"}).out);
   CHECK(json["tensors"][0]["shape"] == Json{12, 16});

@@ -47,6 +47,12 @@ TEST_CASE("without a word in the description, the tables give the defaults of th
   CHECK(t.patience == d.patience);
   CHECK(t.log_every == d.log_every);
   CHECK(t.save_every == d.save_every);
+  CHECK(t.keep_last == d.keep_last);
+  CHECK(t.keep_best == d.keep_best);
+  CHECK(t.nonfinite.limit == d.nonfinite.limit);
+  CHECK(t.spikes.window == d.spikes.window);
+  CHECK(t.spikes.z == d.spikes.z);
+  CHECK(t.spikes.skips == d.spikes.skips);
   CHECK(t.dtype == d.dtype);
   CHECK(eval_options(read("eval", "")).every == EvalOptions{}.every);
   const GenerateOptions g = generate_options(read("generate", ""), 7), e;
@@ -114,4 +120,16 @@ TEST_CASE("values out of range and unknown words are errors of the description")
   read("data", "text: {builtin: other}\n", false);
   read("data", "text: {path: a, val_fraction: 0.95}\n", false);
   read("generate", "top_p: 1.5\n", false);
+}
+
+TEST_CASE("what happens to numbers that go wrong is read from `train`") {
+  CHECK(train_options(read("train", "on_nonfinite: skip\n")).nonfinite.limit == 10);
+  CHECK(train_options(read("train", "on_nonfinite: {skip: {limit: 3}}\n")).nonfinite.limit == 3);
+  CHECK(train_options(read("train", "on_nonfinite: stop\n")).nonfinite.limit == 0);
+  const Spikes s = train_options(read("train", "spikes: {window: 16, z: 4, action: skip}\n")).spikes;
+  CHECK(s.window == 16);
+  CHECK(s.z == 4);
+  CHECK(s.skips);
+  read("train", "on_nonfinite: {skip: {limit: 0}}\n", false);
+  read("train", "keep_last: 0\n", false);
 }

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <csignal>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "tests/train/bigram.h"
@@ -159,6 +160,52 @@ TEST_CASE("stopped at any step by any signal and resumed, a run ends with the sa
     p.model.before = {};
     CHECK(p.resume(name).exit == 0);
     CHECK(fingerprint(p, name) == whole);
+  }
+}
+
+TEST_CASE("nobody reading what a run prints does not stop it") {
+  Practice p;
+  p.model.before = [](i64) { std::raise(SIGPIPE); };
+  CHECK(p.train("run").exit == 0);
+}
+
+TEST_CASE("wherever a run is stopped, it keeps the same best weights") {
+  Practice p;
+  p.job.eval.every = 2;
+  p.job.train.keep_best = 3;
+  p.model.after_loss = [&](dsl::LossSum& loss) {
+    const std::map<i64, double> by_step = {{2, 5}, {4, 3}, {6, 4}, {8, 2}, {10, 3.5}, {12, 2.5}};
+    loss.nats = static_cast<double>(loss.count) * by_step.at(p.model.steps.back());
+  };
+  const auto kept = [&](const std::string& name) {
+    std::map<std::string, std::string> files;
+    for (const auto& entry : fs::directory_iterator(p.folder / name / "checkpoints")) {
+      if (entry.is_regular_file()) files[entry.path().filename().string()] = read_file(entry.path());
+    }
+    return files;
+  };
+  p.train("whole");
+  const auto whole = kept("whole");
+  CHECK(whole.size() == 3);
+  CHECK(whole.contains("best.safetensors"));
+  CHECK(whole.contains("good_0000004.safetensors"));
+  CHECK(whole.contains("good_0000012.safetensors"));
+  CHECK(load_weights(p.folder / "whole").progress.step == 8);
+  for (i64 stop = 1; stop < 12; ++stop) {
+    for (const bool killed : {false, true}) {
+      const std::string name = std::to_string(stop) + (killed ? "killed" : "");
+      p.model.calls = 0;
+      p.model.before = [&](i64 call) {
+        if (call != stop) return;
+        if (killed) throw std::runtime_error("power cut");
+        std::raise(SIGINT);
+      };
+      if (killed) CHECK_THROWS_AS(p.train(name), std::runtime_error);
+      else p.train(name);
+      p.model.before = {};
+      p.resume(name);
+      CHECK(kept(name) == whole);
+    }
   }
 }
 
