@@ -1,26 +1,10 @@
 #include "cli/memory.h"
 
 #include <fstream>
-#include <sstream>
 
 #include "cli/output.h"
 
 namespace weft::cli {
-namespace {
-
-// The number behind `key` in a file of lines such as "MemAvailable:  1234 kB".
-std::optional<double> kilobytes_of(const char* file, const std::string& key) {
-  std::ifstream lines(file);
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream words(line);
-    std::string name;
-    double kilobytes = 0;
-    if (words >> name >> kilobytes && name == key) return kilobytes * 1024;
-  }
-  return {};
-}
-
-}  // namespace
 
 std::string cpu_line(const std::string& key) {
   std::ifstream file("/proc/cpuinfo");
@@ -40,10 +24,6 @@ Need need_of(const Work& work, const train::TrainOptions& o) {
   }
   return {c, static_cast<double>(c.peak_bytes) + remembered};
 }
-
-std::optional<double> available_bytes() { return kilobytes_of("/proc/meminfo", "MemAvailable:"); }
-std::optional<double> resident_bytes() { return kilobytes_of("/proc/self/status", "VmRSS:"); }
-std::optional<double> peak_resident_bytes() { return kilobytes_of("/proc/self/status", "VmHWM:"); }
 
 std::string too_large(const Need& need, bool windows) {
   const auto available = available_bytes();

@@ -1,6 +1,7 @@
 // What a step of training takes, and what the machine has.
 #pragma once
 #include "cli/work.h"
+#include "train/room.h"
 
 namespace weft::cli {
 
@@ -10,12 +11,9 @@ struct Need {
 };
 Need need_of(const Work& work, const train::TrainOptions& options);
 
-/// Bytes that the machine can still give; nothing where it does not say.
-std::optional<double> available_bytes();
-
-/// Bytes of memory that this process holds now, and at most so far; nothing where the system does not say.
-std::optional<double> resident_bytes();
-std::optional<double> peak_resident_bytes();
+using train::available_bytes;
+using train::peak_resident_bytes;
+using train::resident_bytes;
 
 /// What /proc/cpuinfo says of the first processor under `key` ("model name"); empty where it says nothing.
 std::string cpu_line(const std::string& key);

@@ -87,6 +87,7 @@ i64 generate(dsl::Stream& stream, const Tokenizer& tokenizer, const GenerateOpti
   check_options(options);
   std::vector<i32> tokens = prompt_tokens(options, tokenizer);
   std::vector<double> row;
+  std::string text;  // bytes of a character that is not complete: they wait for the rest of it
   for (i64 index = 0; index < options.tokens; ++index) {
     const Tensor logits = stream.feed(Tensor::of_indices(tokens, {1, static_cast<i64>(tokens.size())}));
     check(logits.size() == tokenizer.vocab(), "generate: {} logits for a vocabulary of {}", logits.size(),
@@ -95,8 +96,12 @@ i64 generate(dsl::Stream& stream, const Tokenizer& tokenizer, const GenerateOpti
     const auto values = wide.values<double>();
     row.assign(values.begin(), values.end());
     tokens = {sample(row, options, index)};
-    if (!sink(tokenizer.decode(tokens))) return index + 1;
+    text += tokenizer.decode(tokens);
+    const std::size_t whole = whole_characters(text);
+    if (!sink(std::string_view(text).substr(0, whole))) return index + 1;
+    text.erase(0, whole);
   }
+  if (!text.empty()) sink(text);
   return options.tokens;
 }
 

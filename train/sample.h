@@ -31,8 +31,8 @@ i32 sample(std::span<const double> logits, const GenerateOptions& options, i64 i
 /// no line feed.
 std::vector<i32> prompt_tokens(const GenerateOptions& options, const Tokenizer& tokenizer);
 
-/// Gives every generated piece of text to `sink`, which answers whether to go on. The prompt is not
-/// repeated. Returns the number of tokens generated.
+/// Gives the text of every generated token to `sink`, which answers whether to go on; of a character that several
+/// tokens make, when it is complete. The prompt is not repeated. Returns the number of tokens generated.
 using TextSink = std::function<bool(std::string_view piece)>;
 i64 generate(dsl::Stream& stream, const Tokenizer& tokenizer, const GenerateOptions& options, const TextSink& sink);
 

@@ -38,6 +38,7 @@ Session::Session(Runtime& runtime, const Learner& learner, const Data& data, con
   if (!state.memory.empty()) optimizer_.restore(progress_.step, std::move(state.memory));
   log_.event(progress_.step == 0 ? "start" : "resume", progress_.step, runtime.describe());
   line_.print(banner());
+  if (progress_.step == 0) line_.print(data_.notes());
 }
 
 // What is about to happen, on what, and where it will be found.
