@@ -12,12 +12,12 @@ mkdir -p build/fuzz
 cd build/fuzz
 flags="-std=c++20 -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -I../.. -w"
 # What reads a description: everything in dsl/ up to the tree of a file.
-readers='codes def_reader diagnostic evaluate expression expression_lexer expression_text fields file guard item_reader
+readers='anneal codes def_reader diagnostic evaluate expression expression_lexer expression_text fields file guard item_reader
   options overrides params resolve_params scalar settings source structure suggest sweep unused values yaml yaml_reader'
 {
-  for reader in $readers; do echo "../../dsl/$reader.cpp"; done
-  for reader in bpe file tokenizer; do echo "../../train/$reader.cpp"; done
-} | xargs -P "$(nproc)" -I{} "$clang" $flags -c {}
+  for reader in $readers; do echo "dsl/$reader"; done
+  for reader in bpe file tokenizer; do echo "train/$reader"; done
+} | xargs -P "$(nproc)" -I{} sh -c '"$@" "../../$0.cpp" -o "$(echo "$0" | tr / _).o"' {} "$clang" $flags -c
 for target in description expression tokenizer; do
   "$clang" $flags -fsanitize=fuzzer ../../tests/fuzz/${target}_fuzz.cpp ./*.o -lyaml-cpp -lfmt -o $target
   mkdir -p found_$target corpus_$target
