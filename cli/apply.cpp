@@ -32,7 +32,9 @@ Preparation preparation(const Application& a, const train::Safetensors& in,
   for (const train::TensorEntry& entry : in.entries()) how.asked->given[entry.name] = entry.shape;
   // Weights that were trained know their vocabulary: the text need not be there.
   if (saved && saved->metadata.contains("tokenizer") && !saved->metadata.at("tokenizer").empty()) {
-    how.sizes.vocab = train::Tokenizer::from_json(saved->metadata.at("tokenizer"), saved->file.string()).vocab();
+    const auto tokenizer = train::Tokenizer::from_json(saved->metadata.at("tokenizer"), saved->file.string());
+    how.sizes.vocab = tokenizer.vocab();
+    if (!tokenizer.labels.empty()) how.sizes.classes = std::ssize(tokenizer.labels);
     how.data = WithData::no;
   }
   return how;

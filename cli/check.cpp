@@ -70,6 +70,7 @@ int check_description(const Options& options, WithData data, bool weights) {
   const train::TrainOptions o = train::train_options(work.train);
   if (work.data) work.data->check_run(o);
   const Need need = need_of(work, o);
+  if (work.data && !options.json) std::cerr << work.data->notes();
   if (options.json) print_json(document(work, need, options.max_mem));
   else print_text(work, o, need, weights);
   const std::string trouble = too_large(need, options.max_mem);

@@ -45,14 +45,16 @@ void print_loss(const Work& work, const std::string& file, const dsl::LossSum& s
     if (f.nats) floors.back()["nats"] = *f.nats;
     if (f.accuracy) floors.back()["accuracy"] = *f.accuracy;
   }
-  print_json({{"weights", file},
-              {"data", data.source},
-              {"unit", data.unit()},
-              {"targets", sum.count},
-              {"nats", loss},
-              {"bits", loss / std::numbers::ln2},
-              {"accuracy", static_cast<double>(sum.correct) / count},
-              {"floors", floors}});
+  nlohmann::ordered_json all = {{"weights", file},
+                                {"data", data.source},
+                                {"unit", data.unit()},
+                                {"targets", sum.count},
+                                {"nats", loss},
+                                {"bits", loss / std::numbers::ln2},
+                                {"accuracy", static_cast<double>(sum.correct) / count},
+                                {"floors", floors}};
+  if (const auto bytes = data.target_bytes()) all["bits_per_byte"] = loss / std::numbers::ln2 / *bytes;
+  print_json(all);
 }
 
 struct Request : Options {

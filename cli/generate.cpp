@@ -168,6 +168,10 @@ int generate_text(const Request& r) {
         "how well it does it",
         saved.file.string(), r.path);
   const auto tokenizer = train::Tokenizer::from_json(saved.progress.tokenizer, saved.file.string());
+  check(tokenizer.labels.empty(),
+        "{}: was trained to tell classes, and has no text to write; ./weft eval {} tells how "
+        "well it does it",
+        saved.file.string(), options.path);
   const auto source = dsl::make_source(saved.file.string(), saved.progress.description);
   const Preparation how{.data = WithData::no, .sizes = tokenizer.vocab(), .seed_of = "generate"};
   const Work work = prepare(source, r, how);

@@ -23,7 +23,7 @@ int init_weights(const Options& options, const std::string& def, const std::stri
     train::Progress progress;
     progress.seed = job.train.seed;
     progress.text_hash = work.data->hash;
-    if (const train::Tokenizer* t = work.data->tokenizer()) progress.tokenizer = t->json();
+    if (const train::Tokenizer* t = work.data->vocabulary()) progress.tokenizer = t->json();
     progress.description = job.description;
     train::save_weights(out, names, weights, progress);
   } else {

@@ -1,7 +1,6 @@
 #include "cli/memory.h"
 
 #include <fstream>
-#include <sstream>
 
 #include "cli/output.h"
 

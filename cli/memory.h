@@ -1,6 +1,7 @@
 // What a step of training takes, and what the machine has.
 #pragma once
 #include "cli/work.h"
+#include "train/room.h"
 
 namespace weft::cli {
 
@@ -12,22 +13,12 @@ struct Need {
 };
 Need need_of(const Work& work, const train::TrainOptions& options);
 
-/// What this process may still take, and who says so: the machine, its control group or its own limit, whichever is
-/// least.
-struct Available {
-  double bytes = 0;
-  std::string source;  // "the machine has", "the control group leaves", "`ulimit -v` leaves"
-};
-std::optional<Available> available_memory();
-/// Bytes of a control group that are left below its limit, from its files in `folder`; nothing without a limit.
-std::optional<double> left_in_group(const std::filesystem::path& folder);
-
 /// "2G", "512 MB", "1.5GiB" or plain bytes; an error says what is taken.
 double parsed_bytes(const std::string& text);
 
-/// Bytes of memory that this process holds now, and at most so far; nothing where the system does not say.
-std::optional<double> resident_bytes();
-std::optional<double> peak_resident_bytes();
+using train::available_memory;
+using train::peak_resident_bytes;
+using train::resident_bytes;
 
 /// What /proc/cpuinfo says of the first processor under `key` ("model name"); empty where it says nothing.
 std::string cpu_line(const std::string& key);

@@ -87,6 +87,10 @@ void make_absolute(Yaml& scalar) {
 
 void make_paths_absolute(Yaml& value, const Option& option) {
   if (option.kind == OptionKind::path && value.is_scalar()) return make_absolute(value);
+  if (option.kind == OptionKind::list) {  // one alone stands for a list
+    if (value.is_scalar()) make_paths_absolute(value, option.children.at(0));
+    for (Yaml& item : value.items) make_paths_absolute(item, option.children.at(0));
+  }
   spell_out(value, option);
   for (Entry& e : value.entries) {
     if (const Option* child = option.child(e.key.text)) make_paths_absolute(e.value, *child);

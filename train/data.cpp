@@ -4,10 +4,18 @@
 
 namespace weft::train {
 
-std::string hash_of(std::string_view bytes) {
-  u64 h = 0xcbf29ce484222325ULL;
+void Hash::add(std::string_view bytes) {
+  u64 h = value_;
   for (const unsigned char c : bytes) h = (h ^ c) * 0x100000001b3ULL;
-  return fmt::format("{:016x}", h);
+  value_ = h;
+}
+
+std::string Hash::text() const { return fmt::format("{:016x}", value_); }
+
+std::string hash_of(std::string_view bytes) {
+  Hash hash;
+  hash.add(bytes);
+  return hash.text();
 }
 
 void Data::check_run(const TrainOptions& o) const {

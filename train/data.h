@@ -45,6 +45,12 @@ class Data {
 
   /// Of a text, which a model can write, too; null otherwise.
   virtual const Tokenizer* tokenizer() const { return nullptr; }
+  /// What a run keeps to read such data by: tokens and names of classes. Null where they follow from the options.
+  virtual const Tokenizer* vocabulary() const { return tokenizer(); }
+  /// Lines that a person should read before training, each ended; mostly empty.
+  virtual std::string notes() const { return {}; }
+  /// Bytes of text behind a target of the validation part, on average; nothing where targets are no text.
+  virtual std::optional<double> target_bytes() const { return {}; }
   /// A word to begin with that the model has not learned by heart; may be empty.
   virtual std::string example_prompt() const { return {}; }
   /// The whole text when it is part of the program: a run keeps a copy.
@@ -58,6 +64,14 @@ class Data {
 };
 
 /// FNV-1a, 16 hexadecimal digits: it tells a changed file from the one before; nothing here defends against a forger.
+class Hash {
+ public:
+  void add(std::string_view bytes);
+  std::string text() const;
+
+ private:
+  u64 value_ = 0xcbf29ce484222325ULL;
+};
 std::string hash_of(std::string_view bytes);
 
 }  // namespace weft::train

@@ -5,8 +5,8 @@
 namespace weft::train {
 
 const std::vector<DataKind>& data_kinds() {
-  static const std::vector<DataKind> kinds = {text_kind(), lines_kind(),  recall_kind(),  mqar_kind(),
-                                              copy_kind(), parity_kind(), listops_kind(), images_kind()};
+  static const std::vector<DataKind> kinds = {text_kind(),   lines_kind(),   recall_kind(), mqar_kind(), copy_kind(),
+                                              parity_kind(), listops_kind(), images_kind(), jsonl_kind()};
   return kinds;
 }
 

@@ -35,5 +35,6 @@ DataKind copy_kind();
 DataKind parity_kind();
 DataKind listops_kind();
 DataKind images_kind();
+DataKind jsonl_kind();
 
 }  // namespace weft::train

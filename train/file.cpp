@@ -59,6 +59,8 @@ void write_durably(const fs::path& path, std::span<const std::string_view> parts
   if (::close(file.release()) != 0) fail_call(path, "close", errno);
 }
 
+i64 time_of(const struct stat& status) { return status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec; }
+
 }  // namespace
 
 void fail_call(const fs::path& path, std::string_view call, int error_number) {
@@ -89,6 +91,15 @@ InputFile::InputFile(fs::path path) : path_(std::move(path)) {
   if (S_ISDIR(status.st_mode)) fail_data("{}: is a folder, not a file", path_.string());
   if (!S_ISREG(status.st_mode)) fail_data("{}: is a pipe or a device, not a regular file", path_.string());
   size_ = static_cast<u64>(status.st_size);
+  changed_ = time_of(status);
+}
+
+void InputFile::require_unchanged() const {
+  struct stat status {};
+  if (::fstat(file_.get(), &status) != 0) fail_call(path_, "fstat", errno);
+  const u64 now = static_cast<u64>(status.st_size);
+  if (now != size_) fail_data("{}: had {} bytes when it was opened, and has {} now", path_.string(), size_, now);
+  if (time_of(status) != changed_) fail_data("{}: was written to since it was opened", path_.string());
 }
 
 void InputFile::read_at(u64 offset, std::span<std::byte> to) const {

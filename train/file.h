@@ -43,11 +43,14 @@ class InputFile {
   u64 size() const { return size_; }
   /// Fills `to` from byte `offset` on; an end of the file before that is an error.
   void read_at(u64 offset, std::span<std::byte> to) const;
+  /// An error when the file was written to since it was opened: its size or the time of its last change is another.
+  void require_unchanged() const;
 
  private:
   fs::path path_;
   Descriptor file_;
   u64 size_ = 0;
+  i64 changed_ = 0;  // nanoseconds
 };
 
 std::string read_file(const fs::path& path);

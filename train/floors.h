@@ -1,11 +1,11 @@
 // What a loss means: how well the text can be guessed without a network.
 #pragma once
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
-#include "engine/error.h"
+#include "train/tokenizer.h"
+#include "train/tokens.h"
 
 namespace weft::train {
 
@@ -24,12 +24,17 @@ struct Floors {
 };
 
 /// Counts plus 0.05 each, as in the published floors of Tiny Shakespeare; every validation token
-/// after the first is predicted once, exactly as the model is.
-Floors measure_floors(std::span<const i32> train, std::span<const i32> valid, i64 vocab);
+/// after the first of a file is predicted once, exactly as the model is.
+Floors measure_floors(const Tokens& train, const Tokens& valid, i64 vocab);
+
+/// Bytes of text behind each of these targets, on average.
+double bytes_a_target(const Tokens& valid, const Tokenizer& tokenizer);
 
 std::vector<Floor> listed(const Floors& floors);
 
-/// Two lines: the loss in nats and bits, and where it stands among the floors.
-std::string meaning(double loss, i64 tokens, const Floors& floors, const std::string& unit);
+/// Two lines: the loss in nats and bits, for targets of several bytes on average also by byte, which alone can be held
+/// against a model with other tokens; and where it stands among the floors.
+std::string meaning(double loss, i64 tokens, const Floors& floors, const std::string& unit,
+                    std::optional<double> bytes = {});
 
 }  // namespace weft::train

@@ -27,12 +27,16 @@ class JsonReader {
   }
   std::size_t at() const { return at_; }
   u64 position(std::size_t at) const { return first_ + at; }
+  /// Passes over white space.
+  void space() { at_ = std::min(text_.find_first_not_of(" \t\r\n", at_), text_.size()); }
   /// Nothing but space may follow.
   void finish() {
     space();
     if (at_ != text_.size()) fail(at_, "something follows the JSON object");
   }
 
+  /// Whether a quote comes next.
+  bool quoted() const { return peek() == '"'; }
   /// A text in quotes; `what` names it in messages.
   std::string string(std::string_view what) {
     if (!accept('"')) fail(at_, fmt::format("{} in quotes is expected", what));
@@ -111,7 +115,6 @@ class JsonReader {
 
  private:
   char peek() const { return at_ < text_.size() ? text_[at_] : '\0'; }
-  void space() { at_ = std::min(text_.find_first_not_of(" \t\r\n", at_), text_.size()); }
   bool accept(char c) {
     space();
     if (at_ >= text_.size() || text_[at_] != c) return false;

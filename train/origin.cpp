@@ -35,8 +35,9 @@ std::shared_ptr<const Data> Origin::load(const std::string& demanded, const Load
   const auto known = saved_.metadata.find("tokenizer");
   if (known == saved_.metadata.end() || known->second.empty()) return load(nullptr);
   const std::string file = saved_.file.string();
-  const Tokenizer saved = Tokenizer::from_json(known->second, file);
-  const std::string kind = saved.by_byte() ? "byte" : "char";
+  Tokenizer saved = Tokenizer::from_json(known->second, file);
+  saved.labels.clear();  // classes are those of the new data
+  const std::string kind = saved.name();
   if (!demanded.empty() && demanded != kind) {
     fail_data(
         "{}: these weights were trained with the tokenizer `{}`, and the description demands `{}`\n"

@@ -30,6 +30,7 @@ class RunDir {
   const fs::path& path() const { return path_; }
   fs::path description() const { return path_ / "description.yaml"; }
   fs::path text() const { return path_ / "data" / "text.txt"; }
+  fs::path tokenizer() const { return path_ / "tokenizer.json"; }
   fs::path log() const { return path_ / "log.jsonl"; }
   fs::path metrics() const { return path_ / "metrics.csv"; }
   fs::path samples() const { return path_ / "samples.txt"; }

@@ -91,6 +91,10 @@ Example Examples::learned(u64 seed, i64 step, i64 row, i64 rows) const {
   return train_[static_cast<std::size_t>(i)];
 }
 
+bool held_out(i64 i, i64 n, i64 kept) {
+  return static_cast<i64>(permuted(Key{}.fold("lines"), static_cast<u64>(i), static_cast<u64>(n))) < kept;
+}
+
 dsl::Option valid_option() {
   return whole("valid", "1000", 1, "Sequences to validate on, the same in every run.", kMost);
 }

@@ -72,6 +72,10 @@ class Examples : public Sequences {
   i64 valid_count() const override { return std::ssize(valid_); }
 };
 
+/// Whether example `i` of `n` is among the `kept` ones for validation. Files are sorted more often than not: which ones
+/// are kept is drawn, always the same.
+bool held_out(i64 i, i64 n, i64 kept);
+
 /// The option `valid` of all tasks.
 dsl::Option valid_option();
 

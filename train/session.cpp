@@ -40,6 +40,7 @@ Session::Session(Runtime& runtime, const Learner& learner, const Data& data, con
   log_.event(progress_.step == 0 ? "start" : "resume", progress_.step, runtime.describe());
   if (!job.program.empty()) log_.event("program", progress_.step, job.program);
   line_.print(banner());
+  if (progress_.step == 0) line_.print(data_.notes());
 }
 
 // What is about to happen, on what, and where it will be found.

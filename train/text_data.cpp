@@ -2,25 +2,69 @@
 
 #include <algorithm>
 #include <cctype>
+#include <tuple>
 
-#include "train/file.h"
 #include "train/floors.h"
 #include "train/make_option.h"
+#include "train/room.h"
 #include "train/terminal.h"
+#include "train/text_files.h"
+#include "train/tokenizer_option.h"
 
 namespace weft::train {
 
 namespace {
 
-// The bytes of a part, and where they come from.
-struct Bytes {
-  std::string source, text;
-};
+constexpr const char* kByByte = "`tokenizer: byte` reads files of any size from the disk";
 
-Bytes read_text(const std::filesystem::path& path) {
-  Bytes bytes{path.string(), read_file(path)};
-  if (bytes.text.empty()) fail_data("{}: is empty, there is nothing to learn", bytes.source);
-  return bytes;
+// All files as tokens from byte `first` of them on, up to before `last`. One is in memory at a time.
+Tokens encoded(const Tokenizer& tokenizer, const TextFiles& files, u64 first, u64 last) {
+  Tokens tokens;
+  u64 at = 0;  // bytes of the files before
+  for (const TextFile& file : files.files()) {
+    const u64 begin = std::clamp(first, at, at + file.size) - at, end = std::clamp(last, at, at + file.size) - at;
+    at += file.size;
+    if (begin == end) continue;
+    if (file.open && tokenizer.kind() == Tokenizer::Kind::bytes) tokens.add(file.open, begin, end - begin);
+    else tokens.add(tokenizer.encode(file.read(begin, end - begin), file.name), tokenizer.vocab());
+  }
+  return tokens;
+}
+
+// The text of the longest file as it is read, and four bytes for each of its tokens, beside one, two or four for all.
+void require_room_for(const std::string& tokenizer, i64 vocab, const TextFiles& files) {
+  u64 longest = 0, kept = 0;
+  for (const TextFile& file : files.files()) {
+    if (tokenizer == "byte" && file.open) continue;
+    longest = std::max(longest, file.size), kept += file.size;
+  }
+  const double each = vocab <= 256 ? 1 : vocab <= 65536 ? 2 : 4;
+  require_room(5.0 * static_cast<double>(longest) + each * static_cast<double>(kept),
+               fmt::format("{}: its {} bytes as tokens", files.source(), grouped(static_cast<i64>(files.bytes()))),
+               kByByte);
+}
+
+// From the bytes before `last`.
+Tokenizer made_from(const TextFiles& files, const TextOptions& o, u64 last) {
+  TokenizerMaker maker(o.tokenizer, o.vocab);
+  u64 at = 0;
+  for (const TextFile& file : files.files()) {
+    if (o.tokenizer == "byte" || at >= last) break;
+    maker.add(file.read(0, std::min(file.size, last - at)), file.name);
+    at += file.size;
+  }
+  return maker.made(files.source());
+}
+
+TextFiles files_of(const TextOptions& o, std::string_view built_in) {
+  return o.builtin.empty() ? TextFiles(o.path) : TextFiles(built_in, fmt::format("the built-in text `{}`", o.builtin));
+}
+
+// A path or a list of them.
+std::vector<std::filesystem::path> paths(const Settings& data, const std::string& name) {
+  std::vector<std::filesystem::path> all;
+  for (i64 i = 0; i < data.size(name); ++i) all.push_back(data.path(fmt::format("{}.{}", name, i)));
+  return all;
 }
 
 }  // namespace
@@ -30,49 +74,63 @@ TextData load_text(const TextOptions& options, std::string_view built_in, const 
   check(options.val_fraction >= 0 && options.val_fraction < 1, "data.text: val_fraction must be from 0 to below 1 ({})",
         options.val_fraction);
   TextData data;
-  Bytes all;
-  if (options.builtin.empty()) {
-    all = read_text(options.path);
-  } else {
-    all = {fmt::format("the built-in text `{}`", options.builtin), std::string(built_in)};
-    data.built_in_ = built_in;
-  }
-  if (all.text.empty()) fail_data("{}: is empty, there is nothing to learn", all.source);
-  data.source = all.source;
-  data.hash = hash_of(all.text);
-  data.tokens_ = known                         ? *known
-                 : options.tokenizer == "byte" ? Tokenizer::bytes()
-                                               : Tokenizer::characters(all.text, all.source);
+  const TextFiles files = files_of(options, built_in);
+  const std::optional<TextFiles> valid = options.valid.empty() ? std::nullopt : std::optional<TextFiles>(options.valid);
+  const std::string kind = known ? known->name() : options.tokenizer;
+  const auto require_room = [&](i64 vocab) {
+    require_room_for(kind, vocab, files);
+    if (valid) require_room_for(kind, vocab, *valid);
+  };
+  require_room(kind == "bpe" ? options.vocab : 0);  // before anything of a file that is too large is read
+  if (!options.builtin.empty()) data.built_in_ = built_in;
+  data.source = files.source();
+  const auto look_at = [&](const TextFiles& some) {
+    const TextFiles::Look look = some.look();
+    data.hash = data.hash.empty() ? look.hash : hash_of(data.hash + look.hash);
+    data.notes_ += look.unusual;
+    data.bytes_ += some.bytes();
+  };
+  look_at(files);
+  if (valid) look_at(*valid);
+
+  const double kept = valid ? 0 : options.val_fraction;
+  const auto first_of = [&](auto n) { return static_cast<u64>((1 - kept) * static_cast<double>(n)); };
+  // Characters are those of the whole text: one that stands in the validation part alone has a token, too. Merges are
+  // learned, so they see the training part alone.
+  const u64 all = files.bytes(), cut = kind == "bpe" ? first_of(all) : all;
+  data.tokens_ = known ? *known : made_from(files, options, cut);
   data.sizes.vocab = data.tokens_.vocab();
-  data.train = data.tokens_.encode(all.text, all.source);
-  if (!options.valid.empty()) {
-    const Bytes valid = read_text(options.valid);
-    data.hash = hash_of(data.hash + hash_of(valid.text));
-    data.valid = data.tokens_.encode(valid.text, valid.source);
-    return data;
+  require_room(data.tokens_.vocab());
+  data.train = encoded(data.tokens_, files, 0, cut);
+  if (valid) {
+    data.valid = encoded(data.tokens_, *valid, 0, valid->bytes());
+  } else if (kind == "bpe") {
+    data.valid = encoded(data.tokens_, files, cut, all);
+  } else {
+    const i64 n = data.train.size(), trained = static_cast<i64>(first_of(n));
+    data.valid = data.train.part(trained, n);
+    data.train = data.train.part(0, trained);
   }
-  const auto cut =
-      data.train.begin() + static_cast<i64>((1 - options.val_fraction) * static_cast<double>(data.train.size()));
-  data.valid.assign(cut, data.train.end());
-  data.train.erase(cut, data.train.end());
   return data;
 }
 
 // Both parts are long enough for windows and their targets.
 void TextData::check_run(const TrainOptions& o) const {
-  const i64 n = static_cast<i64>(train.size());
-  if (n < o.context + 1) {
-    fail_data("{}: the training part has {} {}s, a context of {} needs at least {}", source, n, unit(), o.context,
-              o.context + 1);
+  i64 longest = 0;
+  for (std::size_t p = 0; p < train.pieces(); ++p) longest = std::max(longest, train.end(p) - train.begin(p));
+  if (longest < o.context + 1) {
+    fail_data("{}: {} has {} {}s, a context of {} needs at least {}", source,
+              train.pieces() > 1 ? "the longest file of the training part" : "the training part", longest, unit(),
+              o.context, o.context + 1);
   }
-  if (valid.size() == 1) {
-    fail_data("{}: the validation part has 1 {}, at least 2 are needed: raise val_fraction, or set it to 0", source,
-              unit());
+  if (valid.size() > 0 && validation_of(o).targets() == 0) {
+    fail_data("{}: the validation part has {} {}{}, at least 2 are needed: raise val_fraction, or set it to 0", source,
+              valid.size(), unit(), valid.size() == 1 ? "" : "s in as many files");
   }
   const i64 rows = o.batch * o.accumulate;
   if (!o.carry_state || Stripes{rows, o.context}.windows(train.size()) >= 1) return;
-  fail_data("{}: {} {}s to learn from are no stripes for {} rows: each needs a window of {}", source, n, unit(), rows,
-            o.context);
+  fail_data("{}: {} {}s to learn from are no stripes for {} rows: each needs a window of {}", source, train.size(),
+            unit(), rows, o.context);
 }
 
 dsl::Batch TextData::training(const TrainOptions& o, i64 step, i64 part) const {
@@ -85,27 +143,31 @@ i64 TextData::position(const TrainOptions& o, i64 step) const {
   return o.carry_state ? Stripes{o.batch * o.accumulate, o.context}.window(train.size(), step) * o.context : 0;
 }
 
-i64 TextData::validations(const TrainOptions& o) const { return ValidationBatches(valid, o.batch, o.context).count(); }
+ValidationBatches TextData::validation_of(const TrainOptions& o) const { return {valid, o.batch, o.context}; }
 
-dsl::Batch TextData::validation(const TrainOptions& o, i64 i) const {
-  return ValidationBatches(valid, o.batch, o.context).at(i);
-}
+i64 TextData::validations(const TrainOptions& o) const { return validation_of(o).count(); }
+
+dsl::Batch TextData::validation(const TrainOptions& o, i64 i) const { return validation_of(o).at(i); }
 
 std::string TextData::amount() const {
-  return fmt::format("{} {}s to learn from, {} to validate", grouped(std::ssize(train)), unit(),
-                     grouped(std::ssize(valid)));
+  return fmt::format("{} bytes, {} {}s to learn from, {} to validate", grouped(static_cast<i64>(bytes_)),
+                     grouped(train.size()), unit(), grouped(valid.size()));
 }
 
 std::vector<Floor> TextData::floors() const { return listed(measure_floors(train, valid, tokens_.vocab())); }
 
+std::optional<double> TextData::target_bytes() const { return bytes_a_target(valid, tokens_); }
+
 std::string TextData::meaning(const dsl::LossSum& loss) const {
   return weft::train::meaning(loss.nats / static_cast<double>(loss.count), loss.count,
-                              measure_floors(train, valid, tokens_.vocab()), unit());
+                              measure_floors(train, valid, tokens_.vocab()), unit(), target_bytes());
 }
 
 // The first word of the validation text.
 std::string TextData::example_prompt() const {
-  const std::string start = tokens_.decode(std::span(valid).first(std::min<std::size_t>(valid.size(), 2000)));
+  std::vector<i32> tokens(static_cast<std::size_t>(std::min<i64>(valid.size(), 2000)));
+  valid.read(0, tokens);
+  const std::string start = tokens_.decode(tokens);
   std::string word;
   for (std::size_t i = std::min(start.size(), start.find_first_of(" \n")); i < start.size(); ++i) {
     if (std::isalpha(static_cast<unsigned char>(start[i]))) {
@@ -119,55 +181,17 @@ std::string TextData::example_prompt() const {
   return {};
 }
 
-dsl::Batch training_batch(std::span<const i32> tokens, u64 seed, i64 step, i64 first_row, i64 rows, i64 context) {
-  const i64 starts = static_cast<i64>(tokens.size()) - context;  // a window needs one token more than the context
-  check(starts > 0, "training_batch: {} tokens do not hold a window of {}", tokens.size(), context + 1);
-  const Key key = Key{seed}.fold("data").fold(static_cast<u64>(step));
-  std::vector<i32> inputs, targets;
-  inputs.reserve(static_cast<std::size_t>(rows * context));
-  targets.reserve(static_cast<std::size_t>(rows * context));
-  for (i64 row = first_row; row < first_row + rows; ++row) {
-    const auto start = tokens.begin() + static_cast<i64>(bits(key, static_cast<u64>(row)) % static_cast<u64>(starts));
-    inputs.insert(inputs.end(), start, start + context);
-    targets.insert(targets.end(), start + 1, start + context + 1);
-  }
-  return {Tensor::of_indices(inputs, {rows, context}), Tensor::of_indices(targets, {rows, context})};
+namespace {
+
+Option paths_option(const char* name, const char* about) {
+  return {.name = name, .kind = OptionKind::list, .min = 1, .about = about, .children = {path(name, about)}};
 }
 
-dsl::Batch Stripes::batch(std::span<const i32> tokens, i64 step, i64 first_row, i64 rows) const {
-  const i64 stripe = (static_cast<i64>(tokens.size()) - 1) / all;
-  std::vector<i32> inputs, targets;
-  for (i64 row = first_row; row < first_row + rows; ++row) {
-    const auto start = tokens.begin() + row * stripe + window(tokens.size(), step) * context;
-    inputs.insert(inputs.end(), start, start + context);
-    targets.insert(targets.end(), start + 1, start + context + 1);
-  }
-  return {Tensor::of_indices(inputs, {rows, context}), Tensor::of_indices(targets, {rows, context})};
-}
-
-ValidationBatches::ValidationBatches(std::span<const i32> tokens, i64 rows, i64 context)
-    : tokens_(tokens), rows_(rows), context_(context) {
-  const i64 targets = std::max<i64>(0, static_cast<i64>(tokens.size()) - 1);
-  windows_ = (targets + context - 1) / context;
-}
-
-dsl::Batch ValidationBatches::at(i64 i) const {
-  const i64 rows = std::min(rows_, windows_ - i * rows_);
-  check(i >= 0 && rows > 0, "validation: batch {} of {}", i, count());
-  const std::size_t size = static_cast<std::size_t>(rows * context_);
-  // Padding comes after every real token of its row, where a causal model cannot see it: any token
-  // will do.
-  std::vector<i32> inputs(size, 0), targets(size, -1);
-  const i64 first = i * rows_ * context_;
-  const i64 n = std::min<i64>(rows * context_, static_cast<i64>(tokens_.size()) - 1 - first);
-  std::copy_n(tokens_.begin() + first, n, inputs.begin());
-  std::copy_n(tokens_.begin() + first + 1, n, targets.begin());
-  return {Tensor::of_indices(inputs, {rows, context_}), Tensor::of_indices(targets, {rows, context_})};
-}
+}  // namespace
 
 TextOptions text_options(const Settings& data) {
   TextOptions o;
-  if (data.has("text.path")) o.path = data.path("text.path");
+  o.path = paths(data, "text.path");
   if (data.has("text.builtin")) o.builtin = data.word("text.builtin");
   // Of the two, the one from the command line stands in place of the other.
   const auto overrides = [&](const char* path) {
@@ -180,10 +204,10 @@ TextOptions text_options(const Settings& data) {
         dsl::place_text(data.span("text.builtin")));
   check(!o.path.empty() || !o.builtin.empty(), "{}: `text` needs a `path` or a `builtin`",
         dsl::place_text(data.span("")));
-  if (data.has("text.valid")) o.valid = data.path("text.valid");
+  o.valid = paths(data, "text.valid");
   check(o.valid.empty() || !data.given("text.val_fraction"), "{}: `valid` and `val_fraction` exclude each other",
         dsl::place_text(data.span("text.val_fraction")));
-  o.tokenizer = data.word("text.tokenizer");
+  std::tie(o.tokenizer, o.vocab) = tokenizer_asked(data, "text");
   o.val_fraction = data.real("text.val_fraction");
   return o;
 }
@@ -194,11 +218,12 @@ DataKind text_kind() {
   builtin.fallback = {};
   return {
       section("text", "A text; the model learns to predict the next token.",
-              {path("path", "The file, relative to the description's folder."), builtin,
-               path("valid", "Another file, whole, to validate on."),
+              {paths_option("path",
+                            "A file, a folder with all files below it, or a list of both; relative to the "
+                            "description's folder."),
+               builtin, paths_option("valid", "Others, whole, to validate on."),
                real("val_fraction", "0.1", 0, 0.9, "Without `valid`, the last part of the text, kept for validation."),
-               word("tokenizer", "char", {"char", "byte"},
-                    "char: Unicode characters of the text, sorted; byte: 256 of them, any file.")}),
+               tokenizer_option(), vocab_option()}),
       [](const Settings&) { return dsl::DataSizes(); }, [](const Settings& data) { text_options(data); },
       [](const Settings& data, const DataGiven& given) -> std::shared_ptr<const Data> {
         if (!given.files) return nullptr;

@@ -59,7 +59,13 @@ void check_fit(const Learner& learner, const Data& data, const Job& job) {
 }
 
 // What a run keeps to read its own text by.
-std::string tokenizer_of(const Data& data) { return data.tokenizer() ? data.tokenizer()->json() : ""; }
+std::string vocabulary_of(const Data& data) { return data.vocabulary() ? data.vocabulary()->json() : ""; }
+
+// The same, whatever version of the program wrote it.
+bool is_vocabulary_of(const Data& data, const std::string& json, const fs::path& run) {
+  if (json.empty() || !data.vocabulary()) return json == vocabulary_of(data);
+  return Tokenizer::from_json(json, run.string()) == *data.vocabulary();
+}
 
 // Those that are kept while one more is written, and the best weights beside them.
 void check_disk(const RunDir& run, const std::vector<Tensor>& weights, const TrainOptions& o) {
@@ -91,7 +97,7 @@ void check_same(const Checkpoint& state, const Data& data, const Job& job, const
     fail_data("{}: the {} the run was started with: {} has the hash {}, it was {}", run.string(),
               data.tokenizer() ? "text is not the one" : "data are not those", data.source, data.hash, p.text_hash);
   }
-  check(p.tokenizer == tokenizer_of(data), "{}: the run has another tokenizer", run.string());
+  check(is_vocabulary_of(data, p.tokenizer, run), "{}: the run has another tokenizer", run.string());
   check(p.seed == job.train.seed, "{}: the run has the seed {}, not {}", run.string(), p.seed, job.train.seed);
   check(p.step <= job.train.steps, "{}: has done {} steps, train.steps={} is less", run.string(), p.step,
         job.train.steps);
@@ -119,7 +125,7 @@ Outcome train(Runtime& runtime, const Learner& learner, const Data& data, const 
   Checkpoint state;
   state.progress.seed = job.train.seed;
   state.progress.text_hash = data.hash;
-  state.progress.tokenizer = tokenizer_of(data);
+  state.progress.tokenizer = vocabulary_of(data);
   state.progress.description = job.description;
   state.weights = start ? std::move(start->weights) : learner.initial_weights(job.train.seed, job.train.dtype);
   const RunDir run = RunDir::create(place, job.name, job.train.seed);
@@ -129,6 +135,7 @@ Outcome train(Runtime& runtime, const Learner& learner, const Data& data, const 
     write_atomically(run.text(), data.built_in());
   }
   write_atomically(run.description(), job.description);
+  if (data.vocabulary()) write_atomically(run.tokenizer(), data.vocabulary()->json());
   if (start) {
     RunLog(run, 0, 0).event("from", 0, start->record);
     terminal.out << start->said << std::flush;

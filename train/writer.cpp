@@ -81,7 +81,9 @@ void Draft::settle() {
     return;
   }
   const bool complete = tokens_ == options_.tokens;
-  emit(pending_.size() - (complete ? 0 : held));
+  // A character that several tokens make is given when it is complete.
+  const std::string_view safe = std::string_view(pending_).substr(0, pending_.size() - held);
+  emit(complete ? pending_.size() : whole_characters(safe));
   if (complete) end_ = End::tokens;
 }
 

@@ -39,7 +39,7 @@ TEST_CASE("a wrong description is told with its place, a code and what may have 
       {"{embed: ", "{embde: ", 2, {"embde", "did you mean `embed`?"}},
       {"width: width", "widht: width", 2, {"error[E0404]", "did you mean `width`?"}},
       {"path: t.txt", "path: gone.txt", 4, {"gone.txt: there is no such file"}},
-      {"path: t.txt", "path: .", 4, {"is a folder, not a file"}},
+      {"path: t.txt", "path: none", 4, {"none: has no files"}},
       {"path: t.txt", "path: /dev/null", 4, {"is a pipe or a device"}},
       {"path: t.txt", "tokenizer: char", 2, {"needs a `path` or a `builtin`"}},
       {"path: t.txt", "path: t.txt, builtin: weft", 2, {"exclude each other"}},
@@ -48,6 +48,7 @@ TEST_CASE("a wrong description is told with its place, a code and what may have 
       {"name: tiny", "name: tiny\n---\nname: more", 2, {"error[E0108]"}},
   };
   Desk desk;
+  fs::create_directory(desk / "none");
   for (const Row& row : rows) {
     CAPTURE(row.to);
     desk.write("tiny.yaml", replaced(kTiny, row.from, row.to));

@@ -106,6 +106,7 @@ TEST_CASE("the tasks of examples/ are descriptions without a fault") {
   int found = 0;
   for (const auto& entry : fs::directory_iterator(WEFT_SOURCE "/examples/tasks")) {
     CAPTURE(entry.path().string());
+    if (entry.path().extension() != ".yaml") continue;  // what one of them learns from
     const Finished f = desk.run({"check", entry.path().string(), "--no-data"});
     CAPTURE(f.err);
     CHECK(f.exit == 0);

@@ -1,6 +1,7 @@
 #!/bin/sh
-# tests/fuzz/run.sh [SECONDS]: any bytes as a description and as an expression, guided by coverage, SECONDS each (60), under
-# the address and undefined behaviour sanitizers. The corpora are the descriptions of the library and of the tests. Needs
+# tests/fuzz/run.sh [SECONDS]: any bytes as a description, as an expression and as a stored tokenizer, guided by coverage,
+# SECONDS each (60), under the address and undefined behaviour sanitizers. The corpora are the descriptions of the library
+# and of the tests, and a tokenizer of each kind. Needs
 # clang with its fuzzer (Debian: clang-14 libclang-rt-14-dev). Exit codes: 0 nothing found, 77 no clang; what is found is
 # kept in build/fuzz.
 set -eu
@@ -11,10 +12,13 @@ mkdir -p build/fuzz
 cd build/fuzz
 flags="-std=c++20 -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -I../.. -w"
 # What reads a description: everything in dsl/ up to the tree of a file.
-readers='codes def_reader diagnostic evaluate expression expression_lexer expression_text fields file guard item_reader
+readers='anneal codes def_reader diagnostic evaluate expression expression_lexer expression_text fields file guard item_reader
   options overrides params resolve_params scalar settings source structure suggest sweep unused values yaml yaml_reader'
-for reader in $readers; do echo "../../dsl/$reader.cpp"; done | xargs -P "$(nproc)" -I{} "$clang" $flags -c {}
-for target in description expression; do
+{
+  for reader in $readers; do echo "dsl/$reader"; done
+  for reader in bpe file tokenizer; do echo "train/$reader"; done
+} | xargs -P "$(nproc)" -I{} sh -c '"$@" "../../$0.cpp" -o "$(echo "$0" | tr / _).o"' {} "$clang" $flags -c
+for target in description expression tokenizer; do
   "$clang" $flags -fsanitize=fuzzer ../../tests/fuzz/${target}_fuzz.cpp ./*.o -lyaml-cpp -lfmt -o $target
   mkdir -p found_$target corpus_$target
 done
@@ -22,6 +26,10 @@ done
 # One expression a file, taken from the equations of the descriptions.
 grep -hoE ': "?[a-zA-Z_(].*[-+*/@(].*' ../../models/*.yaml ../../tests/models/descriptions/*.yaml | sed 's/^: "*//; s/"*[ }]*$//' |
   awk '{ print > ("corpus_expression/" NR) }'
+for tokenizer in '{"tokenizer":"byte","version":1,"crc32c":"3ee2247c"}' '{"characters":["a","\u00e9"],"tokenizer":"char"}' \
+  '{"tokenizer":"bpe","merges":[[97,98],[256,99]],"labels":["no","yes"]}'; do
+  printf %s "$tokenizer" >corpus_tokenizer/${#tokenizer}
+done
 run() {
   (cd found_$1 && "../$1" -max_total_time="$seconds" -timeout=5 -rss_limit_mb=512 -max_len=8192 -print_final_stats=1 \
     ../corpus_$1 ${2:-} ${3:-} ${4:-} >../$1.log 2>&1)
@@ -29,9 +37,11 @@ run() {
 failed=0
 run description ../../../models ../../../tests/models/descriptions ../../../tests/models/mistakes & description=$!
 run expression & expression=$!
+run tokenizer & tokenizer=$!
 wait $description || failed=1
 wait $expression || failed=1
-for target in description expression; do
+wait $tokenizer || failed=1
+for target in description expression tokenizer; do
   echo "fuzz: $target: $(sed -n 's/^stat::number_of_executed_units: *//p' $target.log) inputs in $seconds s"
 done
 [ $failed = 0 ] || { grep -h -A12 'ERROR\|SUMMARY' ./*.log | head -60; ls found_*; exit 1; }

@@ -26,7 +26,7 @@ TEST_CASE("floors of Tiny Shakespeare are the published ones") {
     MESSAGE("skipped: WEFT_DATA does not name a folder with tinyshakespeare/input.txt");
     return;
   }
-  const TextData text = load_text({.path = path});
+  const TextData text = load_text({.path = {path}});
   CHECK(text.train.size() == 1'003'854);
   CHECK(text.valid.size() == 111'540);
   const Floors f = measure_floors(text.train, text.valid, text.tokenizer()->vocab());

@@ -102,7 +102,7 @@ TEST_CASE(
     "a text comes from a path beside the description or from the program, not from both or "
     "neither") {
   const TextOptions t = text_options(read("data", "text: {path: a.txt, tokenizer: byte, val_fraction: 0.2}\n"));
-  CHECK(t.path == fs::path("notes/a.txt"));
+  CHECK(t.path == std::vector<fs::path>{"notes/a.txt"});
   CHECK(t.tokenizer == "byte");
   CHECK(t.val_fraction == 0.2);
   CHECK(text_options(read("data", "text: {builtin: weft}\n")).builtin == "weft");

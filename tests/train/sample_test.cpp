@@ -111,3 +111,37 @@ TEST_CASE("the sink can end the text") {
   i64 pieces = 0;
   CHECK(generate(*stream, *p.text.tokenizer(), {.tokens = 100}, [&](std::string_view) { return ++pieces < 7; }) == 7);
 }
+
+namespace {
+
+// Whatever it is fed, the next token is the next byte of a text.
+struct Dictation final : dsl::Stream {
+  explicit Dictation(std::string text) : text(std::move(text)) {}
+  Tensor feed(const Tensor&) override {
+    std::vector<double> logits(256, 0.0);
+    logits[static_cast<unsigned char>(text[place++])] = 1;
+    return Tensor::from(logits, {1, 256}, DType::f64);
+  }
+  i64 position() const override { return static_cast<i64>(place); }
+  std::size_t state_bytes() const override { return 0; }
+  bool constant_work() const override { return true; }
+  std::string text;
+  std::size_t place = 0;
+};
+
+std::vector<std::string> pieces_of_bytes(const std::string& text) {
+  Dictation stream(text);
+  std::vector<std::string> pieces;
+  const i64 count = generate(stream, Tokenizer::bytes(), {.tokens = std::ssize(text), .temperature = 0},
+                             [&](std::string_view piece) { return pieces.emplace_back(piece), true; });
+  CHECK(count == std::ssize(text));
+  return pieces;
+}
+
+}  // namespace
+
+TEST_CASE("a character of several tokens is shown when it is complete, and no byte is lost") {
+  CHECK(pieces_of_bytes("a\xc3\xa9!") == std::vector<std::string>{"a", "", "\xc3\xa9", "!"});
+  CHECK(pieces_of_bytes("\xff\xe2\x82z") == std::vector<std::string>{"\xff", "", "", "\xe2\x82z"});
+  CHECK(pieces_of_bytes("x\xf0\x9f") == std::vector<std::string>{"x", "", "", "\xf0\x9f"});  // at the end all comes
+}

@@ -28,7 +28,7 @@ TEST_CASE("the first part trains and the rest validates") {
   const TextData data = text_of(std::string(105, 'x'));
   CHECK(data.train.size() == 94);  // int(0.9 * 105)
   CHECK(data.valid.size() == 11);
-  CHECK(text_of("0123456789", 0).valid.empty());
+  CHECK(text_of("0123456789", 0).valid.size() == 0);
 }
 
 TEST_CASE("text that is missing, empty or too short is refused with the numbers") {
@@ -39,7 +39,7 @@ TEST_CASE("text that is missing, empty or too short is refused with the numbers"
     const Caught error = caught([&] {
       TrainOptions o;
       o.context = context;
-      load_text({.path = folder / name}).check_run(o);
+      load_text({.path = {folder / name}}).check_run(o);
     });
     CHECK(error.failure == Failure::data);
     return error.message;
@@ -51,7 +51,7 @@ TEST_CASE("text that is missing, empty or too short is refused with the numbers"
   CHECK(contains(failure("forty", 36), "has 36 characters, a context of 36 needs at least 37"));
   TrainOptions fits;
   fits.context = 35;
-  load_text({.path = folder / "forty"}).check_run(fits);
+  load_text({.path = {folder / "forty"}}).check_run(fits);
   write_atomically(folder / "ten", std::string(10, 'x'));
   CHECK(contains(failure("ten", 2), "the validation part has 1 character"));
 }

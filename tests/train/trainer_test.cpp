@@ -281,13 +281,13 @@ TEST_CASE("every part of a step is told the number of the step, and a resumed ru
 TEST_CASE("the banner says what is trained, on which data and machine, and where the run is") {
   Practice p;
   p.train("run");
-  CHECK(p.out.str().starts_with(
-      fmt::format("practice: {} weights in 2 tensors, f32\n"
-                  "data: the built-in text `practice`: 1,350 characters to learn from, 150 to validate; vocabulary {}\n"
-                  "plan: 12 steps of 2 windows of 16 tokens, seed 1\n"
-                  "machine: products loops, 1 threads (serial), baseline\n"
-                  "run: {}\n",
-                  p.model.vocab() * (p.model.vocab() + 1), p.model.vocab(), (p.folder / "run").string())));
+  CHECK(p.out.str().starts_with(fmt::format(
+      "practice: {} weights in 2 tensors, f32\n"
+      "data: the built-in text `practice`: 1,500 bytes, 1,350 characters to learn from, 150 to validate; vocabulary {}\n"
+      "plan: 12 steps of 2 windows of 16 tokens, seed 1\n"
+      "machine: products loops, 1 threads (serial), baseline\n"
+      "run: {}\n",
+      p.model.vocab() * (p.model.vocab() + 1), p.model.vocab(), (p.folder / "run").string())));
 }
 
 TEST_CASE("what can be wrong is found before the folder is made") {
