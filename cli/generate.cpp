@@ -171,7 +171,7 @@ int generate_text(const Request& r) {
   check(tokenizer.labels.empty(),
         "{}: was trained to tell classes, and has no text to write; ./weft eval {} tells how "
         "well it does it",
-        saved.file.string(), options.path);
+        saved.file.string(), r.path);
   const auto source = dsl::make_source(saved.file.string(), saved.progress.description);
   const Preparation how{.data = WithData::no, .sizes = tokenizer.vocab(), .seed_of = "generate"};
   const Work work = prepare(source, r, how);

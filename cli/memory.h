@@ -17,6 +17,7 @@ Need need_of(const Work& work, const train::TrainOptions& options);
 double parsed_bytes(const std::string& text);
 
 using train::available_memory;
+using train::left_in_group;
 using train::peak_resident_bytes;
 using train::resident_bytes;
 
