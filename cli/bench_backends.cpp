@@ -90,7 +90,8 @@ int bench_backends(const BenchOptions& options) {
   const RuntimeOptions serial{.products = "loops", .parallel = "serial"};
   const Runtime one(serial), all({.threads = options.common.runtime.threads});
   std::vector<Backend> backends;
-  for (const char* products : {"loops", "blas", "packed"}) {
+  for (const std::string products : {"loops", "blas", "packed"}) {
+    if (products == "packed" && best_isa() == Isa::baseline) continue;
     for (const char* parallel : {"serial", "tbb"}) {
       RuntimeOptions o{.products = products, .parallel = parallel, .threads = options.common.runtime.threads};
       backends.push_back({products, parallel, std::make_unique<Runtime>(o)});

@@ -180,7 +180,8 @@ class SchemaMaker {
       case Holds::map: return to(of);
       case Holds::maps: return or_nothing(map_by(kDotted, to(of)));
       case Holds::maps_or_values: {
-        const std::vector<Json> of_param = {to(of), to("expression"), list_of(to("text"))}, of_weight = {to(of), to("shape")};
+        const std::vector<Json> of_param = {to(of), to("expression"), list_of(to("text"))},
+                                of_weight = {to(of), to("shape")};
         return or_nothing(map_by(kName, any_of(key.of == "param" ? of_param : of_weight)));
       }
       case Holds::section: break;
