@@ -1,7 +1,6 @@
 #include "train/checkpoint.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "train/file.h"
 
@@ -25,86 +24,6 @@ bool is_beside(std::string_view name) {
   if (name.starts_with(kCarried)) return true;
   const auto kinds = all_kinds();
   return std::any_of(kinds.begin(), kinds.end(), [&](auto kind) { return name.starts_with(memory_name(kind, "")); });
-}
-constexpr const char* kStateFile = "state.safetensors";
-constexpr std::string_view kStepFolder = "step_", kGood = "good_", kEnding = ".safetensors";
-
-// Shortest digits that read back as the same number: equal state, equal bytes.
-std::string digits(double value) { return fmt::format("{}", value); }
-
-std::string list_text(const std::vector<double>& values) {
-  std::string all;
-  for (const double value : values) all += (all.empty() ? "" : " ") + digits(value);
-  return all;
-}
-
-Metadata metadata_of(const Progress& p) {
-  return {{"step", std::to_string(p.step)},
-          {"data_position", std::to_string(p.step)},
-          {"evaluated", std::to_string(p.evaluated)},
-          {"best_loss", digits(p.best_loss)},
-          {"best_step", std::to_string(p.best_step)},
-          {"best_count", std::to_string(p.best_count)},
-          {"best_correct", std::to_string(p.best_correct)},
-          {"seed", std::to_string(p.seed)},
-          {"text_hash", p.text_hash},
-          {"tokenizer", p.tokenizer},
-          {"description", p.description},
-          {"skipped", std::to_string(p.skipped)},
-          {"skipped_in_a_row", std::to_string(p.skipped_in_a_row)},
-          {"losses", list_text(p.losses)}};
-}
-
-template <class T> T parsed_number(std::string_view text, const std::string& key, const fs::path& file) {
-  T value{};
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) {
-    fail_data("{}: `{}` is not a number in its metadata: {}", file.string(), key, shown(text));
-  }
-  return value;
-}
-
-const std::string& text_of(const Metadata& metadata, const std::string& key, const fs::path& file) {
-  const auto found = metadata.find(key);
-  if (found == metadata.end())
-    fail_data("{}: is not a checkpoint of ours (no `{}` in its metadata)", file.string(), key);
-  return found->second;
-}
-
-template <class T> T number(const Metadata& metadata, const std::string& key, const fs::path& file) {
-  return parsed_number<T>(text_of(metadata, key, file), key, file);
-}
-
-std::vector<double> numbers(std::string_view list, const std::string& key, const fs::path& file) {
-  std::vector<double> all;
-  while (!list.empty()) {
-    const std::size_t end = std::min(list.find(' '), list.size());
-    all.push_back(parsed_number<double>(list.substr(0, end), key, file));
-    list.remove_prefix(std::min(end + 1, list.size()));
-  }
-  return all;
-}
-
-Progress progress_of(const Metadata& metadata, const fs::path& file) {
-  Progress p;
-  p.step = number<i64>(metadata, "step", file);
-  p.evaluated = number<i64>(metadata, "evaluated", file);
-  p.best_loss = number<double>(metadata, "best_loss", file);
-  p.best_step = number<i64>(metadata, "best_step", file);
-  if (metadata.contains("best_count")) {  // since there is data other than text
-    p.best_count = number<i64>(metadata, "best_count", file);
-    p.best_correct = number<i64>(metadata, "best_correct", file);
-  }
-  p.seed = number<u64>(metadata, "seed", file);
-  if (metadata.contains("skipped")) {  // since updates can be left out
-    p.skipped = number<i64>(metadata, "skipped", file);
-    p.skipped_in_a_row = number<i64>(metadata, "skipped_in_a_row", file);
-    p.losses = numbers(text_of(metadata, "losses", file), "losses", file);
-  }
-  p.text_hash = text_of(metadata, "text_hash", file);
-  p.tokenizer = text_of(metadata, "tokenizer", file);
-  p.description = text_of(metadata, "description", file);
-  return p;
 }
 
 // What is wrong with a tensor that stands for `weight`, or for something like it; empty when nothing is.
@@ -182,46 +101,6 @@ Checkpoint read_checkpoint(const fs::path& file, const std::vector<dsl::Weight>&
   return checkpoint;
 }
 
-void remove_old(const fs::path& checkpoints, i64 keep) {
-  const std::vector<i64> steps = list_checkpoints(checkpoints);
-  for (std::size_t i = static_cast<std::size_t>(std::max<i64>(keep, 1)); i < steps.size(); ++i) {
-    std::error_code ignored;  // an old checkpoint that stays does no harm
-    fs::remove_all(checkpoint_file(checkpoints, steps[i]).parent_path(), ignored);
-  }
-}
-
-// The step in the name of a file such as good_0000400.safetensors; -1: it has another name.
-i64 step_in(std::string_view name, std::string_view before, std::string_view behind) {
-  if (!name.starts_with(before) || !name.ends_with(behind) || name.size() < before.size() + behind.size()) return -1;
-  name = name.substr(before.size(), name.size() - before.size() - behind.size());
-  i64 step = -1;
-  const auto parsed = std::from_chars(name.data(), name.data() + name.size(), step);
-  return parsed.ec == std::errc() && parsed.ptr == name.data() + name.size() ? step : -1;
-}
-
-// Weights that a validation found good, but not the best: by loss, then by step.
-struct Good {
-  double loss;
-  i64 step;
-  auto operator<=>(const Good&) const = default;
-};
-std::vector<Good> list_good(const fs::path& checkpoints) {
-  std::vector<Good> all;
-  std::error_code none;
-  for (const fs::directory_entry& entry : fs::directory_iterator(checkpoints, none)) {
-    const i64 step = step_in(entry.path().filename().string(), kGood, kEnding);
-    if (step < 0) continue;
-    double loss = std::numeric_limits<double>::infinity();  // of a damaged one: the first to go
-    try {
-      loss = number<double>(Safetensors(entry.path()).metadata(), "best_loss", entry.path());
-    } catch (const Error&) {
-    }
-    all.push_back({loss, step});
-  }
-  std::sort(all.begin(), all.end());
-  return all;
-}
-
 WeightFile read_weight_file(const fs::path& path) {
   WeightFile saved{path, {}, {}};
   const Safetensors file(path);
@@ -233,27 +112,32 @@ WeightFile read_weight_file(const fs::path& path) {
   return saved;
 }
 
+// What is said of a damaged file: where the next one is ({}), or that there is none.
+struct Offer {
+  std::string next, none;
+};
+
+// The first file that reads. A damaged one is passed over when `last_good` asks for it, and named in any case.
+template <class Read> auto first_whole(const std::vector<fs::path>& files, bool last_good, const Offer& offer,
+                                       const Read& read, std::string* passed_over = nullptr) {
+  std::string damage;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    try {
+      auto found = read(files[i]);
+      if (passed_over) *passed_over = damage;
+      return found;
+    } catch (const Error& error) {
+      if (error.failure != Failure::data) throw;
+      damage += (damage.empty() ? "" : "\n") + std::string(error.what());
+    }
+    if (last_good || i + 1 == files.size()) continue;
+    std::string next = offer.next;
+    fail_data("{}\n{}", damage, next.replace(next.find("{}"), 2, files[i + 1].string()));
+  }
+  fail_data("{}\n{}", damage, offer.none);
+}
+
 }  // namespace
-
-fs::path checkpoint_file(const fs::path& checkpoints, i64 step) {
-  return checkpoints / fmt::format("{}{:07}", kStepFolder, step) / kStateFile;
-}
-
-fs::path best_file(const fs::path& checkpoints) { return checkpoints / "best.safetensors"; }
-
-fs::path good_file(const fs::path& checkpoints, i64 step) {
-  return checkpoints / fmt::format("{}{:07}{}", kGood, step, kEnding);
-}
-
-std::vector<fs::path> weight_files(const fs::path& run) {
-  const fs::path checkpoints = run / "checkpoints";
-  std::vector<fs::path> files;
-  if (fs::exists(best_file(checkpoints))) files.push_back(best_file(checkpoints));
-  for (const Good& good : list_good(checkpoints)) files.push_back(good_file(checkpoints, good.step));
-  for (const i64 step : list_checkpoints(checkpoints)) files.push_back(checkpoint_file(checkpoints, step));
-  if (files.empty()) fail_data("{}: has no weights (is it the folder of a run?)", run.string());
-  return files;
-}
 
 u64 checkpoint_bytes(const std::vector<Tensor>& weights) {
   constexpr u64 kHeader = 65536, kPerWeight = 600;
@@ -278,7 +162,7 @@ void save_checkpoint(const fs::path& checkpoints, const std::vector<dsl::Weight>
   write_safetensors(file, tensors, metadata_of(checkpoint.progress));
   sync_folder(checkpoints);
   Safetensors(file).verify();  // the one before goes only when this one is known to be good
-  remove_old(checkpoints, keep);
+  remove_old_checkpoints(checkpoints, keep);
 }
 
 void save_weights(const fs::path& file, const std::vector<dsl::Weight>& names, const std::vector<Tensor>& weights,
@@ -288,84 +172,23 @@ void save_weights(const fs::path& file, const std::vector<dsl::Weight>& names, c
   write_safetensors(file, tensors, metadata_of(progress));
 }
 
-// The files are all there is to know of the ones before: what a validation of a later step left, before the run was
-// resumed from an earlier one, will be made again and counts for nothing.
-void keep_best(const fs::path& checkpoints, const std::vector<dsl::Weight>& names, const std::vector<Tensor>& weights,
-               const Progress& now, bool best, i64 keep) {
-  if (keep == 0) return;
-  const i64 step = now.best_step;
-  std::error_code ignored;
-  if (best && keep > 1) {  // the best so far becomes the second
-    const fs::path before = best_file(checkpoints);
-    try {
-      const i64 its = fs::exists(before) ? progress_of(Safetensors(before).metadata(), before).best_step : step;
-      if (its < step) fs::create_hard_link(before, good_file(checkpoints, its), ignored);
-    } catch (const Error& error) {  // a damaged one is not worth keeping
-      if (error.failure != Failure::data) throw;
-    }
-  }
-  if (best) save_weights(best_file(checkpoints), names, weights, now);
-  else if (keep > 1) save_weights(good_file(checkpoints, step), names, weights, now);
-  i64 kept = 1;
-  for (const Good& good : list_good(checkpoints)) {
-    const bool of_another_try = good.step > step || (best && good.step == step);
-    if (of_another_try || ++kept > keep) fs::remove(good_file(checkpoints, good.step), ignored);
-  }
-}
-
-std::vector<i64> list_checkpoints(const fs::path& checkpoints) {
-  std::vector<i64> steps;
-  std::error_code error;
-  for (const fs::directory_entry& entry : fs::directory_iterator(checkpoints, error)) {
-    const i64 step = step_in(entry.path().filename().string(), kStepFolder, "");
-    if (step < 0) continue;
-    // A folder without the file is one whose writer was killed: the rename never came.
-    std::error_code missing;
-    if (fs::is_regular_file(entry.path() / kStateFile, missing)) steps.push_back(step);
-  }
-  std::sort(steps.rbegin(), steps.rend());
-  return steps;
-}
-
 Checkpoint load_newest(const fs::path& run, const std::vector<dsl::Weight>& names, bool last_good) {
-  const fs::path checkpoints = run / "checkpoints";
-  const std::vector<i64> steps = list_checkpoints(checkpoints);
-  if (steps.empty()) fail_data("{}: has no checkpoint", run.string());
-  std::string damage;
-  for (std::size_t i = 0; i < steps.size(); ++i) {
-    const fs::path file = checkpoint_file(checkpoints, steps[i]);
-    try {
-      return read_checkpoint(file, names);
-    } catch (const Error& error) {
-      if (error.failure != Failure::data) throw;
-      damage += (damage.empty() ? "" : "\n") + std::string(error.what());
-    }
-    if (last_good) continue;
-    if (i + 1 == steps.size()) break;
-    fail_data("{}\nthe checkpoint before it is {}; `weft resume {} --last-good` continues from there", damage,
-              checkpoint_file(checkpoints, steps[i + 1]).string(), run.string());
-  }
-  fail_data("{}\nno other checkpoint is left in {}", damage, run.string());
+  std::vector<fs::path> files;
+  for (const i64 step : list_checkpoints(run / "checkpoints"))
+    files.push_back(checkpoint_file(run / "checkpoints", step));
+  if (files.empty()) fail_data("{}: has no checkpoint", run.string());
+  const Offer offer{
+      "the checkpoint before it is {}; `weft resume " + run.string() + " --last-good` continues from there",
+      "no other checkpoint is left in " + run.string()};
+  return first_whole(files, last_good, offer, [&](const fs::path& file) { return read_checkpoint(file, names); });
 }
 
 WeightFile read_weights(const fs::path& run_or_file, const std::string& choice, bool last_good,
                         std::string* passed_over) {
   if (!choice.empty() || !fs::is_directory(run_or_file)) return read_weight_file(weight_file(run_or_file, choice));
-  const std::vector<fs::path> files = weight_files(run_or_file);
-  std::string damage;
-  for (std::size_t i = 0; i < files.size(); ++i) {
-    try {
-      WeightFile saved = read_weight_file(files[i]);
-      if (passed_over) *passed_over = damage;
-      return saved;
-    } catch (const Error& error) {
-      if (error.failure != Failure::data) throw;
-      damage += (damage.empty() ? "" : "\n") + std::string(error.what());
-    }
-    if (!last_good && i + 1 < files.size())
-      fail_data("{}\nthe next best weights are those of {}; `--last-good` takes them", damage, files[i + 1].string());
-  }
-  fail_data("{}\nno other weights are left in {}", damage, run_or_file.string());
+  const Offer offer{"the next best weights are those of {}; `--last-good` takes them",
+                    "no other weights are left in " + run_or_file.string()};
+  return first_whole(weight_files(run_or_file), last_good, offer, read_weight_file, passed_over);
 }
 
 std::vector<Tensor> matched(const WeightFile& saved, const std::vector<dsl::Weight>& names) {

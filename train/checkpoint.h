@@ -11,31 +11,15 @@
 // There is no pointer file: what is there is found by looking. Files hold no time, host or
 // arguments, so two runs of one description and seed write the same bytes.
 #pragma once
-#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "dsl/model.h"
 #include "train/optimizer.h"
-#include "train/safetensors.h"
+#include "train/progress.h"
 
 namespace weft::train {
-
-/// The numbers and texts beside the tensors.
-struct Progress {
-  i64 step = 0;       // steps done; the windows of the next step follow from it and the seed
-  i64 evaluated = 0;  // the last step whose validation loss is known
-  double best_loss = std::numeric_limits<double>::infinity();
-  i64 best_step = 0;
-  u64 seed = 0;
-  std::string text_hash;                  // of the data
-  std::string tokenizer;                  // JSON; empty where the data are no text
-  std::string description;                // the resolved description
-  i64 best_count = 0, best_correct = 0;   // targets of the best validation, and those with the highest score
-  i64 skipped = 0, skipped_in_a_row = 0;  // updates that were left out: in all, and just before this step
-  std::vector<double> losses = {};        // of the last steps, which a new one is held against
-};
 
 struct Checkpoint {
   Progress progress;
@@ -50,6 +34,8 @@ std::filesystem::path best_file(const std::filesystem::path& checkpoints);
 /// Bytes of one checkpoint, about.
 u64 checkpoint_bytes(const std::vector<Tensor>& weights);
 
+/// Removes all but the newest `keep` checkpoints.
+void remove_old_checkpoints(const std::filesystem::path& checkpoints, i64 keep);
 /// Writes, reads back and checks; then removes all but the newest `keep`.
 void save_checkpoint(const std::filesystem::path& checkpoints, const std::vector<dsl::Weight>& names,
                      const Checkpoint& checkpoint, i64 keep = 2);
@@ -76,7 +62,6 @@ struct WeightFile {
 /// All files of weights in a run, the one to take first: the best, others that a validation found good, then the
 /// checkpoints from the newest on. An error of kind `data` when there is none.
 std::vector<std::filesystem::path> weight_files(const std::filesystem::path& run);
-std::filesystem::path good_file(const std::filesystem::path& checkpoints, i64 step);
 /// The file of weights in a run: `best` by validation loss, those of the `last` checkpoint or of that of a step, or a
 /// path; without a choice the best, where there is one, else the last. What is no folder stands for itself. An error of
 /// kind `data` lists what there is.
