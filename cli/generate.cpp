@@ -153,7 +153,7 @@ train::GenerateOptions checked(const Request& r, const Work& work, const train::
   train::GenerateOptions o = train::generate_options(work.generate, saved.progress.seed);
   r.draw.apply(o);
   train::check_options(o);
-  check(r.n.value_or(1) >= 1, "--n must be 1 or more ({})", *r.n);
+  check(r.n.value_or(1) >= 1, "--n must be 1 or more ({})", r.n.value_or(1));
   check(!r.logprobs || r.json, "--logprobs is part of the document that --json prints: add --json");
   check(r.save.empty() || r.prompt.list.empty(), "--save-state keeps the state after one prompt, not after --prompts");
   return o;
