@@ -29,7 +29,7 @@ std::string program_text() {
 }
 
 Need need_of(const Work& work, const train::TrainOptions& o) {
-  const dsl::StepCost c = work.model->cost(o.batch, work.length(o), o.dtype);
+  const dsl::StepCost c = work.model->cost(o.batch, work.length(o), o.dtype, work.threads);
   double remembered = 0;  // by AdamW, the most that a rule remembers
   for (const dsl::Weight& w : work.model->weights()) {
     if (w.trained)

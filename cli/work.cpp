@@ -160,6 +160,7 @@ Preparation preparation_of(const fs::path& run) {
 
 Work prepare(const dsl::SourcePtr& source, const Options& given, const Preparation& how) {
   Work work;
+  work.threads = given.runtime.parallel == "serial" ? 1 : given.runtime.threads;
   dsl::Diagnostics d;
   Options options = given;
   dsl::Asked asked = how.asked.value_or(dsl::Asked{});

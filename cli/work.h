@@ -54,6 +54,7 @@ struct Work {
   std::shared_ptr<const dsl::Model> model;
   std::unique_ptr<const dsl::Function> function;  // instead of the model, when that was asked for
   std::optional<train::Start> start;              // where the run does not start from drawn weights
+  int threads = 0;                                // that a step will have; 0: all of the machine
   dsl::Diagnostics warnings;                      // already printed, unless the verb prints JSON
 
   train::Job job() const;

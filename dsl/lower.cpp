@@ -85,22 +85,30 @@ std::unique_ptr<Lowering> lower(const Blueprint& plan, Mode mode, Diagnostics& d
 Lowered::Lowered(std::unique_ptr<Lowering> train, std::unique_ptr<Lowering> evaluate, std::unique_ptr<Lowering> stream)
     : train_(std::move(train)), evaluate_(std::move(evaluate)), stream_(std::move(stream)) {
   for (const WeightSlot& w : train_->program.weights) weights_.push_back(w.weight);
-  std::vector<Var> outputs = {train_->loss};
-  for (const Var& g : train_->gradients) {
-    if (g) outputs.push_back(g);
-  }
-  for (const StreamState& s : train_->program.states) outputs.push_back(s.out);  // under `carry_state`
-  train_run_ = std::make_unique<Run>(train_->program.graph, outputs);
-  loss_run_ = std::make_unique<Run>(evaluate_->program.graph, std::vector<Var>{evaluate_->loss, evaluate_->logits});
   logits_run_ = std::make_unique<Run>(evaluate_->program.graph, std::vector<Var>{evaluate_->logits});
-  outputs = {stream_->logits};
-  std::vector<Var> starts;
+  std::vector<Var> outputs = {stream_->logits}, starts;
   for (const StreamState& s : stream_->program.states) {
     outputs.push_back(s.out);
     if (s.start) starts.push_back(s.start);
   }
   stream_run_ = std::make_unique<Run>(stream_->program.graph, outputs);
   start_run_ = std::make_unique<Run>(stream_->program.graph, starts);
+}
+
+const Lowered::Runs& Lowered::train_runs(std::size_t lanes) const {
+  std::vector<Var> outputs = {train_->loss};
+  for (const Var& g : train_->gradients) {
+    if (g) outputs.push_back(g);
+  }
+  for (const StreamState& s : train_->program.states) outputs.push_back(s.out);  // under `carry_state`
+  while (train_runs_.size() < lanes) train_runs_.push_back(std::make_unique<Run>(train_->program.graph, outputs));
+  return train_runs_;
+}
+
+const Lowered::Runs& Lowered::loss_runs(std::size_t lanes) const {
+  const std::vector<Var> outputs{evaluate_->loss, evaluate_->logits};
+  while (loss_runs_.size() < lanes) loss_runs_.push_back(std::make_unique<Run>(evaluate_->program.graph, outputs));
+  return loss_runs_;
 }
 
 }  // namespace weft::dsl

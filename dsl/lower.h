@@ -46,9 +46,11 @@ class Lowered {
   const Lowering& evaluate() const { return *evaluate_; }
   const Lowering& stream() const { return *stream_; }
   const std::vector<Weight>& weights() const { return weights_; }
-  // A run keeps plans between calls, which no caller can see.
-  Run& train_run() const { return *train_run_; }
-  Run& loss_run() const { return *loss_run_; }
+  // A run keeps plans between calls, which no caller can see; lanes that are computed at the same time have one each.
+  Run& train_run() const { return *train_runs(1)[0]; }
+  using Runs = std::vector<std::unique_ptr<Run>>;
+  const Runs& train_runs(std::size_t lanes) const;
+  const Runs& loss_runs(std::size_t lanes) const;
   Run& logits_run() const { return *logits_run_; }
   Run& stream_run() const { return *stream_run_; }
   Run& start_run() const { return *start_run_; }
@@ -56,7 +58,8 @@ class Lowered {
  private:
   std::unique_ptr<Lowering> train_, evaluate_, stream_;
   std::vector<Weight> weights_;
-  std::unique_ptr<Run> train_run_, loss_run_, logits_run_, stream_run_, start_run_;
+  mutable Runs train_runs_, loss_runs_;
+  std::unique_ptr<Run> logits_run_, stream_run_, start_run_;
 };
 
 }  // namespace weft::dsl

@@ -1,12 +1,18 @@
 #include "dsl/model.h"
 
 #include <algorithm>
+#include <thread>
 
+#include "dsl/lanes.h"
 #include "dsl/lower.h"
+#include "engine/layouts.h"
 #include "engine/observer.h"
 
 namespace weft::dsl {
 namespace {
+
+// Tokens of a lane for which its own layouts of the weights cost less than 1 % of its products.
+constexpr i64 kLongLane = 512;
 
 double scalar(const Tensor& t) {
   return t.dtype() == DType::f64 ? t.values<double>()[0] : static_cast<double>(t.values<float>()[0]);
@@ -23,18 +29,55 @@ template <class T> i64 hits(std::span<const T> scores, std::span<const i32> targ
   return hits;
 }
 
-// The states where the rows stand; at position 0 what they hold does not matter.
-void feed_carried(const Program& program, const Carried& carried, i64 rows, DType dtype, Run::Feeds& feeds,
+std::vector<Lane> lanes_of(const Batch& batch) {
+  return dsl::lanes_of(batch.tokens.shape()[0], batch.tokens.shape()[1]);
+}
+
+Batch rows(const Batch& batch, const Lane& lane) {
+  return {batch.tokens.rows(lane.begin, lane.end), batch.targets.rows(lane.begin, lane.end)};
+}
+
+bool shares_layouts(const Lane& lane, i64 length) { return lane.rows() * length < kLongLane; }
+
+// For lanes so short that laying out the weights anew in each would be felt.
+std::optional<Layouts> shared_layouts(const std::vector<Tensor>& weights, const std::vector<Lane>& lanes,
+                                      const Batch& batch) {
+  if (lanes.size() == 1 || !shares_layouts(lanes[0], batch.tokens.shape()[1])) return {};
+  return std::optional<Layouts>(std::in_place, weights);
+}
+
+LossSum added(const std::vector<LossSum>& sums) {
+  LossSum all;
+  for (const LossSum& s : sums) all += s;
+  return all;
+}
+
+// The states where these rows stand; at position 0 what they hold does not matter.
+void feed_carried(const Program& program, const Carried* carried, const Lane& lane, DType dtype, Run::Feeds& feeds,
                   RunSettings& settings) {
-  const bool anew = carried.position == 0;
-  check(anew || carried.states.size() == program.states.size(), "the model carries {} states, and {} were given",
-        program.states.size(), carried.states.size());
-  if (program.begins) feeds.emplace_back(program.begins, Tensor::full({rows}, anew ? 1 : 0, dtype));
+  const bool anew = !carried || carried->position == 0;
+  check(anew || carried->states.size() == program.states.size(), "the model carries {} states, and {} were given",
+        program.states.size(), carried ? carried->states.size() : 0);
+  if (program.begins) feeds.emplace_back(program.begins, Tensor::full({lane.rows()}, anew ? 1 : 0, dtype));
   for (std::size_t i = 0; i < program.states.size(); ++i) {
     const Var& in = program.states[i].in;
-    feeds.emplace_back(in, anew ? Tensor::zeros(bind(in.dims(), {{"B", rows}}), dtype) : carried.states[i]);
+    feeds.emplace_back(in, anew ? Tensor::zeros(bind(in.dims(), {{"B", lane.rows()}}), dtype)
+                                : carried->states[i].rows(lane.begin, lane.end));
   }
-  settings.offsets = {carried.position};
+  settings.offsets = {carried ? carried->position : 0};
+}
+
+// Lanes that are computed hold their values; those that are done but not yet added, and the sum, a gradient each.
+std::size_t peak_bytes(const Lowered& lowered, i64 batch, i64 context, DType dtype, int threads, std::size_t weights) {
+  const auto lanes = dsl::lanes_of(batch, context);
+  i64 rows = 0;
+  for (const Lane& lane : lanes) rows = std::max(rows, lane.rows());
+  const std::size_t one = lowered.train_run().peak_bytes({{"B", rows}, {"T", context}}, dtype);
+  if (lanes.size() == 1) return one;
+  if (threads == 0) threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  const auto at_once = static_cast<std::size_t>(std::min<i64>(std::ssize(lanes), threads));
+  const std::size_t layouts = shares_layouts(lanes[0], context) ? 2 * weights : 0;  // for both directions
+  return weights + at_once * (one - weights) + at_once * weights + layouts;
 }
 
 }  // namespace
@@ -88,12 +131,11 @@ void Model::redraw(u64 seed, i64 step, std::vector<Tensor>& weights) const {
   }
 }
 
-StepCost Model::cost(i64 batch, i64 context, DType dtype) const {
+StepCost Model::cost(i64 batch, i64 context, DType dtype, int threads) const {
   StepCost c;
-  const Bindings sizes = {{"B", batch}, {"T", context}};
-  c.flops = lowered_->train_run().flops(sizes);
-  c.peak_bytes = lowered_->train_run().peak_bytes(sizes, dtype);
+  c.flops = lowered_->train_run().flops({{"B", batch}, {"T", context}});
   c.weight_bytes = static_cast<std::size_t>(weight_count()) * byte_size(dtype);
+  c.peak_bytes = peak_bytes(*lowered_, batch, context, dtype, threads, c.weight_bytes);
   const Program& stream = lowered_->stream().program;
   if (!streams()) return c;
   std::size_t elements = 0;
@@ -108,42 +150,70 @@ StepCost Model::cost(i64 batch, i64 context, DType dtype) const {
 }
 
 LossSum Model::loss(Runtime& runtime, const std::vector<Tensor>& weights, const Batch& batch) const {
-  const i64 count = counted(batch.targets);
-  const auto feeds = feeds_of(lowered_->evaluate(), weights, batch.tokens, batch.targets);
-  const auto made = lowered_->loss_run()(runtime, dtype_of(weights), feeds);
-  const auto targets = batch.targets.values<i32>();
-  const Tensor& scores = made[1];
-  return {
-      scalar(made[0]) * static_cast<double>(count), count,
-      scores.dtype() == DType::f64 ? hits(scores.values<double>(), targets) : hits(scores.values<float>(), targets)};
+  const auto lanes = lanes_of(batch);
+  const auto& runs = lowered_->loss_runs(lanes.size());
+  std::vector<LossSum> sums(lanes.size());
+  each_lane(runtime, lanes.size(), false, [&](std::size_t i, const Runtime& on) {
+    const Batch part = rows(batch, lanes[i]);
+    const auto feeds = feeds_of(lowered_->evaluate(), weights, part.tokens, part.targets);
+    RunSettings settings;
+    settings.first_row = lanes[i].begin;
+    const auto made = (*runs[i])(on, dtype_of(weights), feeds, settings);
+    const auto targets = part.targets.values<i32>();
+    const Tensor& scores = made[1];
+    const i64 count = counted(part.targets);
+    sums[i] = {
+        scalar(made[0]) * static_cast<double>(count), count,
+        scores.dtype() == DType::f64 ? hits(scores.values<double>(), targets) : hits(scores.values<float>(), targets)};
+  });
+  return added(sums);
 }
 
 LossSum Model::gradients(Runtime& runtime, const std::vector<Tensor>& weights, const Batch& batch, TrainingStep step,
                          std::vector<Tensor>& gradients, Observer* observer, Carried* carried) const {
   const Lowering& l = lowered_->train();
-  Carried anew;
-  if (!carried) carried = &anew;
-  const i64 count = counted(batch.targets);
-  RunSettings settings;
-  settings.key = step.key;
-  settings.step = step.number;
-  settings.training = true;
-  if (observer) settings.intervention = observer->inside();
-  auto feeds = feeds_of(l, weights, batch.tokens, batch.targets);
-  if (carries()) feed_carried(l.program, *carried, batch.tokens.shape()[0], dtype_of(weights), feeds, settings);
-  auto results = lowered_->train_run()(runtime, dtype_of(weights), feeds, settings, observer);
+  const auto lanes = lanes_of(batch);
+  const auto& runs = lowered_->train_runs(lanes.size());
+  const double all = static_cast<double>(std::max<i64>(1, counted(batch.targets)));
+  std::vector<LossSum> sums(lanes.size());
+  std::vector<std::vector<Tensor>> states(lanes.size());
+  LaneSum total(runtime, lanes.size());
+  const std::optional<Layouts> layouts = shared_layouts(weights, lanes, batch);
+  each_lane(runtime, lanes.size(), observer != nullptr, [&](std::size_t i, const Runtime& on) {
+    const Batch part = rows(batch, lanes[i]);
+    const double count = static_cast<double>(counted(part.targets));
+    RunSettings settings;
+    settings.key = step.key;
+    settings.step = step.number;
+    settings.training = true;
+    settings.layouts = layouts ? &*layouts : nullptr;
+    settings.first_row = lanes[i].begin;
+    if (observer) settings.intervention = observer->inside();
+    if (observer && lanes.size() > 1) observer->begins(lanes[i].begin, lanes[i].rows());
+    auto feeds = feeds_of(l, weights, part.tokens, part.targets);
+    if (carries()) feed_carried(l.program, carried, lanes[i], dtype_of(weights), feeds, settings);
+    auto results = (*runs[i])(on, dtype_of(weights), feeds, settings, observer);
+    sums[i] = {scalar(results[0]) * count, counted(part.targets)};
+    const auto end = results.end() - std::ssize(l.program.states);
+    states[i].assign(std::make_move_iterator(end), std::make_move_iterator(results.end()));
+    total.add(i, {std::make_move_iterator(results.begin() + 1), std::make_move_iterator(end)}, count / all);
+  });
   gradients.clear();
-  std::size_t next = 1;
-  for (std::size_t i = 0; i < l.gradients.size(); ++i) {
-    if (l.gradients[i]) gradients.push_back(std::move(results[next++]));
+  std::vector<Tensor> made = total.take();
+  for (std::size_t i = 0, next = 0; i < l.gradients.size(); ++i) {
+    if (l.gradients[i]) gradients.push_back(std::move(made[next++]));
     else gradients.push_back(Tensor::zeros(l.program.weights[i].weight.shape, dtype_of(weights)));
   }
-  if (carries()) {
-    carried->states.assign(std::make_move_iterator(results.begin() + static_cast<std::ptrdiff_t>(next)),
-                           std::make_move_iterator(results.end()));
+  if (carries() && carried) {
+    carried->states.clear();
+    for (std::size_t s = 0; s < l.program.states.size(); ++s) {
+      std::vector<Tensor> parts;
+      for (const auto& of_lane : states) parts.push_back(of_lane[s]);
+      carried->states.push_back(stacked(parts));
+    }
     carried->position += batch.tokens.shape()[1];
   }
-  return {scalar(results[0]) * static_cast<double>(count), count};
+  return added(sums);
 }
 
 }  // namespace weft::dsl

@@ -73,7 +73,7 @@ struct Carried {
 /// What one training step of `batch` windows of `context` tokens takes, and one generated token.
 struct StepCost {
   double flops = 0;            // forward and backward
-  std::size_t peak_bytes = 0;  // of live tensors while it runs, weights included
+  std::size_t peak_bytes = 0;  // of live tensors while it runs on so many threads, weights included
   std::size_t weight_bytes = 0;
   std::optional<std::size_t> state_bytes;  // of a stream; nothing when it grows or there is no streaming form
 };
@@ -87,6 +87,8 @@ struct Kept {
 };
 /// The rows of all, one after the other. What grows with the position has one length for all rows.
 Kept joined(std::span<const Kept> parts);
+/// Tensors [rows, ...] one behind the other.
+Tensor stacked(const std::vector<Tensor>& parts);
 Kept row(const Kept& kept, i64 row);
 
 class Lowered;  // the graphs behind a model (dsl/lower.h)
@@ -119,7 +121,8 @@ class Model {
   i64 vocab() const;
   /// Of a model that tells the class of a sequence.
   std::optional<i64> classes() const;
-  StepCost cost(i64 batch, i64 context, DType dtype) const;
+  /// `threads`: 0 are all of the machine.
+  StepCost cost(i64 batch, i64 context, DType dtype, int threads = 0) const;
   /// Whether generation needs no more than a state, which may grow.
   bool streams() const;
   /// Freshly drawn weights; the same seed gives the same bits.

@@ -189,6 +189,8 @@ class PrefixStream final : public Stream {
   std::vector<i64> positions_;
 };
 
+}  // namespace
+
 // Rows are the first dimension: their bytes lie one behind the other.
 Tensor stacked(const std::vector<Tensor>& parts) {
   Shape shape = parts.front().shape();
@@ -207,8 +209,6 @@ Tensor stacked(const std::vector<Tensor>& parts) {
   }
   return all;
 }
-
-}  // namespace
 
 Kept joined(std::span<const Kept> parts) {
   check(!parts.empty(), "joined: no rows");

@@ -3,6 +3,7 @@
 #pragma once
 #include <algorithm>
 
+#include "engine/layouts.h"
 #include "engine/loops.h"
 #include "engine/op.h"
 #include "engine/run.h"
@@ -19,13 +20,14 @@ struct KernelCall {
   const Graph& graph;
   const Node& node;
   const Op& op;
-  std::vector<AttributeValue> attributes;   // symbols bound
-  std::vector<const Tensor*> inputs;        // null: absent, or not read by the backward
-  std::vector<const Shape*> input_shapes;   // null: absent
-  std::vector<const Shape*> output_shapes;  // public, then saved
-  std::vector<const Tensor*> outputs;       // backward: null where not read
-  std::vector<const Tensor*> cotangents;    // backward: null where no gradient arrives
-  std::vector<Tensor> results;              // forward: outputs and saved; backward: gradients, empty where unwanted
+  const std::vector<AttributeValue>& attributes;  // symbols bound
+  const std::vector<bool>* read;                  // whether anyone reads a value; null: all are read
+  std::vector<const Tensor*> inputs;              // null: absent, or not read by the backward
+  std::vector<const Shape*> input_shapes;         // null: absent
+  std::vector<const Shape*> output_shapes;        // public, then saved
+  std::vector<const Tensor*> outputs;             // backward: null where not read
+  std::vector<const Tensor*> cotangents;          // backward: null where no gradient arrives
+  std::vector<Tensor> results;  // forward: outputs and saved; backward: gradients, empty where unwanted
   std::size_t public_outputs() const { return output_shapes.size() - op.saved; }
 };
 
@@ -65,6 +67,10 @@ template <class T> class Kernel {
   /// Forward: output `i` to be written; every element.
   std::span<T> result(std::size_t i = 0) { return call_.results[i].template mutable_values<T>(); }
   std::span<i32> index_result(std::size_t i = 0) { return call_.results[i].template mutable_values<i32>(); }
+  /// Whether anyone reads output `i`: an op that saves work by it writes zeros.
+  bool is_read(std::size_t i) const {
+    return !call_.read || (*call_.read)[static_cast<std::size_t>(call_.node.outputs[i])];
+  }
   /// Forward: saved value `i` to be written.
   std::span<T> save(std::size_t i) { return result(call_.public_outputs() + i); }
   // Backward.
@@ -109,19 +115,19 @@ template <class T> class Kernel {
     call_.runtime.parallel().ranges(n, grain, body);
   }
   void multiply(const Product<T>& product) const { call_.runtime.products().multiply(product); }
-  /// B of a product that is computed in parts, laid out once for all of them; empty where the backend does without.
+  /// B of a product that is computed in parts, laid out once for all of them, or for all that read the same weight;
+  /// empty where the backend does without.
   Tensor lay_out(const Product<T>& product) const {
     const Products& products = call_.runtime.products();
     const i64 size = products.laid_out(product);
     if (!size) return {};
-    Tensor panels = scratch({size});
-    T* to = panels.template mutable_values<T>().data();
-    const i64 n = product.n, step = Products::kPanel;
-    const i64 grain = std::max<i64>(1, kGrain / std::max<i64>(1, product.k * step));
-    ranges((n + step - 1) / step, grain,
-           [&](i64 begin, i64 end) { products.lay_out(product, begin * step, std::min(n, end * step), to); });
-    return panels;
+    const Layouts* known = call_.settings.layouts;
+    if (!known || !known->knows(product.b)) return laid_out(product, size);
+    return known->get({product.b, product.transpose_b, product.k, product.n, product.ldb},
+                      [&] { return laid_out(product, size); });
   }
+  /// Whether `data` is a weight whose layout is kept for others.
+  bool is_shared(const T* data) const { return call_.settings.layouts && call_.settings.layouts->knows(data); }
   /// Memory for the length of this call, uninitialised.
   Tensor scratch(Shape shape) const {
     return Tensor::uninitialised(std::move(shape), dtype_of<T>(), call_.runtime.pool());
@@ -153,6 +159,16 @@ template <class T> class Kernel {
   }
 
  private:
+  Tensor laid_out(const Product<T>& product, i64 size) const {
+    const Products& products = call_.runtime.products();
+    Tensor panels = scratch({size});
+    T* to = panels.template mutable_values<T>().data();
+    const i64 n = product.n, step = Products::kPanel;
+    const i64 grain = std::max<i64>(1, kGrain / std::max<i64>(1, product.k * step));
+    ranges((n + step - 1) / step, grain,
+           [&](i64 begin, i64 end) { products.lay_out(product, begin * step, std::min(n, end * step), to); });
+    return panels;
+  }
   // What a backward does not declare to read is freed before it runs.
   void require_read(const Tensor* tensor, const char* what, std::size_t i) const {
     if (!tensor)

@@ -6,6 +6,7 @@
 #pragma once
 #include <bit>
 #include <cmath>
+#include <limits>
 
 #include "engine/error.h"
 
@@ -67,5 +68,26 @@ template <> [[gnu::always_inline]] inline float tanh(float x) {
   return a < 0.625f ? small : (x < 0 ? -large : (x == x ? large : x));
 }
 template <> inline double tanh(double x) { return std::tanh(x); }
+
+/// Cosine and sine of an angle in radians, within 1e-8 up to 1e7: the angle in double, because a float has lost it at
+/// position 100,000. A tenth of the time of libm's, which is no vector code. NaN beyond 1e15, where a double has lost
+/// it, too.
+[[gnu::always_inline]] inline void cos_sin(double angle, float& cosine, float& sine) {
+  // angle = n pi / 2 + r, |r| <= pi / 4. Adding 1.5 * 2^52 rounds to whole numbers and leaves them in the low bits.
+  constexpr double kRound = 6755399441055744.0;
+  const double shifted = angle * 0.63661977236758134308 + kRound;
+  const double n = shifted - kRound;
+  const u64 quarter = std::bit_cast<u64>(shifted);
+  const double known = std::abs(angle) < 1e15 ? angle : std::numeric_limits<double>::quiet_NaN();
+  const double r = (known - n * 1.57079632673412561417) - n * 6.07710050650619224932e-11;
+  const double s = r * r;
+  const double small_sine = r * (1 + s * (-1. / 6 + s * (1. / 120 + s * (-1. / 5040 + s * (1. / 362880)))));
+  const double small_cosine = 1 + s * (-0.5 + s * (1. / 24 + s * (-1. / 720 + s * (1. / 40320 - s * (1. / 3628800)))));
+  const bool turned = (quarter & 1) != 0;
+  const double c = turned ? small_sine : small_cosine, d = turned ? small_cosine : small_sine;
+  cosine = static_cast<float>(((quarter + 1) & 2) != 0 ? -c : c);
+  sine = static_cast<float>((quarter & 2) != 0 ? -d : d);
+}
+inline void cos_sin(double angle, double& cosine, double& sine) { cosine = std::cos(angle), sine = std::sin(angle); }
 
 }  // namespace weft

@@ -45,6 +45,12 @@ NotFinite::NotFinite()
         }
       }) {}
 
+void NotFinite::begins(i64 first, i64 rows) {
+  before_ = text();
+  traces_.clear();
+  rows_ = fmt::format(" in rows {} to {} of the batch", first, first + rows - 1);
+}
+
 int NotFinite::begin(std::string origin) {
   origins_.push_back(std::move(origin));
   return static_cast<int>(origins_.size()) - 1;
@@ -92,9 +98,9 @@ std::string NotFinite::origin_text(const Graph& graph, const Node& node, std::si
   }
   const std::string where = graph.origin_of(node);
   const std::string dims = weft::text(graph.value(id).dims), shape = weft::text(tensor.shape());
-  return fmt::format("{}{} makes {} of {}, from values of at most {:.3g}{}", what,
+  return fmt::format("{}{} makes {} of {}{}, from values of at most {:.3g}{}", what,
                      where.empty() ? "" : " (" + where + ")", element_text(tensor, first_not_finite(tensor)),
-                     dims == shape ? shape : dims + " = " + shape, most, inner_text(node));
+                     dims == shape ? shape : dims + " = " + shape, rows_, most, inner_text(node));
 }
 
 // The graph that `inner_` belongs to is an attribute of the node: it knows the place.
@@ -111,6 +117,7 @@ std::string NotFinite::inner_text(const Node& node) const {
 }
 
 std::string NotFinite::text() const {
+  if (!before_.empty()) return before_;
   int first = -1;
   for (const Trace& t : traces_) {
     if (!t.read && t.origin >= 0 && (first < 0 || t.origin < first)) first = t.origin;

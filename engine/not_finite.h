@@ -18,6 +18,7 @@ class NotFinite final : public Observer {
   NotFinite(const NotFinite&) = delete;
   NotFinite& operator=(const NotFinite&) = delete;
 
+  void begins(i64 first, i64 rows) override;
   void computed(const Graph&, const Node&, double, double, double) override {}
   void made(const Graph& graph, const Node& node, const std::vector<Tensor>& values) override;
   const Intervention* inside() const override { return &watch_; }
@@ -36,6 +37,8 @@ class NotFinite final : public Observer {
                           const std::vector<Tensor>& values) const;
   std::string inner_text(const Node& node) const;
 
+  std::string before_;                // what runs of other rows said
+  std::string rows_;                  // which are looked at, where they are not all
   std::vector<Trace> traces_;         // by value
   std::vector<std::string> origins_;  // in the order in which they were found
   Intervention watch_;

@@ -14,6 +14,8 @@ class Observer {
   virtual double now() const {
     return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
   }
+  /// What follows is of rows `first` .. `first + rows` - 1 of the batch alone: another run of the same graph.
+  virtual void begins(i64 /*first*/, i64 /*rows*/) {}
   /// A node was computed. `flops` as the op's row says, a backward counting as two forwards; `bytes` of all values read
   /// and made.
   virtual void computed(const Graph& graph, const Node& node, double seconds, double flops, double bytes) = 0;

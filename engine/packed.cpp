@@ -4,7 +4,6 @@
 // A library serves large matrices; ours are a projection's 192 rows or the 64 x 32 of a head, where its two copies a
 // call cost as much as they save. Here A is read where it lies.
 #include <algorithm>
-#include <cstring>
 #include <vector>
 
 #include "engine/loops.h"
@@ -31,9 +30,6 @@ template <class T> struct Rows {
   i64 row, column;
 };
 
-// Where copies lie: of A turned, and of the panels of one part of a sum. Each thread has its own.
-template <class T> struct Space { std::vector<T> a, b; };
-
 // The part of C that one panel makes, and what becomes of it.
 template <class T> struct Columns {
   T* data;
@@ -41,38 +37,51 @@ template <class T> struct Columns {
   T alpha, beta;
 };
 
-/// C[0 .. M) = alpha A panel + beta C: the sums of M rows and V vectors of columns are kept in registers.
+/// C[0 .. M) = alpha A panel + beta C: the sums of M rows and V vectors of columns are kept in registers. The loops
+/// over them are unrolled by force, and nothing takes their address: else they are cleared in memory first, 8 % of a
+/// sum of 128 and a quarter of a head's.
 template <class S, int M = S::M, class T>
 [[gnu::always_inline]] inline void tile(i64 depth, Rows<T> a, const T* panel, const Columns<T>& c) {
   constexpr int V = S::V, W = S::W;
   using Vector = typename S::Vector;
-  Vector sums[M][V] = {};
+  Vector sums[M][V];
+#pragma GCC unroll 8
+  for (int i = 0; i < M; ++i) {
+#pragma GCC unroll 8
+    for (int v = 0; v < V; ++v) sums[i][v] = Vector{};
+  }
   for (i64 l = 0; l < depth; ++l, panel += V * W) {
+#pragma GCC unroll 8
     for (int i = 0; i < M; ++i) {
       const T x = a.data[i * a.row + l * a.column];
+#pragma GCC unroll 8
       for (int v = 0; v < V; ++v) sums[i][v] += x * *reinterpret_cast<const Vector*>(panel + v * W);
     }
   }
+#pragma GCC unroll 8
   for (int i = 0; i < M; ++i) {
     T* to = c.data + i * c.stride;
-    if (c.count == V * W) {
-      for (int v = 0; v < V; ++v) {
-        Vector& out = *reinterpret_cast<Vector*>(to + v * W);
-        out = c.beta == T(0) ? c.alpha * sums[i][v] : c.alpha * sums[i][v] + c.beta * out;
-      }
-      continue;
+    T last[V * W];  // of a panel that has fewer columns
+#pragma GCC unroll 8
+    for (int v = 0; v < V; ++v) {
+      const Vector sum = c.alpha * sums[i][v];
+      Vector& out = *reinterpret_cast<Vector*>((c.count == V * W ? to : last) + v * W);
+      out = c.count < V * W || c.beta == T(0) ? sum : sum + c.beta * out;
     }
-    const T* sum = reinterpret_cast<const T*>(&sums[i]);
-    for (i64 j = 0; j < c.count; ++j) to[j] = c.beta == T(0) ? c.alpha * sum[j] : c.alpha * sum[j] + c.beta * to[j];
+    for (i64 j = 0; c.count < V * W && j < c.count; ++j) to[j] = c.beta == T(0) ? last[j] : last[j] + c.beta * to[j];
   }
 }
 
-/// As `tile`, for the m < M rows that are left below.
+/// Of `left` rows, those that the next tile takes: the last two are alike, because a tile of a row or two has too few
+/// sums to hide how long each takes.
+inline i64 rows_of_tile(i64 M, i64 left) { return left >= 2 * M ? M : left > M ? (left + 1) / 2 : left; }
+
+/// As `tile`, for m < M rows.
 template <class S, int M = S::M, class T>
-[[gnu::always_inline]] inline void last_tile(i64 m, i64 depth, Rows<T> a, const T* panel, const Columns<T>& c) {
+[[gnu::always_inline]] inline void lower_tile(i64 m, i64 depth, Rows<T> a, const T* panel, const Columns<T>& c) {
   if constexpr (M > 1) {
     if (m == M - 1) return tile<S, M - 1>(depth, a, panel, c);
-    last_tile<S, M - 1>(m, depth, a, panel, c);
+    lower_tile<S, M - 1>(m, depth, a, panel, c);
   }
 }
 
@@ -124,18 +133,6 @@ template <i64 width, class T>
   }
 }
 
-// A^T, M columns of it behind each other: else each step of a sum would touch a line of its own for M numbers.
-template <class S, class T>
-[[gnu::always_inline]] inline void pack_turned(const T* from, i64 stride, i64 depth, i64 m, T* to) {
-  for (i64 i = 0; i < m; i += S::M) {
-    const i64 rows = std::min<i64>(S::M, m - i);
-    for (i64 l = 0; l < depth; ++l, to += S::M) {
-      if (rows == S::M) std::memcpy(to, from + l * stride + i, sizeof(T) * S::M);
-      else std::copy_n(from + l * stride + i, rows, to);
-    }
-  }
-}
-
 // Of a part of a sum: a panel, 24 KB, stays in the first cache. Parts of 256 cost 10 % where 384 numbers are summed.
 constexpr i64 kDepth = 384;
 
@@ -149,42 +146,44 @@ template <class S, class T>
   }
 }
 
-template <class T> T* space_of(std::vector<T>& kept, i64 size) {
-  if (kept.size() < static_cast<std::size_t>(size)) kept.resize(static_cast<std::size_t>(size));
-  return kept.data();
-}
-
-/// C, panel by panel and from top to bottom, so that a panel is read from the first cache by all rows.
-template <class S, class T> [[gnu::always_inline]] inline void product(const Product<T>& p, Space<T>& space) {
+/// C, panel by panel and from top to bottom, so that a panel is read from the first cache by all rows. `own` holds the
+/// panels of one part of the sum where nobody laid B out before.
+template <class S, class T> [[gnu::always_inline]] inline void product(const Product<T>& p, std::vector<T>& own) {
   const bool shared = p.panels.data != nullptr;
   for (i64 l = 0; l < p.k; l += kDepth) {
     const i64 depth = std::min(kDepth, p.k - l);
     const T* panel = p.panels.data + l * p.panels.columns + p.panels.begin * depth;
     if (!shared) {
-      T* own = space_of(space.b, (p.n + S::width) * depth);
-      pack<S>(p, l, depth, 0, p.n, own);
-      panel = own;
+      own.resize(std::max(own.size(), static_cast<std::size_t>((p.n + S::width) * depth)));
+      pack<S>(p, l, depth, 0, p.n, own.data());
+      panel = own.data();
     }
-    Rows<T> a{p.a + l, p.lda, 1};
-    if (p.transpose_a) {
-      T* turned = space_of(space.a, (p.m + S::M) * depth);
-      pack_turned<S>(p.a + l * p.lda, p.lda, depth, p.m, turned);
-      a = {turned, depth, S::M};
-    }
+    const i64 row = p.transpose_a ? 1 : p.lda, column = p.transpose_a ? p.lda : 1;
     for (i64 j = 0; j < p.n; j += S::width, panel += depth * S::width) {
-      const auto columns = [&](i64 i) {
-        return Columns<T>{p.c + i * p.ldc + j, p.ldc, std::min(S::width, p.n - j), p.alpha, l ? T(1) : p.beta};
-      };
-      const auto rows = [&](i64 i) { return Rows<T>{a.data + i * a.row, p.transpose_a ? 1 : a.row, a.column}; };
-      i64 i = 0;
-      for (; i + S::M <= p.m; i += S::M) tile<S>(depth, rows(i), panel, columns(i));
-      if (i < p.m) last_tile<S>(p.m - i, depth, rows(i), panel, columns(i));
+      const i64 n = std::min(S::width, p.n - j);
+      const auto rows = [&](i64 i) { return Rows<T>{p.a + i * row + l * column, row, column}; };
+      const auto columns = [&](i64 i) { return Columns<T>{p.c + i * p.ldc + j, p.ldc, n, p.alpha, l ? T(1) : p.beta}; };
+      for (i64 i = 0, m; i < p.m; i += m) {
+        m = rows_of_tile(S::M, p.m - i);
+        if (m == S::M) tile<S>(depth, rows(i), panel, columns(i));
+        else lower_tile<S>(m, depth, rows(i), panel, columns(i));
+      }
     }
   }
 }
 
 template <class T> using Wide = Tiles<T, 64, 8, 2>;    // 16 of 32 registers hold sums
 template <class T> using Narrow = Tiles<T, 32, 6, 2>;  // 12 of 16
+
+// Each kind of tile is compiled for its own instruction set alone: all of them for all sets took 40 s.
+#if defined(__x86_64__) && !defined(WEFT_ONE_ISA)
+template <class F> void for_tiles(Isa isa, const F& f) {
+  if (isa == Isa::avx512) block_avx512([&] { f.template operator()<Wide>(); });
+  else block_avx2([&] { f.template operator()<Narrow>(); });
+}
+#else
+template <class F> void for_tiles(Isa, const F& f) { f.template operator()<Narrow>(); }
+#endif
 
 class Packed final : public Products {
  public:
@@ -200,30 +199,25 @@ class Packed final : public Products {
  private:
   template <class T> void run(const Product<T>& p) const {
     if (for_library(p)) return library_->multiply(p);
-    static thread_local Space<T> space;
-    block(isa_, [&] {
-      if (isa_ == Isa::avx512) product<Wide<T>>(p, space);
-      else product<Narrow<T>>(p, space);
-    });
+    static thread_local std::vector<T> own;  // of each thread
+    for_tiles(isa_, [&]<template <class> class S>() { product<S<T>>(p, own); });
   }
-  // Of a single row all of B would be copied to be used once. Of a long sum over A^T, the gradient of a weight, both
-  // operands have to be copied, and the library is 5 to 8 % ahead.
+  // Of a single row all of B would be copied to be used once. In a long sum over A^T, the gradient of a weight, A would
+  // have to be copied, too: the library, which does, is 4 to 10 % ahead.
   template <class T> static bool for_library(const Product<T>& p) {
-    return p.m == 1 || p.k == 0 || (p.transpose_a && p.k >= 512 && !p.panels.data);
+    return p.m == 1 || p.k == 0 || (p.transpose_a && p.k >= 512);
   }
   template <class T> i64 columns(i64 n) const {
-    const i64 width = isa_ == Isa::avx512 ? Wide<T>::width : Narrow<T>::width;
+    i64 width = 0;
+    for_tiles(isa_, [&]<template <class> class S>() { width = S<T>::width; });
     return (n + width - 1) / width * width;
   }
-  template <class T> i64 padded(const Product<T>& p) const { return columns<T>(p.n) * p.k; }
+  template <class T> i64 padded(const Product<T>& p) const { return for_library(p) ? 0 : columns<T>(p.n) * p.k; }
   template <class T> void lay(const Product<T>& p, i64 begin, i64 end, T* to) const {
     for (i64 l = 0; l < p.k; l += kDepth) {
       const i64 depth = std::min(kDepth, p.k - l);
       T* first = to + l * columns<T>(p.n) + begin * depth;
-      block(isa_, [&] {
-        if (isa_ == Isa::avx512) pack<Wide<T>>(p, l, depth, begin, end, first);
-        else pack<Narrow<T>>(p, l, depth, begin, end, first);
-      });
+      for_tiles(isa_, [&]<template <class> class S>() { pack<S<T>>(p, l, depth, begin, end, first); });
     }
   }
 

@@ -14,6 +14,24 @@ AttributeValue bound(const AttributeValue& value, const Bindings& bindings) {
   return value;
 }
 
+bool is_known(const Dims& dims) {
+  return std::all_of(dims.begin(), dims.end(), [](const Dim& d) { return d.known(); });
+}
+bool is_known(const AttributeValue& value) {
+  if (const Dim* d = std::get_if<Dim>(&value)) return d->known();
+  if (const Dims* d = std::get_if<Dims>(&value)) return is_known(*d);
+  return true;
+}
+
+// Gives the same in every run, of whatever length and at whatever position, if its inputs do.
+bool repeats(const Graph& graph, const Node& node) {
+  return node.phase == Phase::forward && !node.op->random && node.op->along == Along::pointwise &&
+         node.annealed.empty() &&
+         std::all_of(node.attributes.begin(), node.attributes.end(), [](const auto& a) { return is_known(a); }) &&
+         std::all_of(node.outputs.begin(), node.outputs.end(),
+                     [&](i32 id) { return id < 0 || is_known(graph.value(id).dims); });
+}
+
 [[noreturn]] void refuse(const Value& value, const Tensor& tensor, const std::string& note) {
   throw Error(fmt::format("run: the input {} has the shape {}{}, but {} was given", value.name, text(value.dims), note,
                           text(tensor.shape())));
@@ -32,20 +50,28 @@ void make_results(KernelCall& call, const Graph& graph, const std::vector<Shape>
 
 }  // namespace
 
-std::vector<Tensor> compute(const Graph& graph, const Node& node, const std::vector<Tensor>& values,
-                            const std::vector<Shape>& shapes, const Bindings& bindings, const Runtime& runtime,
-                            DType dtype, const RunSettings& settings) {
+std::vector<AttributeValue> bound_attributes(const Node& node, const Bindings& bindings) {
+  std::vector<AttributeValue> all;
+  all.reserve(node.attributes.size());
+  for (const auto& a : node.attributes) all.push_back(bound(a, bindings));
+  return all;
+}
+
+std::vector<Tensor> compute(const Graph& graph, const Node& node, const std::vector<AttributeValue>& attributes,
+                            const std::vector<Tensor>& values, const std::vector<Shape>& shapes, const Runtime& runtime,
+                            DType dtype, const RunSettings& settings, const std::vector<bool>* read) {
   const Op& op = *node.op;
-  KernelCall call{runtime, settings, graph, node, op, {}, {}, {}, {}, {}, {}, {}};
   const bool forward = node.phase == Phase::forward;
   const Node& f = forward ? node : graph.node(node.forward_node);
-  call.attributes.reserve(node.attributes.size());
+  std::vector<AttributeValue> annealed;
+  if (!f.annealed.empty()) annealed = attributes;
+  for (const auto& [i, anneal] : f.annealed) annealed[i] = anneal.at(settings.step);
+  KernelCall call{runtime, settings, graph, node, op, annealed.empty() ? attributes : annealed, read, {},
+                  {},      {},       {},    {},   {}};
   call.inputs.reserve(f.inputs.size());
   call.input_shapes.reserve(f.inputs.size());
   call.output_shapes.reserve(f.outputs.size());
   call.results.reserve(node.outputs.size());
-  for (const auto& a : node.attributes) call.attributes.push_back(bound(a, bindings));
-  for (const auto& [i, anneal] : f.annealed) call.attributes[i] = anneal.at(settings.step);
   const auto tensor = [&](i32 id) { return id < 0 ? nullptr : &values[static_cast<std::size_t>(id)]; };
   for (const i32 id : f.inputs) call.input_shapes.push_back(id < 0 ? nullptr : &shapes[static_cast<std::size_t>(id)]);
   for (const i32 id : f.outputs) call.output_shapes.push_back(&shapes[static_cast<std::size_t>(id)]);
@@ -83,6 +109,7 @@ Run::Run(const Graph& graph, std::vector<Var> outputs) : graph_(graph), outputs_
     }
   }
   std::reverse(order_.begin(), order_.end());
+  read_ = std::move(needed);
 
   std::vector<i32> last(graph.values().size(), -1);
   for (std::size_t at = 0; at < order_.size(); ++at) {
@@ -97,6 +124,25 @@ Run::Run(const Graph& graph, std::vector<Var> outputs) : graph_(graph), outputs_
   last_use_.resize(order_.size());
   for (std::size_t id = 0; id < last.size(); ++id) {
     if (last[id] >= 0) last_use_[static_cast<std::size_t>(last[id])].push_back(static_cast<i32>(id));
+  }
+  find_fixed();
+}
+
+void Run::find_fixed() {
+  std::vector<bool> fixed(graph_.values().size()), read(graph_.values().size());  // read: by what is not fixed
+  for (std::size_t id = 0; id < fixed.size(); ++id) fixed[id] = bool(graph_.values()[id].constant);
+  for (const i32 n : order_) {
+    const Node& node = graph_.node(n);
+    fixed_.push_back(repeats(graph_, node) && std::all_of(node.inputs.begin(), node.inputs.end(), [&](i32 id) {
+                       return id < 0 || fixed[static_cast<std::size_t>(id)];
+                     }));
+    for (const i32 id : fixed_.back() ? node.outputs : node.inputs) {
+      if (id >= 0) (fixed_.back() ? fixed : read)[static_cast<std::size_t>(id)] = true;
+    }
+  }
+  for (const Var& v : outputs_) read[static_cast<std::size_t>(v.id())] = true;
+  for (std::size_t id = 0; id < fixed.size(); ++id) {
+    if (fixed[id] && read[id] && graph_.values()[id].node >= 0) kept_.push_back(static_cast<i32>(id));
   }
 }
 
@@ -135,6 +181,7 @@ const Plan& Run::plan(const Bindings& bindings) {
   };
   for (const i32 n : order_) {
     const Node& node = graph_.node(n);
+    plan.attributes.push_back(bound_attributes(node, bindings));
     for (const i32 id : node.inputs) add(id);
     for (const i32 id : node.outputs) add(id);
     if (node.phase == Phase::backward) {  // shapes of what the backward does not read may matter to it
@@ -172,16 +219,24 @@ std::vector<Tensor> Run::operator()(const Runtime& runtime, DType dtype, const F
     }
     throw Error("run: the input " + value.name + " is not given", Failure::internal);
   };
+  // A proof may change what any node makes: then all are computed.
+  Fixed none, &known = settings.intervention ? none : fixed_values_[dtype];
+  if (!known.ready) known.values.clear();
+  for (const auto& [id, tensor] : known.values) values[static_cast<std::size_t>(id)] = tensor;
   for (std::size_t at = 0; at < order_.size(); ++at) {
+    if (fixed_[at] && known.ready) continue;
     const Node& node = graph_.node(order_[at]);
     for (const i32 id : node.inputs) {
       if (id >= 0) present(id);
     }
     const double start = observer ? observer->now() : 0;
-    auto made = compute(graph_, node, values, p.shapes, bound, runtime, dtype, settings);
+    auto made = compute(graph_, node, p.attributes[at], values, p.shapes, runtime, dtype, settings, &read_);
     const double end = observer ? observer->now() : 0;
     for (std::size_t i = 0; i < made.size(); ++i) {
-      if (node.outputs[i] >= 0) values[static_cast<std::size_t>(node.outputs[i])] = std::move(made[i]);
+      const i32 id = node.outputs[i];
+      if (id < 0) continue;
+      if (fixed_[at] && std::binary_search(kept_.begin(), kept_.end(), id)) known.values.emplace_back(id, made[i]);
+      values[static_cast<std::size_t>(id)] = std::move(made[i]);
     }
     if (observer) {
       tell(*observer, node, end - start, bound, values);
@@ -189,6 +244,7 @@ std::vector<Tensor> Run::operator()(const Runtime& runtime, DType dtype, const F
     }
     for (const i32 id : last_use_[at]) values[static_cast<std::size_t>(id)] = Tensor();
   }
+  known.ready = true;
   std::vector<Tensor> results;
   for (const Var& v : outputs_) {
     present(v.id());
@@ -208,7 +264,9 @@ std::size_t Run::peak_bytes(const Bindings& bindings, DType dtype) const {
     counted[static_cast<std::size_t>(id)] = true;
     live += bytes[static_cast<std::size_t>(id)] = byte_count(bind(v.dims, bindings), type);
   };
-  // Inputs and constants belong to the caller and to the run: they are there from the first node to the last.
+  // Inputs, constants and what hangs on them belong to the caller and to the run: they are there from the first node to
+  // the last.
+  for (const i32 id : kept_) add(id);
   for (const Var& v : outputs_) {
     if (graph_.value(v.id()).node < 0) add(v.id());
   }
@@ -219,10 +277,12 @@ std::size_t Run::peak_bytes(const Bindings& bindings, DType dtype) const {
   }
   std::size_t peak = live;
   for (std::size_t at = 0; at < order_.size(); ++at) {
+    if (fixed_[at]) continue;
     for (const i32 id : graph_.node(order_[at]).outputs) add(id);
     peak = std::max(peak, live);
     for (const i32 id : last_use_[at]) {
-      if (graph_.value(id).node >= 0) live -= bytes[static_cast<std::size_t>(id)];
+      if (graph_.value(id).node >= 0 && !std::binary_search(kept_.begin(), kept_.end(), id))
+        live -= bytes[static_cast<std::size_t>(id)];
     }
   }
   return peak;
@@ -238,8 +298,7 @@ double Run::flops(const Node& node, const Bindings& bindings) const {
   const bool forward = node.phase == Phase::forward;
   const Node& f = forward ? node : graph_.node(node.forward_node);
   if (!f.op->cost) return 0;
-  std::vector<AttributeValue> attributes;
-  for (const auto& a : f.attributes) attributes.push_back(bound(a, bindings));
+  const auto attributes = bound_attributes(f, bindings);
   std::vector<Shape> inputs, outputs;
   for (const i32 id : f.inputs) inputs.push_back(id < 0 ? Shape{0} : bind(graph_.value(id).dims, bindings));
   for (const i32 id : f.outputs) outputs.push_back(bind(graph_.value(id).dims, bindings));

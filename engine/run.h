@@ -1,5 +1,6 @@
 // The eager interpreter of a graph: computes the nodes that the wanted outputs need, in order, and lets go of each
-// value after its last use.
+// value after its last use. What hangs on constants alone (the angles of a rotation, the decays of heads) is computed
+// once.
 #pragma once
 #include <functional>
 #include <map>
@@ -9,6 +10,7 @@
 
 namespace weft {
 
+class Layouts;
 class Observer;
 
 /// Sees what a forward node made, and may change it, before anyone reads it. Proofs hold values still by it.
@@ -22,12 +24,14 @@ struct RunSettings {
   std::vector<i64> rows = {};  // that of each batch row, where they do not follow each other (nodes of a tree)
   std::vector<i64> offsets;    // position of the first token, one a row, or one for all; empty: 0
   const Intervention* intervention = nullptr;  // also inside the steps of a scan
+  const Layouts* layouts = nullptr;            // of weights that other runs read, too
   i64 step = 0;                                // of training, from 1 on; 0: none, and what is annealed has arrived
 };
 
-/// Concrete shapes and last uses of a graph for one binding of its symbols.
+/// Concrete shapes and attributes of a graph for one binding of its symbols.
 struct Plan {
-  std::vector<Shape> shapes;  // by value
+  std::vector<Shape> shapes;                            // by value
+  std::vector<std::vector<AttributeValue>> attributes;  // by place in the order
 };
 
 class Run {
@@ -37,7 +41,7 @@ class Run {
 
   using Feeds = std::vector<std::pair<Var, Tensor>>;
   /// Binds inputs and computes. An error names an input that is missing, or whose shape or type is wrong.
-  /// `observer` is told of every node (engine/observer.h).
+  /// `observer` is told of every node that is computed (engine/observer.h).
   std::vector<Tensor> operator()(const Runtime& runtime, DType dtype, const Feeds& feeds,
                                  const RunSettings& settings = {}, Observer* observer = nullptr);
 
@@ -47,7 +51,7 @@ class Run {
   Bindings bindings(const Feeds& feeds) const;
   /// Highest sum of the bytes of live values under these bindings. Feeds and constants count from beginning to end.
   std::size_t peak_bytes(const Bindings& bindings, DType dtype) const;
-  /// Floating point operations of one run; a backward counts as two forwards.
+  /// Floating point operations of a first run; a backward counts as two forwards.
   double flops(const Bindings& bindings) const;
 
  private:
@@ -58,15 +62,27 @@ class Run {
   const Graph& graph_;
   std::vector<Var> outputs_;
   std::vector<i32> order_;
+  std::vector<bool> read_;                  // by value
   std::vector<std::vector<i32>> last_use_;  // by position in `order_`: values not needed afterwards
+  // Nodes that hang on constants alone are computed in the first run; what the others read of them is kept.
+  struct Fixed {
+    bool ready = false;
+    std::vector<std::pair<i32, Tensor>> values;
+  };
+  void find_fixed();
+  std::vector<bool> fixed_;  // by place in the order
+  std::vector<i32> kept_;    // their values that others read
+  std::map<DType, Fixed> fixed_values_;
   std::map<std::pair<i32, DType>, Tensor> constants_;
   std::map<Bindings, Plan> plans_;
 };
 
-/// Computes one node. `find` gives the tensor of a value, `shape` its shape; made values are returned in the order of
-/// `node.outputs`, empty where unwanted.
-std::vector<Tensor> compute(const Graph& graph, const Node& node, const std::vector<Tensor>& values,
-                            const std::vector<Shape>& shapes, const Bindings& bindings, const Runtime& runtime,
-                            DType dtype, const RunSettings& settings);
+/// The attributes of a node with its symbols bound.
+std::vector<AttributeValue> bound_attributes(const Node& node, const Bindings& bindings);
+/// Computes one node from its bound attributes and from tensors and shapes by value; made values are returned in the
+/// order of `node.outputs`, empty where unwanted. `read`, by value: whether anyone does; null: all are.
+std::vector<Tensor> compute(const Graph& graph, const Node& node, const std::vector<AttributeValue>& attributes,
+                            const std::vector<Tensor>& values, const std::vector<Shape>& shapes, const Runtime& runtime,
+                            DType dtype, const RunSettings& settings, const std::vector<bool>* read = nullptr);
 
 }  // namespace weft

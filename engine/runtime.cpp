@@ -43,7 +43,8 @@ class Serial final : public Parallel {
 };
 
 // TBB owns the threads. Pieces have the size of the grain whatever the number of threads, and no result depends on
-// which thread computes a piece.
+// which thread computes a piece. A thread that waits for the others helps with this range alone: it might else begin
+// something long that is waiting, too.
 class Tbb final : public Parallel {
  public:
   explicit Tbb(int threads) : arena_(threads) {
@@ -54,8 +55,10 @@ class Tbb final : public Parallel {
   }
   void ranges(i64 n, i64 grain, const Range& body) const override {
     const i64 pieces = (n + grain - 1) / grain;
-    arena_.execute(
-        [&] { tbb::parallel_for(i64{0}, pieces, [&](i64 p) { body(p * grain, std::min(n, (p + 1) * grain)); }); });
+    const auto all = [&] {
+      tbb::parallel_for(i64{0}, pieces, [&](i64 p) { body(p * grain, std::min(n, (p + 1) * grain)); });
+    };
+    arena_.execute([&] { tbb::this_task_arena::isolate(all); });
   }
   int threads() const override { return arena_.max_concurrency(); }
   std::string name() const override { return "tbb"; }
@@ -109,6 +112,12 @@ Runtime::Runtime(const RuntimeOptions& options) : isa_(best_isa()) {
   }
   const int all = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   parallel_ = make_tbb(options.threads ? options.threads : all);
+}
+
+Runtime Runtime::alone() const {
+  Runtime one = *this;
+  one.parallel_ = make_serial();
+  return one;
 }
 
 std::string Runtime::describe() const {

@@ -76,6 +76,8 @@ struct RuntimeOptions {
 class Runtime {
  public:
   explicit Runtime(const RuntimeOptions& options = {});
+  /// The same for the calling thread alone, with the same memory: for work that already runs beside other work.
+  Runtime alone() const;
   const Products& products() const { return *products_; }
   const Parallel& parallel() const { return *parallel_; }
   const std::shared_ptr<Pool>& pool() const { return pool_; }
@@ -84,8 +86,8 @@ class Runtime {
   std::string describe() const;
 
  private:
-  std::unique_ptr<Products> products_;
-  std::unique_ptr<Parallel> parallel_;
+  std::shared_ptr<const Products> products_;
+  std::shared_ptr<const Parallel> parallel_;
   std::shared_ptr<Pool> pool_ = std::make_shared<Pool>();
   Isa isa_;
 };

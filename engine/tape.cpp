@@ -44,7 +44,7 @@ void Tape::appended(const Node& node) {
   for (const i32 id : node.outputs) {
     if (id >= 0) shapes_[static_cast<std::size_t>(id)] = bind(Graph::value(id).dims, {});
   }
-  auto made = compute(*this, node, tensors_, shapes_, {}, runtime_, dtype_, settings_);
+  auto made = compute(*this, node, bound_attributes(node, {}), tensors_, shapes_, runtime_, dtype_, settings_);
   for (std::size_t i = 0; i < made.size(); ++i) {
     const bool kept = keeps_gradients() || i < node.outputs.size() - node.op->saved;
     if (node.outputs[i] >= 0 && kept) tensors_[static_cast<std::size_t>(node.outputs[i])] = std::move(made[i]);

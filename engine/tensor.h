@@ -58,6 +58,8 @@ class Tensor {
   Tensor reshaped(Shape shape) const;
   /// Entry `i` of the first dimension; shares the memory.
   Tensor entry(i64 i) const;
+  /// Entries `begin` .. `end` - 1 of the first dimension; shares the memory.
+  Tensor rows(i64 begin, i64 end) const;
   /// Beyond the range of f32 a number becomes infinite; one that is no whole number of 32 bits is an error in i32.
   Tensor converted(DType dtype) const;
   Tensor copy() const;

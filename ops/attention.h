@@ -138,7 +138,7 @@ struct Attention : General {
   template <class T> static T softmax_row(T* x, i64 kept, i64 n) {
     const T top = lane_max(kept, x, -std::numeric_limits<T>::infinity());
     for (i64 i = 0; i < kept; ++i) x[i] = weft::exp(x[i] - top);
-    const T total = lane_sum<T>(kept, [=](i64 i) { return x[i]; });
+    const T total = lane_sum<T>(kept, [=](auto at) { return at(x); });
     const T scale = kept ? T(1) / total : T(0);
     for (i64 i = 0; i < kept; ++i) x[i] *= scale;
     for (i64 i = kept; i < n; ++i) x[i] = 0;
@@ -189,7 +189,7 @@ struct Attention : General {
   // Scores become probabilities, their gradients those of the scores.
   template <class T> static void softmax_back(T* p, T* ds, T lse, i64 kept, i64 n) {
     for (i64 i = 0; i < kept; ++i) p[i] = weft::exp(p[i] - lse);
-    const T dot = lane_sum<T>(kept, [=](i64 i) { return p[i] * ds[i]; });
+    const T dot = lane_sum<T>(kept, [=](auto at) { return at(p) * at(ds); });
     for (i64 i = 0; i < kept; ++i) ds[i] = p[i] * (ds[i] - dot);
     for (i64 i = kept; i < n; ++i) p[i] = ds[i] = 0;
   }

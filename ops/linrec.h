@@ -109,7 +109,8 @@ struct Linrec : General {
   // ---- forward and backward: a head after the other, chunk by chunk ---------------------------------------------
 
   template <class T> static void forward(const Attrs& attrs, Kernel<T>& k) {
-    const HeadLayout<T> layout = Linrec::layout(attrs, k);
+    HeadLayout<T> layout = Linrec::layout(attrs, k);
+    layout.set_ends(k.is_read(1));
     const Choice choice = choose(attrs, layout.like());
     k.ranges(layout.count(), grain(layout.like()), [&](i64 begin, i64 end) {
       for (i64 n = begin; n < end; ++n) {
@@ -121,7 +122,7 @@ struct Linrec : General {
         for (i64 t = 0; t < h.length; t += choice.chunk) {
           way->forward(h, t, std::min(choice.chunk, h.length - t), S, y + t * h.stride);
         }
-        copy<T>(S, h.V, k.result(1).data() + layout.state_offset(n), h.stride, h);
+        copy<T>(h.ends ? S : nullptr, h.V, k.result(1).data() + layout.state_offset(n), h.stride, h);
       }
     });
   }
@@ -130,6 +131,7 @@ struct Linrec : General {
   template <class T> static void backward(const Attrs& attrs, Kernel<T>& k) {
     HeadLayout<T> layout = Linrec::layout(attrs, k);
     const Choice choice = choose(attrs, layout.like());
+    layout.set_ends(k.has_cotangent(1));
     layout.open_gradients(k);
     Tensor none =
         k.has_cotangent(0) ? Tensor() : Tensor::zeros({layout.like().length * layout.like().stride}, dtype_of<T>());

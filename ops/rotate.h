@@ -1,4 +1,5 @@
 #pragma once
+#include "engine/math.h"
 #include "ops/shared/leads.h"
 
 namespace weft::ops {
@@ -85,12 +86,12 @@ struct Rotate : General {
       if (scale) check_scale(k.input(2));
       k.rows(tables * steps, half * 16, [&](i64 r) {
         const i64 line = r / steps % lines, n = power(r / steps / lines, r % steps);
-        for (i64 i = 0; i < half; ++i) {
-          const double angle = static_cast<double>(n) * static_cast<double>(theta[at_theta.offset(line) + i]);
-          const double size =
-              scale ? std::pow(static_cast<double>(scale[at_scale.offset(line) + i]), static_cast<double>(n)) : 1;
-          cosine[r * half + i] = static_cast<T>(size * std::cos(angle));
-          sine[r * half + i] = static_cast<T>(size * std::sin(angle));
+        const T* angles = theta + at_theta.offset(line);
+        T *c = cosine + r * half, *s = sine + r * half;
+        for (i64 i = 0; i < half; ++i) cos_sin(static_cast<double>(n) * static_cast<double>(angles[i]), c[i], s[i]);
+        for (i64 i = 0; scale && i < half; ++i) {
+          const double size = std::pow(static_cast<double>(scale[at_scale.offset(line) + i]), static_cast<double>(n));
+          c[i] *= static_cast<T>(size), s[i] *= static_cast<T>(size);
         }
       });
     }

@@ -10,8 +10,7 @@ namespace {
 
 constexpr i64 kSumBlock = 4096;  // fixed: the norm must not depend on threads
 
-// The root of the sum of element(T(), tensor, i)^2. In lanes, so that the loop is vector code although the compiler
-// may not reorder a sum.
+// The root of the sum of squares of the elements; `elements` gives those of a tensor as ops/shared/lanes.h reads them.
 template <class Elements> Norm norm_of(const Parallel& parallel, const std::vector<Tensor>& like, Elements elements) {
   const std::vector<Piece> pieces = pieces_of(like, kSumBlock);
   std::vector<double> sums(pieces.size());
@@ -20,10 +19,8 @@ template <class Elements> Norm norm_of(const Parallel& parallel, const std::vect
       const Piece& piece = pieces[static_cast<std::size_t>(p)];
       with_type(like[piece.tensor].dtype(), [&](auto zero) {
         const auto element = elements(zero, piece.tensor);
-        sums[static_cast<std::size_t>(p)] = ops::lane_sum<double>(piece.end - piece.begin, [=](i64 i) {
-          const double x = element(piece.begin + i);
-          return x * x;
-        });
+        sums[static_cast<std::size_t>(p)] = ops::lane_sum<double>(
+            piece.end - piece.begin, [=](auto at) { return element(at, piece.begin) * element(at, piece.begin); });
       });
     }
   });
@@ -42,7 +39,7 @@ template <class Elements> Norm norm_of(const Parallel& parallel, const std::vect
 Norm global_norm(const Parallel& parallel, const std::vector<Tensor>& tensors) {
   return norm_of(parallel, tensors, [&](auto zero, std::size_t t) {
     const auto* x = tensors[t].values<decltype(zero)>().data();
-    return [=](i64 i) { return static_cast<double>(x[i]); };
+    return [=](auto at, i64 begin) { return at(x + begin); };
   });
 }
 
@@ -50,7 +47,7 @@ Norm global_distance(const Parallel& parallel, const std::vector<Tensor>& a, con
   check_alike(a, b, "weights");
   return norm_of(parallel, a, [&](auto zero, std::size_t t) {
     const auto *x = a[t].values<decltype(zero)>().data(), *y = b[t].values<decltype(zero)>().data();
-    return [=](i64 i) { return static_cast<double>(x[i]) - static_cast<double>(y[i]); };
+    return [=](auto at, i64 begin) { return at(x + begin) - at(y + begin); };
   });
 }
 

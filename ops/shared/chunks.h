@@ -39,8 +39,8 @@ template <class T> class Chunks final : public Form<T> {
     const T* k = h.k + t * K_;
     decay_->scores(q, k, P_);
     multiply(kernel_, c, V_, c, matrix<T>(P_, c), U, y, h.stride);
-    multiply(kernel_, c, V_, K_, matrix(decay_->carried(q), K_), matrix<T>(S, V_), y, h.stride, T(1));
-    write(k, U, c, S);
+    if (!h.empty(t)) multiply(kernel_, c, V_, K_, matrix(decay_->carried(q), K_), matrix<T>(S, V_), y, h.stride, T(1));
+    if (!h.done(t + c)) write(k, U, c, S);
   }
 
   void advance(const Head<T>& h, i64 t, i64 c, T* S) override {
@@ -59,13 +59,16 @@ template <class T> class Chunks final : public Form<T> {
     // dU = (Q <- K)^T dY + d o K dS,  dK = d o (U dS^T)
     decay_->scores(q, k, P_);
     multiply(kernel_, c, V_, c, flipped<T>(P_, c), matrix(dy, h.stride), dU, ldu);
-    multiply(kernel_, c, V_, K_, matrix(decay_->left(k), K_), matrix<T>(dS, V_), dU, ldu, T(1));
-    multiply(kernel_, c, K_, V_, U, flipped<T>(dS, V_), rows_, K_);
     std::fill_n(dk, c * K_, T(0));
-    if (g.decay) row_products(S, dS);
-    decay_->writer_gradient(k, rows_, e_, dk);
-    decay_->decay_state(dS);
-    if (t == 0 && !h.start) S = nullptr;
+    if (!h.done(t + c)) {
+      multiply(kernel_, c, V_, K_, matrix(decay_->left(k), K_), matrix<T>(dS, V_), dU, ldu, T(1));
+      multiply(kernel_, c, K_, V_, U, flipped<T>(dS, V_), rows_, K_);
+      if (g.decay) row_products(S, dS);
+      decay_->writer_gradient(k, rows_, e_, dk);
+      decay_->decay_state(dS);
+    }
+    if (h.empty(t)) S = nullptr;
+    if (t == 0 && !g.start) dS = nullptr;
     reader_gradient(q, k, c, dy, h.stride, U, S, dS, g.q + t * K_, dk);
     if (h.delta) errors_backward(h, t, c, k, U, S, dS, g);
     if (g.decay) decay_->decay_gradient(g.decay + t * h.decay.width);
@@ -84,7 +87,7 @@ template <class T> class Chunks final : public Form<T> {
       std::copy_n(v + i * h.stride, V_, E_ + i * V_);
       beta_[i] = h.beta_at(t + i);
     }
-    multiply(kernel_, c, V_, K_, matrix(decay_->carried(r), K_), matrix(S, V_), E_, V_, T(1), T(-1));
+    if (!h.empty(t)) multiply(kernel_, c, V_, K_, matrix(decay_->carried(r), K_), matrix(S, V_), E_, V_, T(1), T(-1));
     decay_->scores(r, h.k + t * K_, L_);
     solve_errors(kernel_, c, V_, L_, beta_, E_, U_);
     return matrix<T>(U_, V_);
@@ -97,13 +100,13 @@ template <class T> class Chunks final : public Form<T> {
   }
 
   // For rows with the cotangent C: G = C U^T, M = C S^T, dS += (b o X)^T C. S may be null, for zeros: what multiplies
-  // it may overflow.
+  // it may overflow; and dS, unwanted.
   void reader_gradient(const Reader<T>& r, const T* k, i64 c, const T* C, i64 stride, Matrix<const T> U, const T* S,
                        T* dS, T* dx, T* dk) {
     multiply(kernel_, c, c, V_, matrix(C, stride), flipped(U.data, U.stride), G_, c);
     if (S) multiply(kernel_, c, K_, V_, matrix(C, stride), flipped(S, V_), rows_, K_);
     else std::fill_n(rows_, c * K_, T(0));
-    multiply(kernel_, K_, V_, c, flipped(decay_->carried(r), K_), matrix(C, stride), dS, V_, T(1));
+    if (dS) multiply(kernel_, K_, V_, c, flipped(decay_->carried(r), K_), matrix(C, stride), dS, V_, T(1));
     decay_->reader_gradient(r, k, G_, rows_, dx, dk);
   }
 
@@ -124,7 +127,7 @@ template <class T> class Chunks final : public Form<T> {
     block(kernel_.isa(), [&] {
       for (i64 x = 0; x < K_; ++x) {
         const T *a = S + x * V_, *b = dS + x * V_;
-        e_[x] = summed<T>(V_, [=](i64 y) { return a[y] * b[y]; });
+        e_[x] = lane_sum<T>(V_, [=](auto at) { return at(a) * at(b); });
       }
     });
   }

@@ -199,11 +199,12 @@ template <class T> void contraction(const Kernel<T>& k, const Pattern& p, const 
     }
     return g;
   };
-  // What many tiles read is laid out once: a weight, of which each tile of 192 rows would else make its own copy. The
-  // gradient of a weight has few tiles, and operands too large to be copied.
-  constexpr i64 kReaders = 4;
+  // What several tiles read is laid out once; each would else make its own copy.
+  constexpr i64 kReaders = 2;
   Tensor panels;
-  if (batch.count == 1 && (flip ? column_tiles : row_tiles) >= kReaders) panels = k.lay_out(part(0, 0, 0, M, N));
+  const i64 readers = flip ? column_tiles : row_tiles;
+  if (batch.count == 1 && (readers >= kReaders || k.is_shared(part(0, 0, 0, M, N).b)))
+    panels = k.lay_out(part(0, 0, 0, M, N));
   k.ranges(batch.count * tiles, std::max<i64>(1, (1 << 17) / std::max<i64>(1, work)), [&](i64 begin, i64 end) {
     for (i64 t = begin; t < end; ++t) {
       const i64 i = t % tiles / column_tiles * tile.rows, j = t % column_tiles * tile.columns;

@@ -102,11 +102,11 @@ template <class T> class ScalarDecay final : public DecayWeights<T> {
   void writer_gradient(const T* k, const T* N, const T* e, T* dk) override {
     block(isa_, [&] {
       T* last = W_ + (c_ - 1) * (c_ + 1);
-      if (gradient_) last[0] += summed<T>(K_, [=](i64 x) { return e[x]; });
+      if (gradient_) last[0] += lane_sum<T>(K_, [=](auto at) { return at(e); });
       for (i64 j = 0; j < c_; ++j) {
         const T d = a_ ? D_[(c_ - 1) * c_ + j] : T(1), *n = N + j * K_, *key = k + j * K_;
         for (i64 x = 0; x < K_; ++x) dk[j * K_ + x] += d * n[x];
-        if (gradient_) last[1 + j] += summed<T>(K_, [=](i64 x) { return n[x] * key[x]; });
+        if (gradient_) last[1 + j] += lane_sum<T>(K_, [=](auto at) { return at(n) * at(key); });
       }
     });
   }
@@ -120,7 +120,7 @@ template <class T> class ScalarDecay final : public DecayWeights<T> {
         const T after = l + 1 < c_ ? decay(l + 1) : T(0), *w = W_ + l * (c_ + 1), *U = U_,
                 *d = D_ + std::max<i64>(0, l - 1) * c_;
         for (i64 j = 0; j <= l; ++j) U_[j] = w[j] + after * U_[j];
-        da[l] = U[0] * before_start(l - 1) + summed<T>(l, [=](i64 j) { return U[1 + j] * d[j]; });
+        da[l] = U[0] * before_start(l - 1) + lane_sum<T>(l, [=](auto at) { return at(U + 1) * at(d); });
       }
     });
   }
@@ -155,7 +155,7 @@ template <class T> class ScalarDecay final : public DecayWeights<T> {
         if (r.time(i) < 0) continue;
         T* w = W_ + r.time(i) * (c_ + 1);
         const T *x = r.x + i * K_, *m = M + i * K_;
-        w[0] += summed<T>(K_, [=](i64 n) { return x[n] * m[n]; });
+        w[0] += lane_sum<T>(K_, [=](auto at) { return at(x) * at(m); });
         for (i64 j = 0; j < r.seen(i); ++j) w[1 + j] += G[i * c_ + j] * raw_[i * c_ + j];
       }
     });
@@ -197,7 +197,7 @@ template <class T> class ChannelDecay final : public DecayWeights<T> {
         std::fill(P + i * c_ + seen, P + (i + 1) * c_, T(0));
         for (i64 j = r.time(i); j >= 0; --j) {
           const T *w = w_, *key = k + j * K_;
-          if (j < seen) P[i * c_ + j] = summed<T>(K_, [=](i64 x) { return w[x] * key[x]; });
+          if (j < seen) P[i * c_ + j] = lane_sum<T>(K_, [=](auto at) { return at(w) * at(key); });
           product(w_, decay(j), w_);
         }
       }

@@ -35,6 +35,8 @@ template <class T> class HeadLayout {
     set_along(like_.beta, In::beta);
   }
 
+  /// Whether the state at the end is read, or has a cotangent.
+  void set_ends(bool ends) { like_.ends = ends; }
   i64 count() const { return heads_ * slices_; }
   /// A head without data: what all have in common.
   const Head<T>& like() const { return like_; }
@@ -73,6 +75,7 @@ template <class T> class HeadLayout {
     HeadGradients<T> g{at(In::q), at(In::k), at(In::v) + column(n), nullptr, nullptr, at(In::erase)};
     if (kernel_.wants(In::decay)) g.decay = at(In::decay);
     if (kernel_.wants(In::beta)) g.beta = at(In::beta);
+    g.start = kernel_.wants(In::initial);
     return g;
   }
   T* start_gradient(i64 n) const {

@@ -5,32 +5,62 @@
 
 namespace weft::ops {
 
-inline constexpr i64 kLanes = 16;  // two vectors of eight: the second is added while the first is under way
+/// Numbers that are added side by side: 32 bytes.
+template <class T> struct Lanes {
+  static constexpr i64 count = 32 / sizeof(T);
+  typedef T Vector __attribute__((vector_size(32), aligned(sizeof(T)), may_alias));
+};
 
-/// f(0) + ... + f(n - 1)
-template <class T, class F> [[gnu::always_inline]] inline T lane_sum(i64 n, const F& f) {
-  T lanes[kLanes] = {};
-  i64 i = 0;
-  for (; i + kLanes <= n; i += kLanes) {
-    for (i64 j = 0; j < kLanes; ++j) lanes[j] += f(i + j);
+/// The numbers of arrays at place `i`, and those behind it that make a vector: `at(p)` stands for p[i], as a T.
+template <class T> struct At {
+  i64 i;
+  template <class U> [[gnu::always_inline]] T operator()(const U* p) const { return static_cast<T>(p[i]); }
+};
+template <class T> struct VectorAt {
+  using Vector = typename Lanes<T>::Vector;
+  i64 i;
+  template <class U> [[gnu::always_inline]] Vector operator()(const U* p) const {
+    typedef U Numbers __attribute__((vector_size(Lanes<T>::count * sizeof(U)), aligned(sizeof(U)), may_alias));
+    return __builtin_convertvector(*reinterpret_cast<const Numbers*>(p + i), Vector);
   }
-  T total = 0;
-  for (; i < n; ++i) total += f(i);
-  for (i64 j = 0; j < kLanes; ++j) total += lanes[j];
-  return total;
+};
+
+/// f(0) + ... + f(n - 1), f being written for one number and for a vector of them:
+///     lane_sum<T>(n, [=](auto at) { return at(x) * at(y); })
+/// Two vectors are added to in turn, each while the other is under way.
+template <class T, class F> [[gnu::always_inline]] inline T lane_sum(i64 n, const F& f) {
+  using V = typename Lanes<T>::Vector;
+  constexpr i64 W = Lanes<T>::count;
+  V even = {}, odd = {};
+  i64 i = 0;
+  for (; i + 2 * W <= n; i += 2 * W) {
+    even += f(VectorAt<T>{i});
+    odd += f(VectorAt<T>{i + W});
+  }
+  even += odd;
+  T rest = 0;
+  for (; i < n; ++i) rest += f(At<T>{i});
+#pragma GCC unroll 4
+  for (i64 w = W / 2; w > 0; w /= 2) {
+#pragma GCC unroll 4
+    for (i64 j = 0; j < w; ++j) even[j] += even[j + w];
+  }
+  return even[0] + rest;
 }
 
 /// The largest of x[0] ... x[n - 1], `least` when there is none. A NaN is passed over.
 template <class T> [[gnu::always_inline]] inline T lane_max(i64 n, const T* x, T least) {
-  T lanes[kLanes];
-  for (i64 j = 0; j < kLanes; ++j) lanes[j] = least;
+  using V = typename Lanes<T>::Vector;
+  constexpr i64 W = Lanes<T>::count;
+  V most = V{} + least;
   i64 i = 0;
-  for (; i + kLanes <= n; i += kLanes) {
-    for (i64 j = 0; j < kLanes; ++j) lanes[j] = x[i + j] > lanes[j] ? x[i + j] : lanes[j];
+  for (; i + W <= n; i += W) {
+    const V next = VectorAt<T>{i}(x);
+    most = next > most ? next : most;
   }
-  for (; i < n; ++i) lanes[0] = x[i] > lanes[0] ? x[i] : lanes[0];
-  for (i64 j = 1; j < kLanes; ++j) lanes[0] = lanes[j] > lanes[0] ? lanes[j] : lanes[0];
-  return lanes[0];
+  for (; i < n; ++i) most[0] = x[i] > most[0] ? x[i] : most[0];
+  for (i64 j = 1; j < W; ++j) most[0] = most[j] > most[0] ? most[j] : most[0];
+  return most[0];
 }
 
 }  // namespace weft::ops

@@ -8,6 +8,7 @@
 // 2021, arXiv:2102.11174; Yang et al. 2024, arXiv:2312.06635 and 2412.06464.
 #pragma once
 #include "engine/kernel.h"
+#include "ops/shared/lanes.h"
 
 namespace weft::ops {
 
@@ -30,6 +31,7 @@ template <class T> struct Head {
   const T* erase = nullptr;                          // [length, K]; null: k
   const T* start = nullptr;                          // [K, V] in rows of `stride`; null: zeros
   bool delta = false;
+  bool ends = true;  // the state at the end is read; backward: it has a cotangent
   Reading read = Reading::after, error = Reading::decayed;
   i64 length = 0, K = 0, V = 0;
   i64 stride = 0;  // of v, y and the states outside: V, or more when the head is a slice of the value columns
@@ -37,6 +39,10 @@ template <class T> struct Head {
   bool by_channel() const { return decay.width > 1; }
   const T* eraser() const { return erase ? erase : k; }
   T beta_at(i64 t) const { return beta ? *beta.at(t) : T(1); }
+  /// The state before position t is zeros.
+  bool empty(i64 t) const { return t == 0 && !start; }
+  /// Nobody asks for the state before position t.
+  bool done(i64 t) const { return t == length && !ends; }
 };
 
 /// Where the gradients of a head go, laid out as its inputs; all positions are written.
@@ -45,32 +51,20 @@ template <class T> struct HeadGradients {
   T* decay = nullptr;  // [length, 1 or K]; null: not wanted, as the next two
   T* beta = nullptr;   // [length]
   T* erase = nullptr;  // [length, K]; null when there is no input of that name
+  bool start = false;  // the cotangent of the state before position 0 is wanted
 };
-
-/// f(0) + ... + f(n - 1) in sixteen running sums: vectorised without reordering by the compiler, so the same
-/// everywhere.
-template <class T, class F> T summed(i64 n, const F& f) {
-  T lanes[16] = {};
-  i64 i = 0;
-  for (; i + 16 <= n; i += 16) {
-    for (i64 j = 0; j < 16; ++j) lanes[j] += f(i + j);
-  }
-  T total = 0;
-  for (; i < n; ++i) total += f(i);
-  for (i64 j = 0; j < 16; ++j) total += lanes[j];
-  return total;
-}
 
 /// A way to compute positions t .. t + c of a head, given the state before them. `state` and `dstate` are [K, V] in
 /// rows of V.
 template <class T> class Form {
  public:
   virtual ~Form() = default;
-  /// y (in rows of the head's stride), and the state after them in place of the one before.
+  /// y (in rows of the head's stride), and the state after them, if it is read, in place of the one before.
   virtual void forward(const Head<T>& h, i64 t, i64 c, T* state, T* y) = 0;
   /// The state alone.
   virtual void advance(const Head<T>& h, i64 t, i64 c, T* state) = 0;
-  /// Gradients; `dstate` is the cotangent of the state after them and becomes that of the state before.
+  /// Gradients; `dstate` is the cotangent of the state after them and becomes that of the state before, if it is
+  /// wanted.
   virtual void backward(const Head<T>& h, i64 t, i64 c, const T* state, const T* dy, T* dstate,
                         const HeadGradients<T>& g) = 0;
 };

@@ -32,8 +32,8 @@ template <class T> struct RowNorm {
     k.rows(rows, n * 3, [=](i64 r) {
       const T* in = p.x + r * p.n;
       const i64 g = r % p.groups * p.n;
-      const T m = p.centred ? lane_sum<T>(p.n, [=](i64 i) { return in[i]; }) / static_cast<T>(p.n) : T(0);
-      const T square = lane_sum<T>(p.n, [=](i64 i) { return (in[i] - m) * (in[i] - m); });
+      const T m = p.centred ? lane_sum<T>(p.n, [=](auto at) { return at(in); }) / static_cast<T>(p.n) : T(0);
+      const T square = lane_sum<T>(p.n, [=](auto at) { return (at(in) - m) * (at(in) - m); });
       const T s = T(1) / std::sqrt(square / static_cast<T>(p.n) + static_cast<T>(p.eps));
       T* out = y + r * p.n;
       for (i64 i = 0; i < p.n; ++i) out[i] = (in[i] - m) * s;
@@ -54,11 +54,12 @@ template <class T> struct RowNorm {
     k.rows(rows, n * 4, [=](i64 r) {
       const T *in = p.x + r * p.n, *up = dy + r * p.n, *w = p.gain ? p.gain + r % p.groups * p.n : nullptr;
       const T m = mean[r], s = rstd[r];
-      const auto h = [=](i64 i) { return w ? up[i] * w[i] : up[i]; };
-      const T along = lane_sum<T>(p.n, [=](i64 i) { return h(i) * (in[i] - m) * s; }) / static_cast<T>(p.n);
-      const T level = p.centred ? lane_sum<T>(p.n, h) / static_cast<T>(p.n) : T(0);
-      T* out = dx + r * p.n;
-      for (i64 i = 0; i < p.n; ++i) out[i] = s * (h(i) - level - (in[i] - m) * s * along);
+      T* h = dx + r * p.n;
+      for (i64 i = 0; i < p.n; ++i) h[i] = up[i];
+      for (i64 i = 0; w && i < p.n; ++i) h[i] *= w[i];
+      const T along = lane_sum<T>(p.n, [=](auto at) { return at(h) * (at(in) - m) * s; }) / static_cast<T>(p.n);
+      const T level = p.centred ? lane_sum<T>(p.n, [=](auto at) { return at(h); }) / static_cast<T>(p.n) : T(0);
+      for (i64 i = 0; i < p.n; ++i) h[i] = s * (h[i] - level - (in[i] - m) * s * along);
     });
   }
 

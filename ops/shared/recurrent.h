@@ -80,20 +80,20 @@ template <class T> class Recurrent final : public Form<T> {
   void back(const Head<T>& h, i64 t, const T* S, const T* dy, T* dS, const HeadGradients<T>& g) {
     const T *u = written(h, t, S), *q = h.q + t * K_, *k = h.k + t * K_;
     const bool after = h.read == Reading::after,
-               empty = t == 0 && !h.start;  // zeros: what multiplies them may overflow
+               empty = h.empty(t);  // zeros: what multiplies them may overflow
     T *dq = g.q + t * K_, *dk = g.k + t * K_, *dv = g.v + t * h.stride;
     std::fill_n(du_, V_, T(0));
     for (i64 x = 0; x < K_; ++x) {
       const T a = decay(h, t, x), key = k[x], query = after ? q[x] : T(0);
       const T* row = S + x * V_;
       T* drow = dS + x * V_;
-      dq[x] = after ? summed<T>(V_, [=](i64 j) { return dy[j] * (a * row[j] + key * u[j]); })
-                    : summed<T>(V_, [=](i64 j) { return dy[j] * row[j]; });
+      dq[x] = after ? lane_sum<T>(V_, [=](auto at) { return at(dy) * (a * at(row) + key * at(u)); })
+                    : lane_sum<T>(V_, [=](auto at) { return at(dy) * at(row); });
       for (i64 j = 0; j < V_; ++j) {
         drow[j] += query * dy[j];
         du_[j] += key * drow[j];
       }
-      dk[x] = summed<T>(V_, [=](i64 j) { return drow[j] * u[j]; });
+      dk[x] = lane_sum<T>(V_, [=](auto at) { return at(drow) * at(u); });
     }
     if (g.decay && !h.by_channel()) g.decay[t] = 0;
     if (h.delta) into_error(h, t, g);
@@ -103,9 +103,9 @@ template <class T> class Recurrent final : public Form<T> {
       const T a = decay(h, t, x), r = h.delta ? erased(h, t, x) : T(0), query = after ? T(0) : q[x];
       const T* row = S + x * V_;
       T* drow = dS + x * V_;
-      T to_decay = g.decay && !empty ? summed<T>(V_, [=](i64 j) { return drow[j] * row[j]; }) : T(0);
+      T to_decay = g.decay && !empty ? lane_sum<T>(V_, [=](auto at) { return at(drow) * at(row); }) : T(0);
       const T* du = du_;
-      const T to_error = h.delta && !empty ? -summed<T>(V_, [=](i64 j) { return du[j] * row[j]; }) : T(0);
+      const T to_error = h.delta && !empty ? -lane_sum<T>(V_, [=](auto at) { return at(du) * at(row); }) : T(0);
       for (i64 j = 0; j < V_; ++j) drow[j] = a * drow[j] + query * dy[j] - r * du[j];
       if (h.delta) erase_gradient(h, t, x, to_error, to_decay, g);
       if (g.decay && h.by_channel()) g.decay[t * K_ + x] = to_decay;

@@ -167,9 +167,19 @@ TEST_CASE("a random draw that depends on the cut is seen") {
   const Planted cut("dropout", [](KernelCall& call) {
     RunSettings settings = call.settings;
     settings.offsets = {0};
-    KernelCall other{
-        call.runtime, settings,          call.graph,         call.node,    call.op,         call.attributes,
-        call.inputs,  call.input_shapes, call.output_shapes, call.outputs, call.cotangents, std::move(call.results)};
+    KernelCall other{call.runtime,
+                     settings,
+                     call.graph,
+                     call.node,
+                     call.op,
+                     call.attributes,
+                     call.read,
+                     call.inputs,
+                     call.input_shapes,
+                     call.output_shapes,
+                     call.outputs,
+                     call.cotangents,
+                     std::move(call.results)};
     tests::true_forward(other);
     call.results = std::move(other.results);
   });

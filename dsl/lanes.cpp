@@ -1,0 +1,77 @@
+#include "dsl/lanes.h"
+
+#include <algorithm>
+#include <atomic>
+
+#include "engine/loops.h"
+
+namespace weft::dsl {
+namespace {
+
+// At least: products of fewer rows spend their time on laying out the weights.
+constexpr i64 kTokens = 192;
+// At most: every lane adds up a gradient of all weights, 1 % of a step of 4,096 tokens for four.
+constexpr i64 kLanes = 8;
+
+template <class T> void add_weighted(Isa isa, Tensor& sum, bool first, const Tensor& t, double weight) {
+  const auto w = static_cast<T>(weight);
+  T* to = sum.mutable_values<T>().data();
+  const T* from = t.values<T>().data();
+  if (first) loop(isa, 0, t.size(), [=](i64 i) { to[i] = w * from[i]; });
+  else loop(isa, 0, t.size(), [=](i64 i) { to[i] += w * from[i]; });
+}
+
+}  // namespace
+
+std::vector<Lane> lanes_of(i64 rows, i64 length) {
+  const i64 most = std::min(rows, kLanes), n = std::clamp(rows * length / kTokens, i64{1}, std::max(i64{1}, most));
+  std::vector<Lane> lanes;
+  for (i64 i = 0; i < n; ++i) lanes.push_back({rows * i / n, rows * (i + 1) / n});
+  return lanes;
+}
+
+void each_lane(const Runtime& runtime, std::size_t lanes, bool one_by_one,
+               const std::function<void(std::size_t, const Runtime&)>& body) {
+  const auto threads = static_cast<std::size_t>(runtime.parallel().threads());
+  if (one_by_one || lanes == 1 || threads == 1) {
+    for (std::size_t i = 0; i < lanes; ++i) body(i, runtime);
+    return;
+  }
+  // Where threads would run out of lanes, they help with the ops of those that are left.
+  const bool enough = lanes % threads == 0 || lanes >= 2 * threads;
+  const Runtime own = enough ? runtime.alone() : runtime;
+  std::atomic<std::size_t> next = 0;
+  runtime.parallel().ranges(static_cast<i64>(std::min(threads, lanes)), 1, [&](i64, i64) {
+    try {
+      for (std::size_t i; (i = next++) < lanes;) body(i, own);
+    } catch (...) {
+      next = lanes;
+      throw;
+    }
+  });
+}
+
+void LaneSum::add(std::size_t lane, std::vector<Tensor> tensors, double weight) {
+  if (lanes_ == 1) {
+    sum_ = std::move(tensors);
+    return;
+  }
+  const std::lock_guard lock(mutex_);
+  waiting_[lane] = {std::move(tensors), weight};
+  for (auto it = waiting_.begin(); it != waiting_.end() && it->first == next_; it = waiting_.erase(it), ++next_) {
+    add(it->second);
+  }
+}
+
+void LaneSum::add(const Given& given) {
+  const bool first = sum_.empty();
+  for (std::size_t i = 0; i < given.tensors.size(); ++i) {
+    const Tensor& t = given.tensors[i];
+    if (first) sum_.push_back(Tensor::uninitialised(t.shape(), t.dtype(), runtime_.pool()));
+    const double weight = given.weight;
+    if (t.dtype() == DType::f64) add_weighted<double>(runtime_.isa(), sum_[i], first, t, weight);
+    else add_weighted<float>(runtime_.isa(), sum_[i], first, t, weight);
+  }
+}
+
+}  // namespace weft::dsl

@@ -1,0 +1,35 @@
+// Weights as a backend likes to read them: laid out once for all products of a step, in every lane and both directions
+// of it. For lanes of 192 rows, which would each lay out their own, that is a tenth of a product.
+#pragma once
+#include <compare>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <vector>
+
+#include "engine/tensor.h"
+
+namespace weft {
+
+class Layouts {
+ public:
+  /// Of these tensors alone, which it holds: nothing else may come to lie where they are.
+  explicit Layouts(std::vector<Tensor> weights);
+  bool knows(const void* data) const;
+  /// A matrix in the memory of a weight.
+  struct Matrix {
+    const void* data;
+    bool transposed;
+    i64 rows, columns, stride;
+    auto operator<=>(const Matrix&) const = default;
+  };
+  /// The layout of `matrix`; whoever needs it first makes it.
+  Tensor get(const Matrix& matrix, const std::function<Tensor()>& make) const;
+
+ private:
+  std::vector<Tensor> weights_;
+  mutable std::mutex mutex_;
+  mutable std::map<Matrix, Tensor> made_;
+};
+
+}  // namespace weft
