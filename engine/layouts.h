@@ -1,5 +1,5 @@
 // Weights as a backend likes to read them: laid out once for all products of a step, in every lane and both directions
-// of it. For lanes of 192 rows, which would each lay out their own, that is a tenth of a product.
+// of it. For lanes of 384 rows, which would each lay out their own, that is a twentieth of a product.
 #pragma once
 #include <compare>
 #include <functional>
