@@ -24,7 +24,11 @@ template <class T> void add_weighted(Isa isa, Tensor& sum, bool first, const Ten
 }  // namespace
 
 std::vector<Lane> lanes_of(i64 rows, i64 length) {
-  const i64 most = std::min(rows, kLanes), n = std::clamp(rows * length / kTokens, i64{1}, std::max(i64{1}, most));
+  const i64 most = std::clamp(rows * length / kTokens, i64{1}, std::max(i64{1}, std::min(rows, kLanes)));
+  // Alike where that leaves more than half of them: lanes of six and of seven rows keep blocks of memory for both.
+  i64 n = most;
+  while (rows % n != 0) --n;
+  if (2 * n <= most) n = most;
   std::vector<Lane> lanes;
   for (i64 i = 0; i < n; ++i) lanes.push_back({rows * i / n, rows * (i + 1) / n});
   return lanes;
