@@ -22,7 +22,8 @@ import time
 
 import measure
 import targets
-from pairs import (MODELS, RESULTS, SIZES, WEFT, has_torch, machine_text, quartiles, weft_json, write_description)
+from pairs import (MODELS, RESULTS, SIZES, STREAMS, WEFT, has_torch, machine_text, progress, quartiles, weft_json,
+                   write_description)
 
 
 def ratio_text(q, digits=2):
@@ -50,7 +51,7 @@ def train(args, torch):
     for size in args.size:
         for model in args.model:
             rows.append(measure.training(model, size, args, torch))
-            print(training_table(rows[-1:], args), file=sys.stderr)
+            progress(training_table(rows[-1:], args))
     return rows, training_table(rows, args)
 
 
@@ -96,10 +97,10 @@ def generate(args, torch):
     rows = []
     for size in args.size:
         for model in args.model:
-            if model in targets.STREAMS:
+            if model in STREAMS:
                 rows += measure.generation(model, size, args.position, args, torch)
-    table = ["| model | position | us a token: Weft / eager / compiled | x eager (quartiles) | x compiled (quartiles) |",
-             "|---|---|---|---|---|"]
+    table = ["| model | position | us a token: Weft / eager / compiled | x eager (quartiles) "
+             "| x compiled (quartiles) |", "|---|---|---|---|---|"]
     for r in rows:
         times = " / ".join(f"{r['us'][who]:.0f}" if who in r["us"] else "-" for who in ("weft", "eager", "compile"))
         table.append(f"| {r['model']} {r['size']} | {r['position']} | {times} | {ratio_text(r.get('x_eager'), 1)} "
@@ -116,7 +117,8 @@ def start(args, torch):
 
 def gain(args, torch):
     rows = [measure.gain(model, size, args) for size in args.size for model in args.model]
-    table = ["| model | a step's gain (quartiles) | the peak's | the first as a part of the second |", "|---|---|---|---|"]
+    table = ["| model | a step's gain (quartiles) | the peak's | the first as a part of the second |",
+             "|---|---|---|---|"]
     table += [f"| {r['model']} {r['size']} | " + " | ".join(ratio_text(r[x]) for x in ("step", "peak", "gain")) + " |"
               for r in rows]
     return rows, "\n".join(table) + "\n"
@@ -130,7 +132,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", choices=COMMANDS)
     parser.add_argument("--size", nargs="+", choices=SIZES, default=list(SIZES))
-    parser.add_argument("--model", nargs="+", choices=[*MODELS, "gru"], default=MODELS)
+    parser.add_argument("--model", nargs="+", choices=MODELS, default=MODELS)
     parser.add_argument("--pairs", type=int, default=15)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--clock", choices=["wall", "cpu"], default="wall",
@@ -144,10 +146,10 @@ def main():
     torch = has_torch()
     with tempfile.TemporaryDirectory() as folder:
         args.vocab = weft_json("check", write_description(folder, "retnet", "S"))["tensors"][0]["shape"][0]
+    os.makedirs(RESULTS, exist_ok=True)
     rows, table = COMMANDS[args.command](args, torch)
     print(table)
     if args.command != "all":  # which writes as it goes
-        os.makedirs(RESULTS, exist_ok=True)
         for ending, text in (("json", json.dumps(rows, indent=2) + "\n"), ("md", table)):
             with open(os.path.join(RESULTS, f"{args.command}.{ending}"), "w") as f:
                 f.write(text)

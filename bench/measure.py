@@ -1,7 +1,7 @@
 """The measurements that compare.py and targets.py ask for; each gives a dictionary of figures.
 
-A figure is {low, median, high} over pairs: `x_eager`, `x_compile`, `x_loop` and `x_best`, Weft's times as fast as PyTorch;
-`share` of the peak, `memory` as a part of PyTorch's least, `seconds`, `gain` as a part of the peak's own gain.
+A figure is {low, median, high} over pairs: `x_eager`, `x_compile`, `x_loop` and `x_best`, how many times as fast as
+PyTorch; `share` of the peak; `memory` as a part of PyTorch's least; `seconds`; `gain` as a part of the peak's own gain.
 """
 import os
 import statistics

@@ -17,13 +17,14 @@ SIZES = {
     "M": {"D": 384, "H": 6, "layers": 6, "length": 256, "batch": 16, "steps": 1},
     "L": {"D": 384, "H": 6, "layers": 6, "length": 2048, "batch": 2, "steps": 1},
 }
-MODELS = ["transformer", "retnet", "linear_transformer", "fast_weights", "treefold"]
+MODELS = ["transformer", "retnet", "linear_transformer", "fast_weights", "treefold", "gru"]
+STREAMS = ["transformer", "retnet", "linear_transformer", "fast_weights"]  # whose twins generate
 HEADLESS = ["treefold", "gru"]  # models without a param H
 # Models of the library with an equation changed. torch.nn.GRU resets behind the product with Un, the paper before it;
-# and noise is drawn by each program in its own way: TreeFold's equations are compared without it.
+# and each program draws noise in its own way: TreeFold's equations are compared with zeros in its place.
 VARIANTS = {
     "gru": ("(r * h) @ Un", "r * (h @ Un)"),
-    "treefold_quiet": ("gumbel_softmax(lr @ Wg + bg, tau=tau, hard=hard, eval=eval)", "softmax(lr @ Wg + bg)"),
+    "treefold_quiet": ("gumbel_softmax(lr @ Wg + bg, ", "gumbel_softmax(lr @ Wg + bg, 0 * (lr @ Wg), "),
 }
 LOSS_TOLERANCE = 1e-5  # relative: f32 sums of a hundred thousand terms, in two orders
 NORM_TOLERANCE = 1e-4  # the norm adds up the squares of all gradients, each with more roundings than the loss has
@@ -105,10 +106,14 @@ def modes(args):
     return ["eager", "compile"] if args.compile else ["eager"]
 
 
+def progress(*words):
+    print(*words, file=sys.stderr, flush=True)
+
+
 def has_torch():
     if all(importlib.util.find_spec(name) for name in ("torch", "safetensors")):
         return True
-    print("PyTorch is not there (pip install torch safetensors numpy): Weft is measured alone", file=sys.stderr)
+    progress("PyTorch is not there (pip install torch safetensors numpy): Weft is measured alone")
     return False
 
 

@@ -66,7 +66,8 @@ class Model(nn.Module):
             layer, part, last = place(name, r"layers\.(\d+)\.(\d+)")
             half = None if part is None else part // 2
             if last in GRU.PARTS:
-                given[layer, half, last] = torch.cat([given[layer, half, each] for each in GRU.PARTS[last]], -1).T
+                parts = [given[layer, half, each] for each in GRU.PARTS[last]]
+                given[layer, half, last] = torch.cat(parts, -1).movedim(-1, 0)
             if parameter.requires_grad:
                 parameter.data.copy_(given[layer, half, last])
 
@@ -102,13 +103,13 @@ class Training:
 class Generation:
     """Single tokens with a state or a cache. What was reached at a position is kept, and every turn starts there."""
 
+    @torch.inference_mode()
     def __init__(self, model, length, compiled):
         self.model, self.length, self.kept = model, length, {}
         self.step = torch.compile(model) if compiled else model
         self.token = torch.zeros(1, 1, dtype=torch.long)
         self.check()
 
-    @torch.inference_mode()
     def check(self):
         """Step by step gives what the form does that training uses, which is checked against Weft."""
         states, tokens = self.model.start(self.length), torch.arange(CHUNK)[None] % len(self.model.table)
