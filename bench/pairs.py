@@ -24,7 +24,7 @@ HEADLESS = ["treefold", "gru"]  # models without a param H
 # and each program draws noise in its own way: TreeFold's equations are compared with zeros in its place.
 VARIANTS = {
     "gru": ("(r * h) @ Un", "r * (h @ Un)"),
-    "treefold_quiet": ("gumbel_softmax(lr @ Wg + bg, ", "gumbel_softmax(lr @ Wg + bg, 0 * (lr @ Wg), "),
+    "treefold_quiet": ("gumbel_softmax(lr @ Wg + bg, ", "gumbel_softmax(lr @ Wg + bg, noise=0 * (lr @ Wg), "),
 }
 LOSS_TOLERANCE = 1e-5  # relative: f32 sums of a hundred thousand terms, in two orders
 NORM_TOLERANCE = 1e-4  # the norm adds up the squares of all gradients, each with more roundings than the loss has

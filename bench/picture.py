@@ -64,7 +64,8 @@ def draw(rows, about):
               for i, line in enumerate(textwrap.wrap(about, 130)))]
     x = 20
     for verdict, words in LEGEND:
-        head += [f'<rect x="{x}" y="{LEGEND_Y - 6}" width="14" height="12" fill="{COLOURS[verdict]}"/>', text(x + 20, LEGEND_Y + 5, words)]
+        head += [f'<rect x="{x}" y="{LEGEND_Y - 6}" width="14" height="12" fill="{COLOURS[verdict]}"/>',
+                 text(x + 20, LEGEND_Y + 5, words)]
         x += 136
     for words, dashed in (("floor", False), ("goal", True)):
         head += [mark(x, LEGEND_Y, dashed), text(x + 10, LEGEND_Y + 5, words)]

@@ -99,15 +99,20 @@ def table(rows):
 def fill_page(rows, about):
     with open(PAGE) as f:
         text = f.read()
-    shown = f"{about}\n\n![What was reached](../bench/results/targets.svg)\n\n{table(rows)}"
+    block = f"<!-- targets -->\n{about}\n\n![What was reached](../bench/results/targets.svg)\n\n{table(rows)}"
     with open(PAGE, "w") as f:
-        f.write(re.sub(r"<!-- targets -->.*?<!-- end -->", lambda _: f"<!-- targets -->\n{shown}<!-- end -->", text, flags=re.S))
+        f.write(re.sub(r"<!-- targets -->.*?<!-- end -->", lambda _: block + "<!-- end -->", text, flags=re.S))
 
 
 def measure_all(args, torch):
-    """All targets, written after each measurement: a run of hours may be cut short. A failure costs its own row."""
+    """All targets, written after each measurement: a run of hours may be cut short. A failure costs its own row.
+
+    Only a whole run changes bench/results/targets.* and the page; any other is a trial.
+    """
     if args.quick:
         args.pairs, args.size = 3, ["S"]
+    whole = torch and args.compile and args.pairs >= PAIRS and (args.size, args.model) == (list(SIZES), MODELS)
+    path = os.path.join(RESULTS, "targets" if whole else "trial")
     results, failed, seen = {}, {}, []
     todo = measurements(args)
     for i, key in enumerate(todo):
@@ -122,12 +127,12 @@ def measure_all(args, torch):
         rows = rows_of(results)
         version = f"PyTorch {importlib.metadata.version('torch')}" if torch else "no PyTorch"
         about = f"{machine_text(seen, args)}; {version}; {args.pairs} pairs."
-        with open(os.path.join(RESULTS, "targets.json"), "w") as f:
+        with open(f"{path}.json", "w") as f:
             json.dump({"about": about, "rows": rows, "failed": failed, "measured": list(results.values())}, f, indent=2)
-        with open(os.path.join(RESULTS, "targets.svg"), "w") as f:
+        with open(f"{path}.svg", "w") as f:
             f.write(picture.draw(rows, about))
-    if torch and args.compile and args.pairs >= PAIRS and (args.size, args.model) == (list(SIZES), MODELS):
+    if whole:
         fill_page(rows, about)
     else:
-        progress(f"docs/speed.md is filled by a whole run alone: all sizes and models, {PAIRS} pairs, compiled PyTorch")
+        progress(f"a trial, in {path}.svg: docs/speed.md takes all sizes and models, {PAIRS} pairs, compiled PyTorch")
     return rows, table(rows)
