@@ -134,5 +134,6 @@ def measure_all(args, torch):
     if whole:
         fill_page(rows, about)
     else:
-        progress(f"a trial, in {path}.svg: docs/speed.md takes all sizes and models, {PAIRS} pairs, compiled PyTorch")
+        progress(f"a trial, in {os.path.relpath(path, ROOT)}.svg: docs/speed.md takes all sizes and models, "
+                 f"{PAIRS} pairs, compiled PyTorch")
     return rows, table(rows)
