@@ -1,33 +1,17 @@
-"""The models of models/*.yaml in PyTorch, as a practised user writes them: the twins that `bench/compare.py` runs.
+"""The layers of models/*.yaml in PyTorch, as a practised user writes them; torch_twin.py makes models of them.
 
 Parameters carry the names that Weft gives them, so that one file of weights serves both (`weft bench --hand-over`).
-Linear recurrences are computed in chunks of 64 positions, PyTorch's fastest form at both sizes; a chunk is a batch of
-matrix products, and the states between chunks come from one product with the decays of whole chunks.
-
-As a program it serves compare.py:
-
-    torch_models.py MODEL SIZES WEIGHTS eager|compile|generate THREADS wall|cpu
-
-reads a number of steps from each line of standard input, takes them, and answers with their seconds, as
-`weft bench --paced` does; or a position, and generates from there.
+Linear recurrences are computed in chunks of 64 positions, PyTorch's fastest form at all sizes; a chunk is a batch of
+matrix products. A mixer that generates has `start(length)`, the tensors of its state, which `forward` changes in place
+when it is given one token, them, and the number of tokens before.
 """
-import json
 import math
-import re
-import resource
-import sys
-import time
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 CHUNK = 64
-
-
-def resident():
-    with open("/proc/self/statm") as f:
-        return int(f.read().split()[1]) * resource.getpagesize()
 
 
 def rotate(x, cos, sin):
@@ -68,15 +52,18 @@ class SelfAttention(nn.Module):
         d = D // H
         self.rotation = Rotation(10000.0 ** (-2 * torch.arange(d // 2).double() / d), length)
 
-    def forward(self, x, state=None):
+    def start(self, length):
+        """Room for all keys and values at once: to append to them would copy them all for each token."""
+        return [torch.zeros(1, self.H, length, len(self.Wq) // self.H) for _ in range(2)]
+
+    def forward(self, x, state=None, past=0):
         q, k, v = (heads(x @ W, self.H) for W in (self.Wq, self.Wk, self.Wv))
-        past = 0 if state is None or not state else state[0].shape[-2]
         q, k = self.rotation(q, past), self.rotation(k, past)
         if state is not None:
-            if state:
-                k, v = torch.cat((state[0], k), -2), torch.cat((state[1], v), -2)
-            state[:] = [k, v]
-        y = F.scaled_dot_product_attention(q, k, v, is_causal=past == 0)
+            for cache, new in zip(state, (k, v)):
+                cache[:, :, past:past + 1] = new
+            k, v = (cache[:, :, :past + 1] for cache in state)
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=state is None)
         return merge(y) @ self.Wo
 
 
@@ -102,16 +89,17 @@ class Retention(nn.Module):
         for name, value in buffers.items():
             self.register_buffer(name, value.float(), persistent=False)
 
-    def forward(self, x, state=None):
+    def start(self, length):
+        d = len(self.Wq) // self.H
+        return [torch.zeros(1, self.H, d, 2 * d)]
+
+    def forward(self, x, state=None, past=0):
         q, k, v = (heads(x @ W, self.H) for W in (self.Wq, self.Wk, self.Wv))
-        past = 0 if not state else state[1]
         q, k = self.rotation(q, past), self.rotation(k, past) / math.sqrt(q.shape[-1])
         if state is None:
             y = self.in_chunks(q, k, v)
         else:
-            S = k.transpose(-1, -2) @ v if past == 0 else self.gamma * state[0] + k.transpose(-1, -2) @ v
-            state[:] = [S, past + 1]
-            y = q @ S
+            y = q @ state[0].mul_(self.gamma).add_(k.transpose(-1, -2) @ v)
         y = F.layer_norm(y, y.shape[-1:])
         return (F.silu(x @ self.Wg) * merge(y)) @ self.Wo
 
@@ -136,17 +124,17 @@ class LinearAttention(nn.Module):
         C = min(CHUNK, length)
         self.register_buffer("mask", torch.ones(C, C).tril(), persistent=False)
 
-    def forward(self, x, state=None):
-        past = 0 if not state else state[2]
+    def start(self, length):
+        d = len(self.Wq) // self.H
+        return [torch.zeros(1, self.H, d, d), torch.zeros(1, self.H, 1, d)]
+
+    def forward(self, x, state=None, past=0):
         q, k = (F.elu(self.rotation(heads(x @ W, self.H), past)) + 1 for W in (self.Wq, self.Wk))
         v = heads(x @ self.Wv, self.H)
         if state is None:
             y = self.in_chunks(q, k, v)
         else:
-            S, n = k.transpose(-1, -2) @ v, k
-            if state:
-                S, n = state[0] + S, state[1] + n
-            state[:] = [S, n, past + 1]
+            S, n = state[0].add_(k.transpose(-1, -2) @ v), state[1].add_(k)
             y = (q @ S) / ((q * n).sum(-1, keepdim=True) + 1e-6)
         return merge(y) @ self.Wo
 
@@ -162,13 +150,119 @@ class LinearAttention(nn.Module):
         return (y / (norm + 1e-6)).flatten(2, 3)
 
 
+def features(x):
+    """DPFP: products of neighbours in [relu(x), relu(-x)], which then sum to 1."""
+    r = torch.cat((x.relu(), (-x).relu()), -1)
+    f = r * r.roll(1, -1)
+    return f / (f.sum(-1, keepdim=True) + 1e-6)
+
+
+class DeltaRule(nn.Module):
+    def __init__(self, D, H, length):
+        super().__init__()
+        self.H = H
+        self.Wq, self.Wk, self.Wv, self.Wo = (matrix(D, D) for _ in range(4))
+        self.Wb = matrix(D, H)
+
+    def start(self, length):
+        d = len(self.Wq) // self.H
+        return [torch.zeros(1, self.H, 2 * d, d)]
+
+    def forward(self, x, state=None, past=0):
+        q, k = (features(heads(x @ W, self.H)) for W in (self.Wq, self.Wk))
+        v, beta = heads(x @ self.Wv, self.H), (x @ self.Wb).sigmoid().transpose(1, 2)[..., None]
+        if state is None:
+            y = self.sequence(q, k, v, beta)
+        else:
+            y = q @ state[0].add_(k.transpose(-1, -2) @ (beta * (v - k @ state[0])))
+        return merge(y) @ self.Wo
+
+    def sequence(self, q, k, v, beta):
+        """In chunks. What a chunk writes, u, solves (I + A) u = beta (v - k S), where S is the state before it."""
+        q, k, v, beta = (z.unflatten(-2, (-1, min(CHUNK, z.shape[-2]))) for z in (q, k, v, beta))  # [B, H, n, C, d]
+        A = (beta * k @ k.transpose(-1, -2)).tril(-1)
+        scores = (q @ k.transpose(-1, -2)).tril()
+        if q.shape[2] == 1:
+            u = torch.linalg.solve_triangular(A, beta * v, upper=False, unitriangular=True)
+            return (scores @ u).flatten(2, 3)
+        solved = torch.linalg.solve_triangular(A, beta * torch.cat((v, k), -1), upper=False, unitriangular=True)
+        fresh, read = solved.split((v.shape[-1], k.shape[-1]), -1)
+        states, written = [torch.zeros_like(k[:, :, 0].transpose(-1, -2) @ v[:, :, 0])], []
+        for now, read_now, keys in zip(fresh.unbind(2), read.unbind(2), k.transpose(-1, -2).unbind(2)):
+            written.append(now - read_now @ states[-1])
+            states.append(states[-1] + keys @ written[-1])
+        y = q @ torch.stack(states[:-1], 2) + scores @ torch.stack(written, 2)
+        return y.flatten(2, 3)
+
+
+class DeltaLoop(DeltaRule):
+    """Token by token, as the rule is written and as most published code computes it."""
+
+    def sequence(self, q, k, v, beta):
+        S, y = torch.zeros_like(k[:, :, 0, :, None] * v[:, :, 0, None]), []
+        for q, k, v, beta in zip(*(z.unsqueeze(-2).unbind(2) for z in (q, k, v, beta))):
+            S = S + k.transpose(-1, -2) @ (beta * (v - k @ S))
+            y.append(q @ S)
+        return torch.cat(y, -2)
+
+
+class TreeFold(nn.Module):
+    def __init__(self, D, H, length):
+        super().__init__()
+        self.W1, self.b1 = matrix(2 * D, D), nn.Parameter(torch.empty(D))
+        self.W2, self.b2 = matrix(D, D), nn.Parameter(torch.empty(D))
+        self.Wg, self.bg = matrix(2 * D, 3), nn.Parameter(torch.empty(3))
+
+    def choice(self, logits):
+        return F.gumbel_softmax(logits)
+
+    def forward(self, x):
+        levels = [x]
+        while levels[-1].shape[1] > 1:
+            pairs = levels[-1].unflatten(1, (-1, 2)).flatten(2)
+            flat = pairs.flatten(0, 1)
+            h = torch.addmm(self.b1, flat, self.W1).relu()
+            merged = torch.addmm(self.b2, h, self.W2).view(*pairs.shape[:2], -1)
+            p = self.choice(torch.addmm(self.bg, flat, self.Wg)).view(*pairs.shape[:2], 3)
+            left, right = pairs.chunk(2, -1)
+            levels.append(p[..., :1] * left + p[..., 1:2] * merged + p[..., 2:] * right)
+        # A node and those above it that are complete when it is; then the same for tokens, without their own value.
+        total = levels.pop()
+        for nodes in levels[:0:-1]:
+            total = nodes + self.handed_down(total)
+        return self.handed_down(total)
+
+    def handed_down(self, total):
+        """Node i of a level counts from the end of its second child on: for 2i + 1 and 2i + 2 of the level below."""
+        return F.pad(total.repeat_interleave(2, 1), (0, 0, 1, -1))
+
+
+class QuietTreeFold(TreeFold):
+    """Without the noise of the gate: what can be compared number by number."""
+
+    def choice(self, logits):
+        return logits.softmax(-1)
+
+
+class GRU(nn.Module):
+    PARTS = {"weight_ih_l0": ("Wr", "Wz", "Wn"), "weight_hh_l0": ("Ur", "Uz", "Un"), "bias_ih_l0": ("br", "bz", "bn")}
+
+    def __init__(self, D, H, length):
+        super().__init__()
+        self.gru = nn.GRU(D, D, batch_first=True)
+        self.gru.bias_hh_l0.requires_grad_(False).zero_()  # Weft's has one bias a gate
+
+    def forward(self, x):
+        return self.gru(x)[0]
+
+
 class FFN(nn.Module):
     def __init__(self, D, hidden):
         super().__init__()
         self.W1, self.b1 = matrix(D, hidden), nn.Parameter(torch.empty(hidden))
         self.W2, self.b2 = matrix(hidden, D), nn.Parameter(torch.empty(D))
 
-    def forward(self, x, state=None):
+    def forward(self, x):
         h = F.gelu(torch.addmm(self.b1, x.flatten(0, -2), self.W1), approximate="tanh")
         return torch.addmm(self.b2, h, self.W2).view_as(x)
 
@@ -189,109 +283,3 @@ class LayerNorm(nn.Module):
 
     def forward(self, x):
         return F.layer_norm(x, x.shape[-1:], self.gain, self.bias)
-
-
-KINDS = {  # name of the file in models/: mixer, norm, hidden width in multiples of D
-    "transformer": (SelfAttention, RMSNorm, 4),
-    "retnet": (Retention, LayerNorm, 2),
-    "linear_transformer": (LinearAttention, RMSNorm, 4),
-}
-
-
-class Model(nn.Module):
-    def __init__(self, kind, vocab, D, H, layers, length):
-        super().__init__()
-        mixer, norm, wide = KINDS[kind]
-        self.table = matrix(vocab, D)
-        self.layers = nn.ModuleList()
-        for _ in range(layers):
-            self.layers.append(nn.ModuleList([norm(D), mixer(D, H, length), norm(D), FFN(D, wide * D)]))
-        self.norm = norm(D)
-
-    def forward(self, tokens, states=None):
-        x = self.table[tokens]
-        for i, (norm1, mix, norm2, ffn) in enumerate(self.layers):
-            x = x + mix(norm1(x), None if states is None else states[i])
-            x = x + ffn(norm2(x))
-        return self.norm(x) @ self.table.T
-
-    def load(self, tensors):
-        """Takes weights by their places: layer, half of the layer, last part of the name."""
-        given = {place(name, r"repeat\[(\d+)\]\.body\.(\d+)"): t for name, t in tensors.items()}
-        for name, parameter in self.named_parameters():
-            layer, part, last = place(name, r"layers\.(\d+)\.(\d+)")
-            parameter.data.copy_(given[layer, None if part is None else part // 2, last])
-
-
-def place(name, pattern):
-    found = re.search(pattern, name)
-    return (*(map(int, found.groups()) if found else (None, None)), name.split(".")[-1])
-
-
-class Training:
-    """AdamW as in Weft: fused, betas 0.9 and 0.99, no decay below rank 2, gradients clipped to a norm of 1."""
-
-    def __init__(self, model, batch, compiled):
-        self.model, self.batch = model, batch
-        flat = [p for p in model.parameters() if p.dim() < 2]
-        wide = [p for p in model.parameters() if p.dim() >= 2]
-        groups = [{"params": wide, "weight_decay": 0.1}, {"params": flat, "weight_decay": 0.0}]
-        self.optimizer = torch.optim.AdamW(groups, lr=3e-5, betas=(0.9, 0.99), fused=True)
-        self.loss = torch.compile(self._loss) if compiled else self._loss
-
-    def _loss(self, tokens, targets):
-        return F.cross_entropy(self.model(tokens).flatten(0, 1), targets.flatten())
-
-    def step(self):
-        loss = self.loss(*self.batch)
-        loss.backward()
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-        return loss.item(), norm.item()
-
-
-def generation(model, position, count, now):
-    """Seconds of single tokens after `position` of them, fed one by one: with a state or a cache."""
-    states = [[] for _ in model.layers]
-    token = torch.zeros(1, 1, dtype=torch.long)
-    seconds = []
-    with torch.inference_mode():
-        for _ in range(position + count):
-            start = now()
-            model(token, states)
-            seconds.append(now() - start)
-    return seconds[position:]
-
-
-def serve(kind, sizes, weights, mode, now):
-    from safetensors.torch import load_file
-    start = resident()
-    tensors = load_file(weights)
-    model = Model(kind, sizes["vocab"], sizes["D"], sizes["H"], sizes["layers"], sizes["length"])
-    model.load(tensors)
-    if mode == "generate":
-        for line in sys.stdin:
-            print(json.dumps({"seconds": generation(model, int(line), 48, now)}), flush=True)
-        return
-    training = Training(model, (tensors["tokens"].long(), tensors["targets"].long()), mode == "compile")
-    first = time.perf_counter()
-    loss, norm = training.step()
-    answer = {"first_loss": loss, "first_gradient_norm": norm, "first_seconds": time.perf_counter() - first}
-    print(json.dumps(answer), flush=True)
-    training.step()
-    for line in sys.stdin:
-        seconds = []
-        for _ in range(int(line)):
-            begin = now()
-            training.step()
-            seconds.append(now() - begin)
-        print(json.dumps({"seconds": seconds}), flush=True)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(json.dumps({"memory_above_start": peak - start}), flush=True)
-
-
-if __name__ == "__main__":
-    torch.set_num_threads(int(sys.argv[5]))
-    clock = {"wall": time.perf_counter, "cpu": time.process_time}[sys.argv[6]]
-    serve(sys.argv[1], json.loads(sys.argv[2]), sys.argv[3], sys.argv[4], clock)

@@ -1,0 +1,139 @@
+"""The targets of speed and memory: one table, the command `compare.py all` that measures it, and its pages."""
+import importlib.metadata
+import json
+import os
+import re
+import subprocess
+from typing import NamedTuple, Optional
+
+import measure
+import picture
+from pairs import MODELS, RESULTS, ROOT, SIZES, machine, machine_text, progress
+
+PAIRS = 15  # what a published ratio is a median of, at least
+PAGE = os.path.join(ROOT, "docs", "speed.md")
+FIVE = [model for model in MODELS if model != "gru"]
+LINEAR = ["retnet", "fast_weights", "linear_transformer"]
+TITLES = {"transformer": "softmax", "retnet": "RetNet", "linear_transformer": "linear", "fast_weights": "delta rule",
+          "treefold": "TreeFold", "gru": "GRU"}
+
+
+class Target(NamedTuple):
+    work: str
+    kind: str    # of measurement
+    figure: str  # of those it gives
+    models: list
+    size: str
+    floor: float
+    goal: Optional[float] = None
+    least: bool = False  # less is better
+    position: int = 0    # of generation
+
+
+STEP = "f32 training step, times PyTorch's best"
+SHARE = "the same step, part of the measured FMA peak"
+EAGER = "generation, times eager PyTorch"
+COMPILED = "generation, times compiled PyTorch"
+CACHE = "softmax with its cache at position 4,000, times PyTorch's best"
+MEMORY = "memory of a training step, part of PyTorch's least"
+GAIN = "gain from 1 to 2 threads, part of the FMA peak's own"
+TARGETS = [
+    Target(STEP, "train", "x_best", ["transformer", "retnet", "linear_transformer"], "S", 1.5, 1.8),
+    Target(STEP, "train", "x_best", ["fast_weights", "treefold"], "S", 1.7, 2.2),
+    Target(STEP, "train", "x_best", FIVE, "M", 1.4, 1.65),
+    Target(STEP, "train", "x_best", LINEAR, "L", 1.5, 2),
+    Target(SHARE, "train", "share", FIVE, "M", 0.75, 0.88),
+    Target("training step, times a Python loop over time", "train", "x_loop", ["fast_weights"], "S", 8),
+    Target("training step, times torch.nn.GRU", "train", "x_best", ["gru"], "M", 1, 1.3),
+    Target(EAGER, "generate", "x_eager", ["retnet", "fast_weights"], "S", 15, 25, position=100),
+    Target(EAGER, "generate", "x_eager", ["retnet", "fast_weights"], "M", 4, position=100),
+    Target(COMPILED, "generate", "x_compile", ["retnet", "fast_weights"], "S", 4, position=100),
+    Target(CACHE, "generate", "x_best", ["transformer"], "S", 4, position=4000),
+    Target(CACHE, "generate", "x_best", ["transformer"], "M", 2.5, position=4000),
+    Target(MEMORY, "train", "memory", FIVE, "M", 0.65, 0.5, least=True),
+    Target(MEMORY, "train", "memory", LINEAR, "L", 0.65, 0.5, least=True),
+    Target("start of a run to the end of its first step, s", "start", "seconds", ["retnet"], "S", 0.3, least=True),
+    Target(GAIN, "gain", "gain", ["retnet"], "M", 0.9),
+    Target(GAIN, "gain", "gain", ["retnet"], "S", 0.8),
+]
+
+
+def measurements(args):
+    """What has to be measured, each once: kind, model, size, position."""
+    return list(dict.fromkeys((t.kind, model, t.size, t.position) for t in TARGETS for model in t.models
+                              if t.size in args.size and model in args.model))
+
+
+def measured(kind, model, size, position, args, torch):
+    if kind == "train":
+        return measure.training(model, size, args, torch)
+    if kind == "generate":
+        return measure.generation(model, size, [position], args, torch)[0]
+    return {"start": measure.start, "gain": measure.gain}[kind](model, size, args)
+
+
+def rows_of(results):
+    """A row for each target and model, with what was reached, if anything was."""
+    rows = []
+    for t in TARGETS:
+        for model in t.models:
+            reached = results.get((t.kind, model, t.size, t.position), {}).get(t.figure)
+            better = lambda limit: reached["median"] <= limit if t.least else reached["median"] >= limit
+            verdict = ("not measured" if not reached else "missed" if not better(t.floor)
+                       else "goal" if t.goal is not None and better(t.goal) else "floor")
+            rows.append({"work": t.work, "model": TITLES[model], "size": t.size, "floor": t.floor, "goal": t.goal,
+                         "least": t.least, "reached": reached, "verdict": verdict})
+    return rows
+
+
+def table(rows):
+    lines = ["| work | model | reached (quartiles) | floor | goal | met |", "|---|---|---|---|---|---|"]
+    for r in rows:
+        limit = lambda name: "" if r[name] is None else f"{'at most ' if r['least'] else ''}{r[name]:g}"
+        reached = picture.figure(r["reached"])
+        lines.append(f"| {r['work']} | {r['model']} {r['size']} | {f'**{reached}**' if reached else '-'} "
+                     f"| {limit('floor')} | {limit('goal')} | {r['verdict']} |")
+    return "\n".join(lines) + "\n"
+
+
+def fill_page(rows, about):
+    with open(PAGE) as f:
+        text = f.read()
+    block = f"<!-- targets -->\n{about}\n\n![What was reached](../bench/results/targets.svg)\n\n{table(rows)}"
+    with open(PAGE, "w") as f:
+        f.write(re.sub(r"<!-- targets -->.*?<!-- end -->", lambda _: block + "<!-- end -->", text, flags=re.S))
+
+
+def measure_all(args, torch):
+    """All targets, written after each measurement: a run of hours may be cut short. A failure costs its own row.
+
+    Only a whole run changes bench/results/targets.* and the page; any other is a trial.
+    """
+    if args.quick:
+        args.pairs, args.size = 3, ["S"]
+    whole = torch and args.compile and args.pairs >= PAIRS and (args.size, args.model) == (list(SIZES), MODELS)
+    path = os.path.join(RESULTS, "targets" if whole else "trial")
+    results, failed, seen = {}, {}, []
+    todo = measurements(args)
+    for i, key in enumerate(todo):
+        name = " ".join(map(str, key[:3]))
+        progress(f"{i + 1}/{len(todo)} {name}")
+        seen.append(machine(args))
+        try:
+            results[key] = measured(*key, args, torch)
+        except (SystemExit, subprocess.CalledProcessError) as why:
+            failed[name] = str(why)
+            progress(why)
+        rows = rows_of(results)
+        version = f"PyTorch {importlib.metadata.version('torch')}" if torch else "no PyTorch"
+        about = f"{machine_text(seen, args)}; {version}; {args.pairs} pairs."
+        with open(f"{path}.json", "w") as f:
+            json.dump({"about": about, "rows": rows, "failed": failed, "measured": list(results.values())}, f, indent=2)
+        with open(f"{path}.svg", "w") as f:
+            f.write(picture.draw(rows, about))
+    if whole:
+        fill_page(rows, about)
+    else:
+        progress(f"a trial, in {os.path.relpath(path, ROOT)}.svg: docs/speed.md takes all sizes and models, "
+                 f"{PAIRS} pairs, compiled PyTorch")
+    return rows, table(rows)
