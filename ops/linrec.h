@@ -116,15 +116,15 @@ struct Linrec : General {
       for (i64 n = begin; n < end; ++n) {
         const Head<T> h = layout.head(n);
         const auto way = form(choice, k, h);
-        T *y = k.result(0).data() + layout.y_offset(n), *end = k.result(1).data() + layout.state_offset(n);
+        T *y = k.result(0).data() + layout.y_offset(n), *last = k.result(1).data() + layout.state_offset(n);
         Tensor memory;
-        T* S = end;  // the state is computed where it ends, unless its rows do not lie behind each other there
+        T* S = last;  // the state is computed where it ends, unless its rows do not lie behind each other there
         if (h.V != h.stride) memory = k.scratch({h.K, h.V}), S = memory.template mutable_values<T>().data();
         copy(h.start, h.stride, S, h.V, h);
         for (i64 t = 0; t < h.length; t += choice.chunk) {
           way->forward(h, t, std::min(choice.chunk, h.length - t), S, y + t * h.stride);
         }
-        if (S != end || !h.ends) copy<T>(h.ends ? S : nullptr, h.V, end, h.stride, h);
+        if (S != last || !h.ends) copy<T>(h.ends ? S : nullptr, h.V, last, h.stride, h);
       }
     });
   }
