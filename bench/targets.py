@@ -114,10 +114,10 @@ def measure_all(args, torch):
     whole = torch and args.compile and args.pairs >= PAIRS and (args.size, args.model) == (list(SIZES), MODELS)
     path = os.path.join(RESULTS, "targets" if whole else "trial")
     results, failed, seen = {}, {}, []
-    todo = measurements(args)
-    for i, key in enumerate(todo):
+    keys = measurements(args)
+    for i, key in enumerate(keys):
         name = " ".join(map(str, key[:3]))
-        progress(f"{i + 1}/{len(todo)} {name}")
+        progress(f"{i + 1}/{len(keys)} {name}")
         seen.append(machine(args))
         try:
             results[key] = measured(*key, args, torch)

@@ -8,9 +8,9 @@ namespace weft::cli {
 namespace {
 
 // The pool rounds sizes up by at most an eighth and keeps blocks for the next step; products have buffers. On the
-// examples the peak of the process was between 0.9 and 1.15 of this (tests/cli/memory_test.cpp).
-constexpr double kHeld = 1.125, kProgram = 4e6;
-constexpr double kUsable = 0.9;  // of what is available: the estimate may be a tenth too low, and others want some, too
+// examples the peak of the process was within a tenth of this (tests/cli/memory_test.cpp).
+constexpr double kHeld = 1.125, kProgram = 3e6;
+constexpr double kUsable = 0.9;  // of what is available: the estimate is within a tenth, and others want some, too
 
 }  // namespace
 
