@@ -10,10 +10,16 @@
 namespace weft::dsl {
 namespace {
 
-bool calls(const Expr& e, std::string_view name) {
+// Of a choice only the side that is taken counts: prefixes that nobody reads are as much work as the tree.
+bool calls(const Expr& e, std::string_view name, const Scope& scope) {
   const auto any = [&](const auto& list, auto get) {
-    return std::any_of(list.begin(), list.end(), [&](const auto& x) { return calls(*get(x), name); });
+    return std::any_of(list.begin(), list.end(), [&](const auto& x) { return calls(*get(x), name, scope); });
   };
+  if (e.kind == Expr::Kind::conditional) {
+    Diagnostics tried;
+    const auto chosen = evaluate_bool(*e.args[0], scope, tried);
+    if (chosen) return calls(*e.args[*chosen ? 1 : 2], name, scope);
+  }
   return (e.kind == Expr::Kind::call && e.name == name) || any(e.args, [](const ExprPtr& x) { return x; }) ||
          any(e.named, [](const NamedArg& x) { return x.value; });
 }
@@ -180,8 +186,9 @@ class Merging {
       merge_->inputs.push_back(inside);
     }
     if (merge_->keeps_gradients()) merge_->differentiate();
-    const bool prefixes =
-        std::any_of(fold_.read.begin(), fold_.read.end(), [](const Equation& e) { return calls(*e.value, "prefix"); });
+    const bool prefixes = std::any_of(fold_.read.begin(), fold_.read.end(), [&](const Equation& e) {
+      return calls(*e.value, "prefix", outer_.room().numbers);
+    });
     // Not before the states: they take more nodes or fewer by the mode, and all modes must draw the same noise.
     program_.graph.set_stream(Key{}.fold(outer_.room().path).fold("fold"));
     const auto made = append(

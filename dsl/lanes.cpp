@@ -12,6 +12,8 @@ namespace {
 constexpr i64 kTokens = 384;
 // At most: every lane adds up a gradient of all weights, 1 % of a step of 4,096 tokens for four.
 constexpr i64 kLanes = 8;
+// Rows in a loop: with two, each position reads its weights for two rows.
+constexpr i64 kLoopRows = 6;
 
 template <class T> void add_weighted(Isa isa, Tensor& sum, bool first, const Tensor& t, double weight) {
   const auto w = static_cast<T>(weight);
@@ -23,8 +25,9 @@ template <class T> void add_weighted(Isa isa, Tensor& sum, bool first, const Ten
 
 }  // namespace
 
-std::vector<Lane> lanes_of(i64 rows, i64 length) {
-  const i64 most = std::clamp(rows * length / kTokens, i64{1}, std::max(i64{1}, std::min(rows, kLanes)));
+std::vector<Lane> lanes_of(i64 rows, i64 length, bool loops) {
+  const i64 least = loops ? kLoopRows : 1;
+  const i64 most = std::clamp(rows * length / kTokens, i64{1}, std::max(i64{1}, std::min(rows / least, kLanes)));
   // Alike where that leaves more than half of them: lanes of six and of seven rows keep blocks of memory for both.
   i64 n = most;
   while (rows % n != 0) --n;

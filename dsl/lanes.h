@@ -19,8 +19,9 @@ struct Lane {
   i64 begin = 0, end = 0;
   i64 rows() const { return end - begin; }
 };
-/// `rows` rows of `length` tokens, cut as evenly as can be; one lane where there is little to do.
-std::vector<Lane> lanes_of(i64 rows, i64 length);
+/// `rows` rows of `length` tokens, cut as evenly as can be; one lane where there is little to do. `loops`: a step of a
+/// recurrence is computed for each position, whose products have as many rows as a lane.
+std::vector<Lane> lanes_of(i64 rows, i64 length, bool loops);
 
 /// body(lane, runtime) for each of `lanes`, begun in their order: at the same time, each on a thread of its own, or
 /// `one_by_one` with all threads for every op.

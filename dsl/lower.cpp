@@ -85,13 +85,15 @@ std::unique_ptr<Lowering> lower(const Blueprint& plan, Mode mode, Diagnostics& d
 Lowered::Lowered(std::unique_ptr<Lowering> train, std::unique_ptr<Lowering> evaluate, std::unique_ptr<Lowering> stream)
     : train_(std::move(train)), evaluate_(std::move(evaluate)), stream_(std::move(stream)) {
   for (const WeightSlot& w : train_->program.weights) weights_.push_back(w.weight);
+  const auto& nodes = train_->program.graph.nodes();
+  loops_ = std::any_of(nodes.begin(), nodes.end(), [](const Node& n) { return n.op->name == "scan"; });
   logits_run_ = std::make_unique<Run>(evaluate_->program.graph, std::vector<Var>{evaluate_->logits});
   std::vector<Var> outputs = {stream_->logits}, starts;
   for (const StreamState& s : stream_->program.states) {
     outputs.push_back(s.out);
     if (s.start) starts.push_back(s.start);
   }
-  stream_run_ = std::make_unique<Run>(stream_->program.graph, outputs);
+  stream_run_ = std::make_unique<Run>(stream_->program.graph, outputs, Following{.stay = true, .growing = "P"});
   start_run_ = std::make_unique<Run>(stream_->program.graph, starts);
 }
 

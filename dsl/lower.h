@@ -51,6 +51,8 @@ class Lowered {
   using Runs = std::vector<std::unique_ptr<Run>>;
   const Runs& train_runs(std::size_t lanes) const;
   const Runs& loss_runs(std::size_t lanes) const;
+  /// Whether a recurrence is computed position by position.
+  bool loops() const { return loops_; }
   Run& logits_run() const { return *logits_run_; }
   Run& stream_run() const { return *stream_run_; }
   Run& start_run() const { return *start_run_; }
@@ -58,6 +60,7 @@ class Lowered {
  private:
   std::unique_ptr<Lowering> train_, evaluate_, stream_;
   std::vector<Weight> weights_;
+  bool loops_;
   mutable Runs train_runs_, loss_runs_;
   std::unique_ptr<Run> logits_run_, stream_run_, start_run_;
 };

@@ -29,8 +29,8 @@ template <class T> i64 hits(std::span<const T> scores, std::span<const i32> targ
   return hits;
 }
 
-std::vector<Lane> lanes_of(const Batch& batch) {
-  return dsl::lanes_of(batch.tokens.shape()[0], batch.tokens.shape()[1]);
+std::vector<Lane> lanes_of(const Lowered& lowered, const Batch& batch) {
+  return dsl::lanes_of(batch.tokens.shape()[0], batch.tokens.shape()[1], lowered.loops());
 }
 
 Batch rows(const Batch& batch, const Lane& lane) {
@@ -69,7 +69,7 @@ void feed_carried(const Program& program, const Carried* carried, const Lane& la
 
 // Lanes that are computed hold their values; those that are done but not yet added, and the sum, a gradient each.
 std::size_t peak_bytes(const Lowered& lowered, i64 batch, i64 context, DType dtype, int threads, std::size_t weights) {
-  const auto lanes = dsl::lanes_of(batch, context);
+  const auto lanes = dsl::lanes_of(batch, context, lowered.loops());
   i64 rows = 0;
   for (const Lane& lane : lanes) rows = std::max(rows, lane.rows());
   const std::size_t one = lowered.train_run().peak_bytes({{"B", rows}, {"T", context}}, dtype);
@@ -150,7 +150,7 @@ StepCost Model::cost(i64 batch, i64 context, DType dtype, int threads) const {
 }
 
 LossSum Model::loss(Runtime& runtime, const std::vector<Tensor>& weights, const Batch& batch) const {
-  const auto lanes = lanes_of(batch);
+  const auto lanes = lanes_of(*lowered_, batch);
   const auto& runs = lowered_->loss_runs(lanes.size());
   std::vector<LossSum> sums(lanes.size());
   each_lane(runtime, lanes.size(), false, [&](std::size_t i, const Runtime& on) {
@@ -172,7 +172,7 @@ LossSum Model::loss(Runtime& runtime, const std::vector<Tensor>& weights, const 
 LossSum Model::gradients(Runtime& runtime, const std::vector<Tensor>& weights, const Batch& batch, TrainingStep step,
                          std::vector<Tensor>& gradients, Observer* observer, Carried* carried) const {
   const Lowering& l = lowered_->train();
-  const auto lanes = lanes_of(batch);
+  const auto lanes = lanes_of(*lowered_, batch);
   const auto& runs = lowered_->train_runs(lanes.size());
   const double all = static_cast<double>(std::max<i64>(1, counted(batch.targets)));
   std::vector<LossSum> sums(lanes.size());

@@ -55,12 +55,36 @@ class Scan {
  private:
   void open() {
     for (const StateDef& s : r_.states) enter(s);
-    builder_.intercept = [this](const Expr& e) { return previous(e); };
+    builder_.intercept = [this](const Expr& e) { return intercepted(e); };
   }
   void enter(const StateDef& s) {
     dims_[s.name] = state_dims(outer_, s);
     const Var in = step_->input(s.name, with_batch(dims_[s.name], true), Kind::real, true);
     before_[s.name] = room_.tensors[s.name] = in;
+  }
+
+  std::optional<Term> intercepted(const Expr& e) {
+    if (auto product = hoisted(e)) return product;
+    return previous(e);
+  }
+
+  // `x @ W` of an input and a weight: one product for all positions, of which a step sees its row.
+  std::optional<Term> hoisted(const Expr& e) {
+    if (e.kind != Expr::Kind::binary || e.name != "@") return {};
+    const auto outside = [&](const Expr& of) -> Var {
+      const Room& room = outer_.room();
+      const bool known = room.tensors.contains(of.name) || room.weights.contains(of.name);
+      if (of.kind != Expr::Kind::name || room_.tensors.contains(of.name) || !known) return {};
+      return outer_.tensor(of);
+    };
+    const Var x = outside(*e.args[0]);
+    if (!x || count_time(dims_of(x)) != 1 || dims_of(x).size() < 2 || is_time(dims_of(x).back())) return {};
+    const Var W = outside(*e.args[1]);
+    if (!W || has_batch(W) || dims_of(W).size() != 2 || count_time(dims_of(W)) > 0) return {};
+    const Var product = outer_.tensor(e);
+    Dims entry = dims_of(product);
+    entry.erase(std::find_if(entry.begin(), entry.end(), is_time));
+    return bridge_.enter(expr_text(e), with_time_at(product, 0), with_batch(entry, has_batch(product)));
   }
 
   // `prev(S)`, and `rotate` of a matrix state: its rows are turned by the angles of one step, not of a position.

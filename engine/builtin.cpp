@@ -50,6 +50,7 @@ struct SumTo : General {
       else sizes.push_back(from[d]), kept.push_back(keep);
     }
     if (sizes.size() == 2 && !kept[0]) return sum_rows(k, sizes[0], sizes[1]);
+    if (sizes.size() == 2) return sum_columns(k, sizes[0], sizes[1]);
     sum_general(k, sizes, kept);
   }
 
@@ -70,6 +71,24 @@ struct SumTo : General {
         for (i64 c = 0; c < n; ++c) sum[c] += at(r, c);
       }
       for (i64 c = 0; c < n; ++c) y[first + c] = static_cast<T>(sum[c]);
+    });
+  }
+
+  // [R, K] -> [R], each row in eight sums side by side.
+  template <class T> static void sum_columns(Kernel<T>& k, i64 rows, i64 columns) {
+    const T* x = k.input(0).data();
+    T* y = k.result().data();
+    constexpr i64 kSums = 8;
+    k.rows(rows, columns, [=](i64 r) {
+      const T* row = x + r * columns;
+      double sums[kSums] = {}, total = 0;
+      i64 c = 0;
+      for (; c + kSums <= columns; c += kSums) {
+        for (i64 j = 0; j < kSums; ++j) sums[j] += static_cast<double>(row[c + j]);
+      }
+      for (; c < columns; ++c) total += static_cast<double>(row[c]);
+      for (const double s : sums) total += s;
+      y[r] = static_cast<T>(total);
     });
   }
 

@@ -10,14 +10,13 @@ AttributeValue bound(const AttributeValue& value, const Bindings& bindings) {
   return value;
 }
 
-void make_results(KernelCall& call, const Graph& graph, const std::vector<Shape>& shapes, DType dtype) {
-  for (const i32 id : call.node.outputs) {
-    if (id < 0) {
-      call.results.emplace_back();
-      continue;
-    }
-    const DType type = graph.value(id).kind == Kind::index ? DType::i32 : dtype;
-    call.results.push_back(Tensor::uninitialised(shapes[static_cast<std::size_t>(id)], type, call.runtime.pool()));
+void make_results(KernelCall& call, DType dtype) {
+  for (std::size_t i = 0; i < call.results.size(); ++i) {
+    Tensor& result = call.results[i];
+    if (!call.result_shapes[i] || result.is_sole_owner()) continue;
+    const DType type = call.graph.value(call.node.outputs[i]).kind == Kind::index ? DType::i32 : dtype;
+    result = Tensor();  // first: its block may serve again
+    result = Tensor::uninitialised(*call.result_shapes[i], type, call.runtime->pool());
   }
 }
 
@@ -30,35 +29,54 @@ std::vector<AttributeValue> bound_attributes(const Node& node, const Bindings& b
   return all;
 }
 
-std::vector<Tensor> compute(const Graph& graph, const Node& node, const std::vector<AttributeValue>& attributes,
-                            const std::vector<Tensor>& values, const std::vector<Shape>& shapes, const Runtime& runtime,
-                            DType dtype, const RunSettings& settings, const std::vector<bool>* read) {
-  const Op& op = *node.op;
+KernelCall kernel_call(const Graph& graph, const Node& node, const std::vector<AttributeValue>& attributes,
+                       const std::vector<Tensor>& values, const std::vector<Shape>& shapes,
+                       const std::vector<bool>* read) {
   const bool forward = node.phase == Phase::forward;
   const Node& f = forward ? node : graph.node(node.forward_node);
-  std::vector<AttributeValue> annealed;
-  if (!f.annealed.empty()) annealed = attributes;
-  for (const auto& [i, anneal] : f.annealed) annealed[i] = anneal.at(settings.step);
-  KernelCall call{runtime, settings, graph, node, op, annealed.empty() ? attributes : annealed, read, {},
-                  {},      {},       {},    {},   {}};
-  call.inputs.reserve(f.inputs.size());
-  call.input_shapes.reserve(f.inputs.size());
-  call.output_shapes.reserve(f.outputs.size());
-  call.results.reserve(node.outputs.size());
+  KernelCall call{graph, node, *node.op, &attributes, read};
   const auto tensor = [&](i32 id) { return id < 0 ? nullptr : &values[static_cast<std::size_t>(id)]; };
-  for (const i32 id : f.inputs) call.input_shapes.push_back(id < 0 ? nullptr : &shapes[static_cast<std::size_t>(id)]);
-  for (const i32 id : f.outputs) call.output_shapes.push_back(&shapes[static_cast<std::size_t>(id)]);
+  const auto shape = [&](i32 id) { return id < 0 ? nullptr : &shapes[static_cast<std::size_t>(id)]; };
+  for (const i32 id : f.inputs) call.input_shapes.push_back(shape(id));
+  for (const i32 id : f.outputs) call.output_shapes.push_back(shape(id));
+  for (const i32 id : node.outputs) call.result_shapes.push_back(shape(id));
+  call.results.resize(node.outputs.size());
   const std::size_t n_in = f.inputs.size(), n_out = f.outputs.size();
   for (std::size_t i = 0; i < n_in; ++i) call.inputs.push_back(tensor(node.inputs[i]));
   if (!forward) {
     for (std::size_t i = n_in; i < n_in + n_out; ++i) call.outputs.push_back(tensor(node.inputs[i]));
     for (std::size_t i = n_in + n_out; i < node.inputs.size(); ++i) call.cotangents.push_back(tensor(node.inputs[i]));
   }
-  make_results(call, graph, shapes, dtype);
+  return call;
+}
+
+void perform(KernelCall& call, const Runtime& runtime, DType dtype, const RunSettings& settings) {
+  const Op& op = call.op;
+  const bool forward = call.node.phase == Phase::forward;
+  const Node& f = forward ? call.node : call.graph.node(call.node.forward_node);
+  call.runtime = &runtime;
+  call.settings = &settings;
+  make_results(call, dtype);
+  const std::vector<AttributeValue>* const fixed = call.attributes;
+  std::vector<AttributeValue> annealed;
+  if (!f.annealed.empty()) {
+    annealed = *fixed;
+    for (const auto& [i, anneal] : f.annealed) annealed[i] = anneal.at(settings.step);
+    call.attributes = &annealed;
+    call.derived.reset();
+  }
   const auto kernel =
       dtype == DType::f64 ? (forward ? op.forward_f64 : op.backward_f64) : (forward ? op.forward_f32 : op.backward_f32);
   kernel(call);
-  if (forward && settings.intervention) (*settings.intervention)(node, call.results);
+  call.attributes = fixed;
+  if (forward && settings.intervention) (*settings.intervention)(call.node, call.results);
+}
+
+std::vector<Tensor> compute(const Graph& graph, const Node& node, const std::vector<AttributeValue>& attributes,
+                            const std::vector<Tensor>& values, const std::vector<Shape>& shapes, const Runtime& runtime,
+                            DType dtype, const RunSettings& settings) {
+  KernelCall call = kernel_call(graph, node, attributes, values, shapes, nullptr);
+  perform(call, runtime, dtype, settings);
   return std::move(call.results);
 }
 

@@ -105,6 +105,15 @@ bool Dim::is(const std::string& name) const {
 
 bool Dim::is_symbol() const { return !known() && is(name_->names[0]) && name_->derived.empty(); }
 
+bool Dim::depends_on(const std::string& symbol) const {
+  if (known()) return false;
+  const auto& derived = name_->derived;
+  return std::binary_search(name_->unknown.begin(), name_->unknown.end(), symbol) ||
+         std::any_of(derived.begin(), derived.end(), [&](const auto& d) {
+           return d.second->left.depends_on(symbol) || d.second->right.depends_on(symbol);
+         });
+}
+
 std::string Dim::text() const {
   if (!name_) return std::to_string(number_);
   const bool alone = name_->factor == 1 && name_->names.size() == 1;

@@ -43,6 +43,8 @@ class Dim {
   bool is(const std::string& name) const;
   /// Is it one symbol, which a run binds? A sum of symbols is computed instead.
   bool is_symbol() const;
+  /// Does it change with this symbol?
+  bool depends_on(const std::string& symbol) const;
   /// As written: "H * dk", "T", or the digits.
   std::string text() const;
   /// The same size without its name; a symbolic size keeps it.

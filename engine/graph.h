@@ -7,6 +7,7 @@
 // Creation order is topological order, so nothing here recurses. `backward` appends gradient nodes from the same op
 // rows. A graph is run by `Run` (engine/run.h) or, when it is a `Tape` (engine/tape.h), computed as it grows.
 #pragma once
+#include <deque>
 #include <memory>
 #include <span>
 #include <string>
@@ -104,7 +105,7 @@ class Graph {
   /// where the outputs do not depend on it. An error for a cotangent of another shape, and for second derivatives.
   std::vector<Var> backward(std::span<const Var> outputs, std::span<const Var> cotangents, std::span<const Var> wrt);
 
-  const std::vector<Node>& nodes() const { return nodes_; }
+  const std::deque<Node>& nodes() const { return nodes_; }
   const std::vector<Value>& values() const { return values_; }
   const Value& value(i32 id) const { return values_[static_cast<std::size_t>(id)]; }
   const Node& node(i32 id) const { return nodes_[static_cast<std::size_t>(id)]; }
@@ -135,7 +136,7 @@ class Graph {
   void append_backward(i32 forward, std::vector<std::vector<i32>>& cotangents);
   std::shared_ptr<const void> alive_ = std::make_shared<int>(0);
   Gradients gradients_;
-  std::vector<Node> nodes_;
+  std::deque<Node> nodes_;  // a node stays where it is when others follow: plans of runs refer to it
   std::vector<Value> values_;
   std::vector<std::string> origins_;
   i32 origin_ = -1;

@@ -13,23 +13,33 @@ namespace weft {
 /// Elements that one task takes; below it an elementwise op runs on the calling thread.
 inline constexpr i64 kGrain = 16384;
 
-/// One application of an op, without its element type.
+/// One application of an op, without its element type: made once for given shapes, performed in every run.
 struct KernelCall {
-  const Runtime& runtime;
-  const RunSettings& settings;
   const Graph& graph;
   const Node& node;
   const Op& op;
-  const std::vector<AttributeValue>& attributes;  // symbols bound
+  const std::vector<AttributeValue>* attributes;  // symbols bound
   const std::vector<bool>* read;                  // whether anyone reads a value; null: all are read
-  std::vector<const Tensor*> inputs;              // null: absent, or not read by the backward
-  std::vector<const Shape*> input_shapes;         // null: absent
-  std::vector<const Shape*> output_shapes;        // public, then saved
-  std::vector<const Tensor*> outputs;             // backward: null where not read
-  std::vector<const Tensor*> cotangents;          // backward: null where no gradient arrives
-  std::vector<Tensor> results;  // forward: outputs and saved; backward: gradients, empty where unwanted
+  std::vector<const Tensor*> inputs{};            // null: absent, or not read by the backward
+  std::vector<const Shape*> input_shapes{};       // null: absent
+  std::vector<const Shape*> output_shapes{};      // public, then saved
+  std::vector<const Tensor*> outputs{};           // backward: null where not read
+  std::vector<const Tensor*> cotangents{};        // backward: null where no gradient arrives
+  std::vector<const Shape*> result_shapes{};      // null: unwanted
+  std::vector<Tensor> results{};  // forward: outputs and saved; backward: gradients, empty where unwanted
+  const Runtime* runtime = nullptr;
+  const RunSettings* settings = nullptr;
+  std::shared_ptr<void> derived{};  // what the kernel keeps by `Kernel::once`
   std::size_t public_outputs() const { return output_shapes.size() - op.saved; }
 };
+
+/// The call that `node` takes on tensors and shapes by value, which must stay where they are.
+/// `read`, by value: whether anyone does; null: all are.
+KernelCall kernel_call(const Graph& graph, const Node& node, const std::vector<AttributeValue>& attributes,
+                       const std::vector<Tensor>& values, const std::vector<Shape>& shapes,
+                       const std::vector<bool>* read);
+/// Fills `call.results`. A result that is there already, in memory that nobody else holds, is written over.
+void perform(KernelCall& call, const Runtime& runtime, DType dtype, const RunSettings& settings);
 
 /// Counter of element `flat` of `shape` that depends only on its logical place (row, time, the rest), so that every
 /// form and every cut of a sequence draws the same numbers.
@@ -94,12 +104,12 @@ template <class T> class Kernel {
   // Work.
   /// body(i) for 0 <= i < n: vectorised, in parallel, independent iterations.
   template <class F> void each(i64 n, const F& body) const {
-    const Isa isa = call_.runtime.isa();
+    const Isa isa = call_.runtime->isa();
     ranges(n, kGrain, [&](i64 begin, i64 end) { loop(isa, begin, end, body); });
   }
   /// body(row) for 0 <= row < rows, in parallel and compiled for the instruction set; `width` elements of work a row.
   template <class F> void rows(i64 rows, i64 width, const F& body) const {
-    const Isa isa = call_.runtime.isa();
+    const Isa isa = call_.runtime->isa();
     const i64 grain = std::max<i64>(1, kGrain / std::max<i64>(1, width));
     ranges(rows, grain, [&](i64 begin, i64 end) {
       block(isa, [&] {
@@ -112,45 +122,53 @@ template <class T> class Kernel {
       if (n > 0) body(i64{0}, n);
       return;
     }
-    call_.runtime.parallel().ranges(n, grain, body);
+    call_.runtime->parallel().ranges(n, grain, body);
   }
-  void multiply(const Product<T>& product) const { call_.runtime.products().multiply(product); }
+  void multiply(const Product<T>& product) const { call_.runtime->products().multiply(product); }
   /// B of a product that is computed in parts, laid out once for all of them, or for all that read the same weight;
   /// empty where the backend does without.
   Tensor lay_out(const Product<T>& product) const {
-    const Products& products = call_.runtime.products();
+    const Products& products = call_.runtime->products();
     const i64 size = products.laid_out(product);
     if (!size) return {};
-    const Layouts* known = call_.settings.layouts;
+    const Layouts* known = call_.settings->layouts;
     if (!known || !known->knows(product.b)) return laid_out(product, size);
     return known->get({product.b, product.transpose_b, product.k, product.n, product.ldb},
                       [&] { return laid_out(product, size); });
   }
   /// Whether `data` is a weight whose layout is kept for others.
-  bool is_shared(const T* data) const { return call_.settings.layouts && call_.settings.layouts->knows(data); }
+  bool is_shared(const T* data) const { return call_.settings->layouts && call_.settings->layouts->knows(data); }
   /// Memory for the length of this call, uninitialised.
   Tensor scratch(Shape shape) const {
-    return Tensor::uninitialised(std::move(shape), dtype_of<T>(), call_.runtime.pool());
+    return Tensor::uninitialised(std::move(shape), dtype_of<T>(), call_.runtime->pool());
   }
-  Isa isa() const { return call_.runtime.isa(); }
-  const Runtime& runtime() const { return call_.runtime; }
+  Isa isa() const { return call_.runtime->isa(); }
+  const Runtime& runtime() const { return *call_.runtime; }
+  /// What `make` works out from shapes and fixed attributes alone, and works with in every run of this node: made in
+  /// the first. Once a kernel.
+  template <class F> auto& once(const F& make) const {
+    using Kept = std::remove_cvref_t<decltype(make())>;
+    if (!call_.derived) call_.derived = std::make_shared<Kept>(make());
+    return *static_cast<Kept*>(call_.derived.get());
+  }
+  const Op& op() const { return call_.op; }
   /// The call itself, for an op that runs a graph of its own.
   KernelCall& call() { return call_; }
 
   // Place in the run.
-  bool training() const { return call_.settings.training; }
-  Key key() const { return call_.settings.key.fold(call_.node.place.stream); }
-  PlaceCounter counter(const Shape& shape) const { return {shape, call_.node.place, call_.settings}; }
-  const RunSettings& settings() const { return call_.settings; }
+  bool training() const { return call_.settings->training; }
+  Key key() const { return call_.settings->key.fold(call_.node.place.stream); }
+  PlaceCounter counter(const Shape& shape) const { return {shape, call_.node.place, *call_.settings}; }
+  const RunSettings& settings() const { return *call_.settings; }
   const Place& place() const { return call_.node.place; }
   /// Position of the first token of batch row `row` of this call.
   i64 offset(i64 row) const {
-    const auto& o = call_.settings.offsets;
+    const auto& o = call_.settings->offsets;
     return o.empty() ? 0 : o[o.size() == 1 ? 0 : static_cast<std::size_t>(row)];
   }
   /// The same where a value has no batch: an error when the rows stand at different positions.
   i64 common_offset() const {
-    const auto& o = call_.settings.offsets;
+    const auto& o = call_.settings->offsets;
     const bool same = std::adjacent_find(o.begin(), o.end(), std::not_equal_to<>()) == o.end();
     if (!same)
       throw Error(call_.op.name +
@@ -160,7 +178,7 @@ template <class T> class Kernel {
 
  private:
   Tensor laid_out(const Product<T>& product, i64 size) const {
-    const Products& products = call_.runtime.products();
+    const Products& products = call_.runtime->products();
     Tensor panels = scratch({size});
     T* to = panels.template mutable_values<T>().data();
     const i64 n = product.n, step = Products::kPanel;

@@ -136,7 +136,7 @@ inline Line line_of(const Shape& shape, i64 axis, const std::string& who) {
 }
 
 template <class D, class T> void reduce_forward(KernelCall& call) {
-  const auto attrs = attrs_of<D>(call.attributes);
+  const auto attrs = attrs_of<D>(*call.attributes);
   Kernel<T> k(call);
   const Line l = line_of(k.shape(0), attrs.dim.index, call.op.name);
   const T* x = k.input(0).data();
@@ -147,18 +147,27 @@ template <class D, class T> void reduce_forward(KernelCall& call) {
 }
 
 template <class D, class T> void reduce_backward(KernelCall& call) {
-  const auto attrs = attrs_of<D>(call.attributes);
+  const auto attrs = attrs_of<D>(*call.attributes);
   Kernel<T> k(call);
   const Line l = line_of(k.shape(0), attrs.dim.index, call.op.name);
   const T* x = call.inputs[0] ? k.input(0).data() : nullptr;  // read only when declared
   const T* y = call.outputs[0] ? k.output().data() : nullptr;
   const T* dy = k.cotangent().data();
   T* dx = k.gradient(0).data();
+  const auto slope = [&](i64 at, i64 r) {
+    return dy[r] * D::template slope<T>(attrs, x ? x[at] : T(0), y ? y[r] : T(0), l.length);
+  };
+  if (l.inner == 1) {  // numbers side by side have one place in y: vector code
+    return k.rows(l.outer, l.length, [&](i64 r) {
+#pragma GCC ivdep
+      for (i64 at = r * l.length; at < (r + 1) * l.length; ++at) dx[at] = slope(at, r);
+    });
+  }
   k.rows(l.outer, l.length * l.inner, [&](i64 o) {
     for (i64 j = 0; j < l.length; ++j) {
       for (i64 i = 0; i < l.inner; ++i) {
         const i64 at = (o * l.length + j) * l.inner + i, r = o * l.inner + i;
-        dx[at] = dy[r] * D::template slope<T>(attrs, x ? x[at] : T(0), y ? y[r] : T(0), l.length);
+        dx[at] = slope(at, r);
       }
     }
   });
@@ -169,22 +178,22 @@ template <class D, class T> void reduce_backward(KernelCall& call) {
 template <class D, class T> void forward(KernelCall& call) {
   constexpr auto each = std::make_index_sequence<std::size(D::inputs)>{};
   if constexpr (D::family == Op::Family::pointwise) {
-    std::visit([&](const auto& attrs) { pointwise_forward<D, T>(call, attrs, each); }, prepared<D>(call.attributes));
+    std::visit([&](const auto& attrs) { pointwise_forward<D, T>(call, attrs, each); }, prepared<D>(*call.attributes));
   } else if constexpr (D::family == Op::Family::reduce) reduce_forward<D, T>(call);
   else {
     Kernel<T> k(call);
-    D::template forward<T>(attrs_of<D>(call.attributes), k);
+    D::template forward<T>(attrs_of<D>(*call.attributes), k);
   }
 }
 
 template <class D, class T> void backward(KernelCall& call) {
   constexpr auto each = std::make_index_sequence<std::size(D::inputs)>{};
   if constexpr (D::family == Op::Family::pointwise) {
-    std::visit([&](const auto& attrs) { pointwise_backward<D, T>(call, attrs, each); }, prepared<D>(call.attributes));
+    std::visit([&](const auto& attrs) { pointwise_backward<D, T>(call, attrs, each); }, prepared<D>(*call.attributes));
   } else if constexpr (D::family == Op::Family::reduce) reduce_backward<D, T>(call);
   else {
     Kernel<T> k(call);
-    D::template backward<T>(attrs_of<D>(call.attributes), k);
+    D::template backward<T>(attrs_of<D>(*call.attributes), k);
   }
 }
 

@@ -166,6 +166,11 @@ template <class S, class T> [[gnu::always_inline]] inline void rows_of_product(c
   }
 }
 
+template <class T> T* room(std::vector<T>& own, i64 n) {
+  if (std::ssize(own) < n) own.resize(static_cast<std::size_t>(n));
+  return own.data();
+}
+
 /// C; `own` holds the panels of one part of the sum where nobody laid B out before.
 template <class S, class T> [[gnu::always_inline]] inline void product(const Product<T>& p, std::vector<T>& own) {
   const bool shared = p.panels.data != nullptr;
@@ -173,13 +178,87 @@ template <class S, class T> [[gnu::always_inline]] inline void product(const Pro
     const i64 depth = std::min(kDepth, p.k - l);
     const T* panel = p.panels.data + l * p.panels.columns + p.panels.begin * depth;
     if (!shared) {
-      own.resize(std::max(own.size(), static_cast<std::size_t>((p.n + S::width) * depth)));
-      pack<S>(p, l, depth, 0, p.n, own.data());
-      panel = own.data();
+      T* const made = room(own, (p.n + S::width) * depth);
+      pack<S>(p, l, depth, 0, p.n, made);
+      panel = made;
     }
     for (i64 top = 0, bottom; top < p.m; top = bottom) {
       bottom = p.m - top < 2 * kRows ? p.m : top + kRows;
       rows_of_product<S>(p, l, depth, top, bottom, panel);
+    }
+  }
+}
+
+// ---- a single row, as when a token is generated: B is read once, as it lies ---------------------------------------
+
+constexpr int kStreams = 4;  // rows of B at a time, as many as the CPU reads ahead well
+
+/// c += the sum of x[i] b[i] over the rows of B that stand behind each other.
+template <class S, class T>
+[[gnu::always_inline]] inline void add_rows(const T (&x)[kStreams], const T* b, i64 stride, i64 n, T* c) {
+  using Vector = typename S::Vector;
+  i64 j = 0;
+  for (; j + S::W <= n; j += S::W) {
+    Vector sum = *reinterpret_cast<Vector*>(c + j);
+#pragma GCC unroll 4
+    for (int i = 0; i < kStreams; ++i) sum += x[i] * *reinterpret_cast<const Vector*>(b + i * stride + j);
+    *reinterpret_cast<Vector*>(c + j) = sum;
+  }
+  for (; j < n; ++j) {
+    for (int i = 0; i < kStreams; ++i) c[j] += x[i] * b[i * stride + j];
+  }
+}
+
+/// The products of a with `count` rows of B^T; rows beyond are the last one again.
+template <class S, class T>
+[[gnu::always_inline]] inline void dot_rows(const T* a, i64 k, const T* b, i64 stride, i64 count, T (&sums)[kStreams]) {
+  using Vector = typename S::Vector;
+  Vector parts[kStreams] = {};
+  const T* rows[kStreams];
+  for (int i = 0; i < kStreams; ++i) rows[i] = b + std::min<i64>(i, count - 1) * stride, sums[i] = 0;
+  i64 l = 0;
+  for (; l + S::W <= k; l += S::W) {
+    const Vector x = *reinterpret_cast<const Vector*>(a + l);
+#pragma GCC unroll 4
+    for (int i = 0; i < kStreams; ++i) parts[i] += x * *reinterpret_cast<const Vector*>(rows[i] + l);
+  }
+  for (int i = 0; i < kStreams; ++i) {
+    for (i64 w = 0; w < S::W; ++w) sums[i] += parts[i][w];
+    for (i64 r = l; r < k; ++r) sums[i] += a[r] * rows[i][r];
+  }
+}
+
+/// C of one row; A's numbers lie behind each other or, transposed, in steps.
+template <class S, class T> [[gnu::always_inline]] inline void row_product(const Product<T>& p, std::vector<T>& own) {
+  const T* a = p.a;
+  if (p.transpose_a && p.lda != 1) {
+    T* const line = room(own, p.k);
+    for (i64 l = 0; l < p.k; ++l) line[l] = p.a[l * p.lda];
+    a = line;
+  }
+  if (p.transpose_b) {
+    for (i64 j = 0; j < p.n; j += kStreams) {
+      const i64 count = std::min<i64>(kStreams, p.n - j);
+      T sums[kStreams];
+      dot_rows<S>(a, p.k, p.b + j * p.ldb, p.ldb, count, sums);
+      for (i64 i = 0; i < count; ++i) {
+        T& c = p.c[j + i];
+        c = p.beta == T(0) ? p.alpha * sums[i] : p.alpha * sums[i] + p.beta * c;
+      }
+    }
+    return;
+  }
+  for (i64 j = 0; j < p.n; ++j) p.c[j] = p.beta == T(0) ? T(0) : p.beta * p.c[j];
+  for (i64 l = 0; l < p.k; l += kStreams) {
+    const T* b = p.b + l * p.ldb;
+    if (l + kStreams <= p.k) {
+      const T x[kStreams] = {p.alpha * a[l], p.alpha * a[l + 1], p.alpha * a[l + 2], p.alpha * a[l + 3]};
+      add_rows<S>(x, b, p.ldb, p.n, p.c);
+      continue;
+    }
+    for (i64 i = l; i < p.k; ++i, b += p.ldb) {
+      const T x = p.alpha * a[i];
+      for (i64 j = 0; j < p.n; ++j) p.c[j] += x * b[j];
     }
   }
 }
@@ -211,20 +290,25 @@ class Packed final : public Products {
  private:
   template <class T> void run(const Product<T>& p) const {
     if (for_library(p)) return library_->multiply(p);
-    static thread_local std::vector<T> own;  // of each thread
-    for_tiles(isa_, [&]<template <class> class S>() { product<S<T>>(p, own); });
+    static thread_local std::vector<T> own;
+    for_tiles(isa_, [&]<template <class> class S>() {
+      if (p.m == 1) row_product<S<T>>(p, own);
+      else product<S<T>>(p, own);
+    });
   }
-  // Of a single row all of B would be copied to be used once. In a long sum over A^T, the gradient of a weight, A would
-  // have to be copied, too: the library, which does, is 4 to 10 % ahead.
+  // In a long sum over A^T, the gradient of a weight, the library is up to 5 % ahead; a copy of A as tiles read it, 6
+  // rows side by side, gains as much as it costs.
   template <class T> static bool for_library(const Product<T>& p) {
-    return p.m == 1 || p.k == 0 || (p.transpose_a && p.k >= 512);
+    return p.k == 0 || (p.m > 1 && p.transpose_a && p.k >= 512);
   }
   template <class T> i64 columns(i64 n) const {
     i64 width = 0;
     for_tiles(isa_, [&]<template <class> class S>() { width = S<T>::width; });
     return (n + width - 1) / width * width;
   }
-  template <class T> i64 padded(const Product<T>& p) const { return for_library(p) ? 0 : columns<T>(p.n) * p.k; }
+  template <class T> i64 padded(const Product<T>& p) const {
+    return p.m == 1 || for_library(p) ? 0 : columns<T>(p.n) * p.k;
+  }
   template <class T> void lay(const Product<T>& p, i64 begin, i64 end, T* to) const {
     for (i64 l = 0; l < p.k; l += kDepth) {
       const i64 depth = std::min(kDepth, p.k - l);

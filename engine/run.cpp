@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/kernel.h"
 #include "engine/observer.h"
 #include "engine/op.h"
 
@@ -15,6 +16,14 @@ bool is_known(const AttributeValue& value) {
   if (const Dim* d = std::get_if<Dim>(&value)) return d->known();
   if (const Dims* d = std::get_if<Dims>(&value)) return is_known(*d);
   return true;
+}
+bool depends(const Dims& dims, const std::string& symbol) {
+  return std::any_of(dims.begin(), dims.end(), [&](const Dim& d) { return d.depends_on(symbol); });
+}
+bool depends(const AttributeValue& value, const std::string& symbol) {
+  if (const Dim* d = std::get_if<Dim>(&value)) return d->depends_on(symbol);
+  if (const Dims* d = std::get_if<Dims>(&value)) return depends(*d, symbol);
+  return false;
 }
 
 // Gives the same in every run, of whatever length and at whatever position, if its inputs do.
@@ -31,9 +40,45 @@ bool repeats(const Graph& graph, const Node& node) {
                           text(tensor.shape())));
 }
 
+bool holds(const Tensor& tensor, DType dtype) { return tensor.dtype() == DType::i32 || tensor.dtype() == dtype; }
+
+// Values that stay save a hundred nanoseconds of bookkeeping each; more than this the second cache does not hold.
+constexpr std::size_t kStay = 1 << 20;
+
 }  // namespace
 
-Run::Run(const Graph& graph, std::vector<Var> outputs) : graph_(graph), outputs_(std::move(outputs)) {
+// All that the runs of one graph have in common when their inputs have the same shapes.
+struct Run::Plan {
+  DType dtype;
+  Bindings bindings;
+  std::vector<i32> fed;
+  std::vector<Shape> shapes;                            // by value
+  std::vector<std::vector<AttributeValue>> attributes;  // by place in the order
+  std::vector<Tensor> values;                           // by value: the calls read them here
+  std::vector<KernelCall> calls;                        // by place in the order
+  std::vector<i32> leaving;                             // values that do not last: inputs and outputs
+  bool stay = false;                                    // values between these keep their memory
+
+  bool fits(const Graph& graph, const Feeds& feeds, DType type) const {
+    if (type != dtype || feeds.size() != fed.size()) return false;
+    for (std::size_t i = 0; i < fed.size(); ++i) {
+      const auto& [v, tensor] = feeds[i];
+      if (v.id() != fed[i] || &v.graph() != &graph || tensor.shape() != shapes[static_cast<std::size_t>(fed[i])] ||
+          (tensor.dtype() == DType::i32) != (graph.value(fed[i]).kind == Kind::index) || !holds(tensor, type)) {
+        return false;
+      }
+    }
+    return true;
+  }
+  void clear() {
+    for (Tensor& t : values) t = Tensor();
+  }
+};
+
+Run::~Run() = default;
+
+Run::Run(const Graph& graph, std::vector<Var> outputs, Following following)
+    : graph_(graph), outputs_(std::move(outputs)), following_(std::move(following)) {
   // From the back: a node runs when something that runs needs one of its values.
   std::vector<bool> needed(graph.values().size());
   for (const Var& v : outputs_) {
@@ -55,9 +100,39 @@ Run::Run(const Graph& graph, std::vector<Var> outputs) : graph_(graph), outputs_
   std::reverse(order_.begin(), order_.end());
   read_ = std::move(needed);
 
-  std::vector<i32> last(graph.values().size(), -1);
+  find_fixed();
+  find_last_uses();
+  if (!following_.growing.empty()) find_growing();
+}
+
+void Run::find_growing() {
+  std::vector<bool> grows(graph_.values().size());
+  for (std::size_t id = 0; id < grows.size(); ++id) {
+    grows[id] = depends(graph_.values()[id].dims, following_.growing);
+    if (grows[id]) growing_values_.push_back(static_cast<i32>(id));
+  }
+  const auto any = [&](const std::vector<i32>& ids) {
+    return std::any_of(ids.begin(), ids.end(), [&](i32 id) { return id >= 0 && grows[static_cast<std::size_t>(id)]; });
+  };
   for (std::size_t at = 0; at < order_.size(); ++at) {
-    const Node& node = graph.node(order_[at]);
+    const Node& node = graph_.node(order_[at]);
+    const Node& f = node.phase == Phase::forward ? node : graph_.node(node.forward_node);
+    if (any(f.inputs) || any(f.outputs) ||
+        std::any_of(node.attributes.begin(), node.attributes.end(),
+                    [&](const AttributeValue& a) { return depends(a, following_.growing); })) {
+      growing_nodes_.push_back(at);
+    }
+  }
+}
+
+bool Run::lasts(i32 id) const {
+  return graph_.value(id).constant || std::binary_search(kept_.begin(), kept_.end(), id);
+}
+
+void Run::find_last_uses() {
+  std::vector<i32> last(graph_.values().size(), -1);
+  for (std::size_t at = 0; at < order_.size(); ++at) {
+    const Node& node = graph_.node(order_[at]);
     for (const auto& list : {node.inputs, node.outputs}) {
       for (const i32 id : list) {
         if (id >= 0) last[static_cast<std::size_t>(id)] = static_cast<i32>(at);
@@ -67,9 +142,9 @@ Run::Run(const Graph& graph, std::vector<Var> outputs) : graph_(graph), outputs_
   for (const Var& v : outputs_) last[static_cast<std::size_t>(v.id())] = -1;
   last_use_.resize(order_.size());
   for (std::size_t id = 0; id < last.size(); ++id) {
-    if (last[id] >= 0) last_use_[static_cast<std::size_t>(last[id])].push_back(static_cast<i32>(id));
+    if (last[id] >= 0 && !lasts(static_cast<i32>(id)))
+      last_use_[static_cast<std::size_t>(last[id])].push_back(static_cast<i32>(id));
   }
-  find_fixed();
 }
 
 void Run::find_fixed() {
@@ -87,6 +162,7 @@ void Run::find_fixed() {
   for (const Var& v : outputs_) read[static_cast<std::size_t>(v.id())] = true;
   for (std::size_t id = 0; id < fixed.size(); ++id) {
     if (fixed[id] && read[id] && graph_.values()[id].node >= 0) kept_.push_back(static_cast<i32>(id));
+    if (read_[id] && graph_.values()[id].constant) constants_.push_back(static_cast<i32>(id));
   }
 }
 
@@ -114,99 +190,197 @@ Bindings Run::bindings(const Feeds& feeds) const {
   return found;
 }
 
-const Plan& Run::plan(const Bindings& bindings) {
-  constexpr std::size_t kPlans = 8;
-  if (const auto found = plans_.find(bindings); found != plans_.end()) return found->second;
-  if (plans_.size() >= kPlans) plans_.clear();
-  Plan plan;
-  plan.shapes.resize(graph_.values().size());
+Run::Plan& Run::plan(const Feeds& feeds, DType dtype) {
+  constexpr std::size_t kPlans = 32;  // a fold has one for each level of its tree
+  const auto found =
+      std::find_if(plans_.begin(), plans_.end(), [&](const auto& p) { return p->fits(graph_, feeds, dtype); });
+  if (found != plans_.end()) {
+    std::rotate(plans_.begin(), found, found + 1);
+  } else if (Plan* p = following_.growing.empty() ? nullptr : regrown(feeds, dtype)) {
+    return *p;
+  } else {
+    plans_.insert(plans_.begin(), made_plan(feeds, dtype));
+    if (plans_.size() > kPlans) plans_.pop_back();
+  }
+  return *plans_.front();
+}
+
+// The plan that differs in what grows alone, bound anew to these inputs.
+Run::Plan* Run::regrown(const Feeds& feeds, DType dtype) {
+  Bindings now = bindings(feeds);
+  for (const auto& plan : plans_) {
+    Plan& p = *plan;
+    const bool same_inputs = p.dtype == dtype && std::equal(feeds.begin(), feeds.end(), p.fed.begin(), p.fed.end(),
+                                                            [&](const auto& feed, i32 id) {
+                                                              return feed.first.id() == id && holds(feed.second, dtype);
+                                                            });
+    const bool same_sizes =
+        std::equal(now.begin(), now.end(), p.bindings.begin(), p.bindings.end(), [&](const auto& a, const auto& b) {
+          return a.first == b.first && (a.second == b.second || a.first == following_.growing);
+        });
+    if (!same_inputs || !same_sizes) continue;
+    p.bindings = std::move(now);
+    for (const i32 id : growing_values_) {
+      const auto at = static_cast<std::size_t>(id);
+      p.values[at] = Tensor();
+      if (!p.shapes[at].empty()) p.shapes[at] = weft::bind(graph_.value(id).dims, p.bindings);
+    }
+    for (const std::size_t at : growing_nodes_) {
+      p.attributes[at] = bound_attributes(p.calls[at].node, p.bindings);
+      p.calls[at].derived.reset();
+    }
+    return &p;
+  }
+  return nullptr;
+}
+
+std::unique_ptr<Run::Plan> Run::made_plan(const Feeds& feeds, DType dtype) const {
+  auto made = std::make_unique<Plan>(Plan{dtype, bindings(feeds), {}, {}, {}, {}, {}, {}});
+  Plan& p = *made;
+  p.shapes.resize(graph_.values().size());
+  p.values.resize(graph_.values().size());
+  for (const auto& [v, tensor] : feeds) {
+    check(holds(tensor, dtype), "run: the input {} is {}, the run is {}", graph_.value(v.id()).name,
+          name(tensor.dtype()), name(dtype));
+    p.fed.push_back(v.id());
+  }
+  p.leaving = p.fed;
+  const auto is_fed = [&](i32 id) { return std::find(p.fed.begin(), p.fed.end(), id) != p.fed.end(); };
   const auto add = [&](i32 id) {
-    if (id >= 0) plan.shapes[static_cast<std::size_t>(id)] = bind(graph_.value(id).dims, bindings);
+    if (id >= 0) p.shapes[static_cast<std::size_t>(id)] = weft::bind(graph_.value(id).dims, p.bindings);
   };
+  const auto need = [&](i32 id) {
+    if (id >= 0 && graph_.value(id).node < 0 && !graph_.value(id).constant && !is_fed(id))
+      throw Error("run: the input " + graph_.value(id).name + " is not given", Failure::internal);
+    add(id);
+  };
+  for (const i32 id : p.fed) add(id);
+  for (const Var& v : outputs_) {
+    need(v.id());
+    if (!lasts(v.id())) p.leaving.push_back(v.id());
+  }
+  p.attributes.reserve(order_.size());
+  p.calls.reserve(order_.size());
   for (const i32 n : order_) {
     const Node& node = graph_.node(n);
-    plan.attributes.push_back(bound_attributes(node, bindings));
-    for (const i32 id : node.inputs) add(id);
+    for (const i32 id : node.inputs) need(id);
     for (const i32 id : node.outputs) add(id);
     if (node.phase == Phase::backward) {  // shapes of what the backward does not read may matter to it
       for (const i32 id : graph_.node(node.forward_node).inputs) add(id);
       for (const i32 id : graph_.node(node.forward_node).outputs) add(id);
     }
+    p.attributes.push_back(bound_attributes(node, p.bindings));
+    p.calls.push_back(kernel_call(graph_, node, p.attributes.back(), p.values, p.shapes, &read_));
   }
-  return plans_[bindings] = std::move(plan);
+  p.stay = following_.stay && inner_bytes(p.bindings, dtype) <= kStay;
+  return made;
 }
 
 std::vector<Tensor> Run::operator()(const Runtime& runtime, DType dtype, const Feeds& feeds,
                                     const RunSettings& settings, Observer* observer) {
-  const Bindings bound = bindings(feeds);
-  if (const auto batch = bound.find("B"); batch != bound.end() && settings.offsets.size() > 1) {
+  Plan& p = plan(feeds, dtype);
+  if (const auto batch = p.bindings.find("B"); settings.offsets.size() > 1 && batch != p.bindings.end()) {
     check(static_cast<i64>(settings.offsets.size()) == batch->second, "run: {} rows have {} offsets", batch->second,
           settings.offsets.size());
   }
-  const Plan& p = plan(bound);
-  std::vector<Tensor> values(graph_.values().size());
-  for (const auto& [v, tensor] : feeds) {
-    const bool right_type = tensor.dtype() == DType::i32 || tensor.dtype() == dtype;
-    check(right_type, "run: the input {} is {}, the run is {}", graph_.value(v.id()).name, name(tensor.dtype()),
-          name(dtype));
-    values[static_cast<std::size_t>(v.id())] = tensor;
+  try {
+    fill(p, feeds, settings);
+    compute(p, runtime, settings, observer);
+  } catch (...) {
+    p.clear();
+    throw;
   }
-  const auto present = [&](i32 id) {
-    Tensor& tensor = values[static_cast<std::size_t>(id)];
-    if (tensor) return;
+  auto outputs = taken_outputs(p);
+  if (settings.intervention) p.clear();
+  return outputs;
+}
+
+void Run::fill(Plan& p, const Feeds& feeds, const RunSettings& settings) {
+  for (const auto& [v, tensor] : feeds) p.values[static_cast<std::size_t>(v.id())] = tensor;
+  for (const i32 id : constants_) {
+    Tensor& tensor = p.values[static_cast<std::size_t>(id)];
+    if (tensor) continue;
     const Value& value = graph_.value(id);
-    if (value.constant) {
-      Tensor& kept = constants_[{id, dtype}];
-      if (!kept) kept = value.kind == Kind::index ? value.constant : value.constant.converted(dtype);
-      tensor = kept;
-      return;
-    }
-    throw Error("run: the input " + value.name + " is not given", Failure::internal);
-  };
-  // A proof may change what any node makes: then all are computed.
-  Fixed none, &known = settings.intervention ? none : fixed_values_[dtype];
+    Tensor& kept = converted_[{id, p.dtype}];
+    if (!kept) kept = value.kind == Kind::index ? value.constant : value.constant.converted(p.dtype);
+    tensor = kept;
+  }
+  Fixed& known = fixed_values_[p.dtype];
   if (!known.ready) known.values.clear();
-  for (const auto& [id, tensor] : known.values) values[static_cast<std::size_t>(id)] = tensor;
+  if (settings.intervention) return;
+  for (const auto& [id, tensor] : known.values) {
+    if (!p.values[static_cast<std::size_t>(id)]) p.values[static_cast<std::size_t>(id)] = tensor;
+  }
+}
+
+void Run::compute(Plan& p, const Runtime& runtime, const RunSettings& settings, Observer* observer) {
+  // A proof may change what any node makes: then all are computed, and nothing of it stays.
+  Fixed none, &known = settings.intervention ? none : fixed_values_[p.dtype];
   for (std::size_t at = 0; at < order_.size(); ++at) {
     if (fixed_[at] && known.ready) continue;
-    const Node& node = graph_.node(order_[at]);
-    for (const i32 id : node.inputs) {
-      if (id >= 0) present(id);
-    }
+    KernelCall& call = p.calls[at];
+    const auto& outputs = call.node.outputs;
     const double start = observer ? observer->now() : 0;
-    auto made = compute(graph_, node, p.attributes[at], values, p.shapes, runtime, dtype, settings, &read_);
+    for (std::size_t i = 0; p.stay && i < outputs.size(); ++i) {
+      if (outputs[i] >= 0) call.results[i] = std::move(p.values[static_cast<std::size_t>(outputs[i])]);
+    }
+    perform(call, runtime, p.dtype, settings);
     const double end = observer ? observer->now() : 0;
-    for (std::size_t i = 0; i < made.size(); ++i) {
-      const i32 id = node.outputs[i];
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      const i32 id = outputs[i];
       if (id < 0) continue;
-      if (fixed_[at] && std::binary_search(kept_.begin(), kept_.end(), id)) known.values.emplace_back(id, made[i]);
-      values[static_cast<std::size_t>(id)] = std::move(made[i]);
+      if (fixed_[at] && lasts(id)) known.values.emplace_back(id, call.results[i]);
+      p.values[static_cast<std::size_t>(id)] = std::move(call.results[i]);
     }
     if (observer) {
-      tell(*observer, node, end - start, bound, values);
-      observer->made(graph_, node, values);
+      tell(*observer, call.node, end - start, p.bindings, p.values);
+      observer->made(graph_, call.node, p.values);
     }
-    for (const i32 id : last_use_[at]) values[static_cast<std::size_t>(id)] = Tensor();
+    for (const i32 id : last_use_[at]) {
+      Tensor& tensor = p.values[static_cast<std::size_t>(id)];
+      if (!p.stay || fixed_[at] || !tensor.is_sole_owner()) tensor = Tensor();
+    }
   }
   known.ready = true;
+}
+
+std::vector<Tensor> Run::taken_outputs(Plan& p) const {
   std::vector<Tensor> results;
-  for (const Var& v : outputs_) {
-    present(v.id());
-    results.push_back(values[static_cast<std::size_t>(v.id())]);
-  }
+  results.reserve(outputs_.size());
+  for (const Var& v : outputs_) results.push_back(p.values[static_cast<std::size_t>(v.id())]);
+  for (const i32 id : p.leaving) p.values[static_cast<std::size_t>(id)] = Tensor();
   return results;
 }
 
+void Run::release() {
+  for (const auto& p : plans_) p->clear();
+}
+
+std::size_t Run::bytes(i32 id, const Bindings& bindings, DType dtype) const {
+  const Value& v = graph_.value(id);
+  return byte_count(weft::bind(v.dims, bindings), v.kind == Kind::index ? DType::i32 : dtype);
+}
+
+std::size_t Run::inner_bytes(const Bindings& bindings, DType dtype) const {
+  std::size_t total = 0;
+  for (std::size_t at = 0; at < order_.size(); ++at) {
+    for (const i32 id : graph_.node(order_[at]).outputs) {
+      const bool output = std::any_of(outputs_.begin(), outputs_.end(), [&](const Var& v) { return v.id() == id; });
+      const bool grows = std::binary_search(growing_values_.begin(), growing_values_.end(), id);
+      if (id >= 0 && !fixed_[at] && !output && !grows) total += bytes(id, bindings, dtype);
+    }
+  }
+  return total;
+}
+
 std::size_t Run::peak_bytes(const Bindings& bindings, DType dtype) const {
-  std::vector<std::size_t> bytes(graph_.values().size());
+  const bool stay = following_.stay && inner_bytes(bindings, dtype) <= kStay;
   std::vector<bool> counted(graph_.values().size());
   std::size_t live = 0;
   const auto add = [&](i32 id) {
     if (id < 0 || counted[static_cast<std::size_t>(id)]) return;
-    const Value& v = graph_.value(id);
-    const DType type = v.kind == Kind::index ? DType::i32 : dtype;
     counted[static_cast<std::size_t>(id)] = true;
-    live += bytes[static_cast<std::size_t>(id)] = byte_count(bind(v.dims, bindings), type);
+    live += bytes(id, bindings, dtype);
   };
   // Inputs, constants and what hangs on them belong to the caller and to the run: they are there from the first node to
   // the last.
@@ -225,8 +399,7 @@ std::size_t Run::peak_bytes(const Bindings& bindings, DType dtype) const {
     for (const i32 id : graph_.node(order_[at]).outputs) add(id);
     peak = std::max(peak, live);
     for (const i32 id : last_use_[at]) {
-      if (graph_.value(id).node >= 0 && !std::binary_search(kept_.begin(), kept_.end(), id))
-        live -= bytes[static_cast<std::size_t>(id)];
+      if (graph_.value(id).node >= 0 && !stay) live -= bytes(id, bindings, dtype);
     }
   }
   return peak;

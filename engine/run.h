@@ -1,6 +1,7 @@
 // The eager interpreter of a graph: computes the nodes that the wanted outputs need, in order, and lets go of each
 // value after its last use. What hangs on constants alone (the angles of a rotation, the decays of heads) is computed
-// once.
+// once; what hangs on sizes alone (shapes, attributes, which tensors an op is given) is laid down in a plan, once for
+// all runs of these sizes.
 #pragma once
 #include <functional>
 #include <map>
@@ -28,22 +29,26 @@ struct RunSettings {
   i64 step = 0;                                // of training, from 1 on; 0: none, and what is annealed has arrived
 };
 
-/// Concrete shapes and attributes of a graph for one binding of its symbols.
-struct Plan {
-  std::vector<Shape> shapes;                            // by value
-  std::vector<std::vector<AttributeValue>> attributes;  // by place in the order
+/// For runs that follow each other at once, as the tokens of a stream do.
+struct Following {
+  bool stay = false;         // values that together fit the second cache keep their memory from run to run
+  std::string growing = {};  // a symbol that has another value in every run, as the length of a cache
 };
 
 class Run {
  public:
   /// `graph` must outlive the run; `outputs` are what `operator()` returns, in this order.
-  Run(const Graph& graph, std::vector<Var> outputs);
+  Run(const Graph& graph, std::vector<Var> outputs, Following following = {});
+  ~Run();
 
   using Feeds = std::vector<std::pair<Var, Tensor>>;
   /// Binds inputs and computes. An error names an input that is missing, or whose shape or type is wrong.
   /// `observer` is told of every node that is computed (engine/observer.h).
   std::vector<Tensor> operator()(const Runtime& runtime, DType dtype, const Feeds& feeds,
                                  const RunSettings& settings = {}, Observer* observer = nullptr);
+
+  /// Gives back the memory of values that stay.
+  void release();
 
   /// The nodes that are computed, in order.
   const std::vector<i32>& order() const { return order_; }
@@ -55,7 +60,16 @@ class Run {
   double flops(const Bindings& bindings) const;
 
  private:
-  const Plan& plan(const Bindings& bindings);
+  struct Plan;
+  Plan& plan(const Feeds& feeds, DType dtype);
+  Plan* regrown(const Feeds& feeds, DType dtype);
+  std::unique_ptr<Plan> made_plan(const Feeds& feeds, DType dtype) const;
+  void fill(Plan& plan, const Feeds& feeds, const RunSettings& settings);
+  void compute(Plan& plan, const Runtime& runtime, const RunSettings& settings, Observer* observer);
+  std::vector<Tensor> taken_outputs(Plan& plan) const;
+  /// Bytes of all values between inputs and outputs, apart from those that grow.
+  std::size_t inner_bytes(const Bindings& bindings, DType dtype) const;
+  std::size_t bytes(i32 id, const Bindings& bindings, DType dtype) const;
   double flops(const Node& node, const Bindings& bindings) const;
   void tell(Observer& observer, const Node& node, double seconds, const Bindings& bindings,
             const std::vector<Tensor>& values) const;
@@ -70,19 +84,26 @@ class Run {
     std::vector<std::pair<i32, Tensor>> values;
   };
   void find_fixed();
-  std::vector<bool> fixed_;  // by place in the order
-  std::vector<i32> kept_;    // their values that others read
+  void find_last_uses();
+  void find_growing();
+  bool lasts(i32 id) const;     // a constant, or one of `kept_`
+  std::vector<bool> fixed_;     // by place in the order
+  std::vector<i32> kept_;       // their values that others read
+  std::vector<i32> constants_;  // that are read
+  Following following_;
+  std::vector<i32> growing_values_;         // whose shape changes with it
+  std::vector<std::size_t> growing_nodes_;  // that see one of them, by place in the order
   std::map<DType, Fixed> fixed_values_;
-  std::map<std::pair<i32, DType>, Tensor> constants_;
-  std::map<Bindings, Plan> plans_;
+  std::map<std::pair<i32, DType>, Tensor> converted_;  // constants
+  std::vector<std::unique_ptr<Plan>> plans_;           // the one used last comes first
 };
 
 /// The attributes of a node with its symbols bound.
 std::vector<AttributeValue> bound_attributes(const Node& node, const Bindings& bindings);
 /// Computes one node from its bound attributes and from tensors and shapes by value; made values are returned in the
-/// order of `node.outputs`, empty where unwanted. `read`, by value: whether anyone does; null: all are.
+/// order of `node.outputs`, empty where unwanted.
 std::vector<Tensor> compute(const Graph& graph, const Node& node, const std::vector<AttributeValue>& attributes,
                             const std::vector<Tensor>& values, const std::vector<Shape>& shapes, const Runtime& runtime,
-                            DType dtype, const RunSettings& settings, const std::vector<bool>* read = nullptr);
+                            DType dtype, const RunSettings& settings);
 
 }  // namespace weft

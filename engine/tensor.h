@@ -38,6 +38,7 @@ class Tensor {
   i64 size() const { return size_; }
   std::size_t bytes() const { return static_cast<std::size_t>(size_) * byte_size(dtype_); }
   const std::byte* raw() const { return data_.get(); }
+  bool is_sole_owner() const { return data_.use_count() == 1; }
 
   template <class T> std::span<const T> values() const {
     require(dtype_of<T>());

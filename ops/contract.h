@@ -38,21 +38,20 @@ struct Contract : General {
   }
 
   template <class T> static void forward(const Attrs& attrs, Kernel<T>& k) {
-    contraction(k, Pattern::parse(attrs.pattern), k.input(0).data(), k.shape(0), k.input(1).data(), k.shape(1),
-                k.result().data(), k.output_shape());
+    const Contraction& product =
+        k.once([&] { return Contraction(Pattern::parse(attrs.pattern), k.shape(0), k.shape(1), k.output_shape()); });
+    product(k, k.input(0).data(), k.input(1).data(), k.result().data());
   }
   // da = contract(dy, b), db = contract(a, dy): the pattern with the result and one operand exchanged.
   template <class T> static void backward(const Attrs& attrs, Kernel<T>& k) {
-    const Pattern p = Pattern::parse(attrs.pattern);
+    const auto& [da, db] = k.once([&] {
+      const Pattern p = Pattern::parse(attrs.pattern);
+      return std::pair(Contraction({p.out, p.b, p.a}, k.output_shape(), k.shape(1), k.shape(0)),
+                       Contraction({p.a, p.out, p.b}, k.shape(0), k.output_shape(), k.shape(1)));
+    });
     const T* dy = k.cotangent().data();
-    if (k.wants(0)) {
-      contraction(k, {p.out, p.b, p.a}, dy, k.output_shape(), k.input(1).data(), k.shape(1), k.gradient(0).data(),
-                  k.shape(0));
-    }
-    if (k.wants(1)) {
-      contraction(k, {p.a, p.out, p.b}, k.input(0).data(), k.shape(0), dy, k.output_shape(), k.gradient(1).data(),
-                  k.shape(1));
-    }
+    if (k.wants(0)) da(k, dy, k.input(1).data(), k.gradient(0).data());
+    if (k.wants(1)) db(k, k.input(0).data(), dy, k.gradient(1).data());
   }
   static double flops(const Attrs& attrs, const std::vector<Shape>& inputs, const std::vector<Shape>& outputs) {
     const Pattern p = Pattern::parse(attrs.pattern);

@@ -23,7 +23,7 @@ struct Elu : Pointwise {
   }
   // dy/dx = 1 on the right, y + alpha on the left
   template <class T> static std::array<T, 1> slopes(const Attrs& a, T x, T y) {
-    return {x > 0 ? T(1) : y + T(a.alpha)};
+    return {weft::select(x > 0, T(1), y + T(a.alpha))};
   }
   static int branch(const Attrs&, double x) { return x > 0; }
   static std::vector<Sample> samples() { return {{{{5}}}, {{{2, 3}}, {{"alpha", 0.5}}}}; }

@@ -97,10 +97,19 @@ struct Linrec : General {
   template <class T> static Choice choose(const Attrs& attrs, const Head<T>& h) {
     return choose(attrs, h.length, h.by_channel(), h.delta);
   }
-  template <class T> static std::unique_ptr<Form<T>> form(const Choice& c, const Kernel<T>& k, const Head<T>& like) {
-    if (c.recurrent) return std::make_unique<Recurrent<T>>(k, like.K, like.V, c.chunk);
-    return std::make_unique<Chunks<T>>(k, like, c.chunk);
-  }
+  // The form for one head after the other, which differ in their width alone where they are slices.
+  template <class T> struct Forms {
+    const Choice& choice;
+    const Kernel<T>& kernel;
+    i64 width = -1;
+    std::unique_ptr<Form<T>> made{};
+    Form<T>& of(const Head<T>& h) {
+      if (std::exchange(width, h.V) == h.V) return *made;
+      if (choice.recurrent) made = std::make_unique<Recurrent<T>>(kernel, h.K, h.V, choice.chunk);
+      else made = std::make_unique<Chunks<T>>(kernel, h, choice.chunk);
+      return *made;
+    }
+  };
   template <class T> static HeadLayout<T> layout(const Attrs& a, const Kernel<T>& k) {
     return {k, a.read == "before" ? Reading::before : Reading::after,
             a.error == "before" ? Reading::before : Reading::decayed};
@@ -113,16 +122,18 @@ struct Linrec : General {
     layout.set_ends(k.is_read(1));
     const Choice choice = choose(attrs, layout.like());
     k.ranges(layout.count(), grain(layout.like()), [&](i64 begin, i64 end) {
+      Forms<T> forms{choice, k};
       for (i64 n = begin; n < end; ++n) {
         const Head<T> h = layout.head(n);
-        const auto way = form(choice, k, h);
+        Form<T>& form = forms.of(h);
         T *y = k.result(0).data() + layout.y_offset(n), *last = k.result(1).data() + layout.state_offset(n);
+        if (h.start && h.ends && h.V == h.stride && form.single(h, last, y)) continue;
         Tensor memory;
         T* S = last;  // the state is computed where it ends, unless its rows do not lie behind each other there
         if (h.V != h.stride) memory = k.scratch({h.K, h.V}), S = memory.template mutable_values<T>().data();
         copy(h.start, h.stride, S, h.V, h);
         for (i64 t = 0; t < h.length; t += choice.chunk) {
-          way->forward(h, t, std::min(choice.chunk, h.length - t), S, y + t * h.stride);
+          form.forward(h, t, std::min(choice.chunk, h.length - t), S, y + t * h.stride);
         }
         if (S != last || !h.ends) copy<T>(h.ends ? S : nullptr, h.V, last, h.stride, h);
       }
@@ -139,28 +150,29 @@ struct Linrec : General {
         k.has_cotangent(0) ? Tensor() : Tensor::zeros({layout.like().length * layout.like().stride}, dtype_of<T>());
     const T* no_dy = none ? std::as_const(none).template values<T>().data() : nullptr;
     k.ranges(layout.count(), grain(layout.like()), [&](i64 begin, i64 end) {
+      Forms<T> forms{choice, k};
       for (i64 n = begin; n < end; ++n) {
         const T* dy = no_dy ? no_dy : k.cotangent(0).data() + layout.y_offset(n);
         const T* dfinal = k.has_cotangent(1) ? k.cotangent(1).data() + layout.state_offset(n) : nullptr;
-        backward_head(choice, k, layout.head(n), dy, dfinal, layout.gradients(n), layout.start_gradient(n));
+        const Head<T> h = layout.head(n);
+        backward_head(forms.of(h), choice.chunk, k, h, dy, dfinal, layout.gradients(n), layout.start_gradient(n));
       }
     });
     layout.close_gradients(k);
   }
-  template <class T> static void backward_head(const Choice& choice, const Kernel<T>& k, const Head<T>& h, const T* dy,
+  template <class T> static void backward_head(Form<T>& form, i64 c, const Kernel<T>& k, const Head<T>& h, const T* dy,
                                                const T* dfinal, const HeadGradients<T>& g, T* dstart) {
-    const auto way = form(choice, k, h);
-    const i64 size = h.K * h.V, c = choice.chunk, chunks = (h.length + c - 1) / c;
+    const i64 size = h.K * h.V, chunks = (h.length + c - 1) / c;
     Tensor memory = k.scratch({(chunks + 1) * size});
     T *dS = memory.template mutable_values<T>().data(), *states = dS + size;
     if (chunks) copy(h.start, h.stride, states, h.V, h);
     for (i64 n = 1; n < chunks; ++n) {
       T* S = std::copy_n(states + (n - 1) * size, size, states + n * size) - size;
-      way->advance(h, (n - 1) * c, c, S);
+      form.advance(h, (n - 1) * c, c, S);
     }
     copy(dfinal, h.stride, dS, h.V, h);
     for (i64 n = chunks - 1; n >= 0; --n) {
-      way->backward(h, n * c, std::min(c, h.length - n * c), states + n * size, dy + n * c * h.stride, dS, g);
+      form.backward(h, n * c, std::min(c, h.length - n * c), states + n * size, dy + n * c * h.stride, dS, g);
     }
     if (dstart) copy<T>(dS, h.V, dstart, h.stride, h);
   }

@@ -16,20 +16,18 @@ struct MergeHeads : General {
     return {out};
   }
 
-  template <class T> static void swap(Kernel<T>& k, const T* from, T* to, bool forth) {
+  template <class T> static void swap(Kernel<T>& k, const Tensor& from, bool forth) {
     const Shape& s = k.shape(0);
     const i64 H = s[s.size() - 3], steps = s[s.size() - 2], d = s.back();
     const i64 batch = element_count(Shape(s.begin(), s.end() - 3)), first = forth ? H : steps,
               second = forth ? steps : H;
-    permute(k, from, {batch, second, first, d}, {H * steps * d, d, second * d, 1}, to);
+    if (first == 1 || second == 1) return k.share(0, from);  // as for a generated token
+    permute(k, from.values<T>().data(), {batch, second, first, d}, {H * steps * d, d, second * d, 1},
+            k.result().data());
   }
-  template <class T> static void forward(const Attrs&, Kernel<T>& k) {
-    swap(k, k.input(0).data(), k.result().data(), true);
-  }
+  template <class T> static void forward(const Attrs&, Kernel<T>& k) { swap(k, *k.call().inputs[0], true); }
   // dx is dy split into heads again.
-  template <class T> static void backward(const Attrs&, Kernel<T>& k) {
-    swap(k, k.cotangent().data(), k.gradient(0).data(), false);
-  }
+  template <class T> static void backward(const Attrs&, Kernel<T>& k) { swap(k, *k.call().cotangents[0], false); }
   static std::vector<Sample> samples() { return {{{{3, 5, 2}}}, {{{2, 3, 4, 5}}}}; }
   static std::vector<ErrorSample> error_samples() { return {{{{{5, 6}}}, "needs at least 3 dimensions"}}; }
 };

@@ -35,25 +35,36 @@ struct Rearrange : General {
 
   // Copies between x, whose names have these sizes, and y; `back`: from y to x.
   template <class T> static void move(const Attrs& attrs, Kernel<T>& k, const Tensor& from, bool back) {
-    const auto a = Arrangement::parse(attrs.pattern);
-    const Dims dims = to_dims(k.shape(0));
-    Shape sizes = bind(a.sizes(InputDims(k.call().op, {&dims})), {});
-    auto order = a.order();
-    if (std::is_sorted(order.begin(), order.end())) return k.share(0, from);  // a new shape alone
-    const i64 inner = element_count(sizes), front = inner ? element_count(k.shape(0)) / inner : 0;
-    if (back) {
-      std::vector<std::size_t> inverse(order.size());
-      Shape moved(order.size());
-      for (std::size_t i = 0; i < order.size(); ++i) inverse[order[i]] = i, moved[i] = sizes[order[i]];
-      order = inverse;
-      sizes = moved;
-    }
-    const auto steps = row_major(sizes);
-    Shape to = {front};
-    std::vector<i64> strides = {inner};
-    for (const std::size_t p : order) to.push_back(sizes[p]), strides.push_back(steps[p]);
-    permute(k, from.values<T>().data(), to, strides, k.result(0).data());
+    const auto& m = k.once([&] { return Permutation(attrs, k, back); });
+    if (m.order_stays) return k.share(0, from);
+    permute(k, from.values<T>().data(), m.sizes, m.strides, k.result(0).data());
   }
+  struct Permutation {
+    bool order_stays;  // a new shape alone
+    Shape sizes{};
+    std::vector<i64> strides{};
+    template <class T> Permutation(const Attrs& attrs, const Kernel<T>& k, bool back) {
+      const auto a = Arrangement::parse(attrs.pattern);
+      const Dims dims = to_dims(k.shape(0));
+      Shape own = bind(a.sizes(InputDims(k.op(), {&dims})), {});
+      auto order = a.order();
+      auto wide = order;  // a dimension of size 1 may stand anywhere
+      std::erase_if(wide, [&](std::size_t p) { return own[p] == 1; });
+      order_stays = std::is_sorted(wide.begin(), wide.end());
+      const i64 inner = element_count(own), front = inner ? element_count(k.shape(0)) / inner : 0;
+      if (back) {
+        std::vector<std::size_t> inverse(order.size());
+        Shape moved(order.size());
+        for (std::size_t i = 0; i < order.size(); ++i) inverse[order[i]] = i, moved[i] = own[order[i]];
+        order = inverse;
+        own = moved;
+      }
+      const auto steps = row_major(own);
+      sizes = {front};
+      strides = {inner};
+      for (const std::size_t p : order) sizes.push_back(own[p]), strides.push_back(steps[p]);
+    }
+  };
   template <class T> static void forward(const Attrs& attrs, Kernel<T>& k) {
     move(attrs, k, *k.call().inputs[0], false);
   }

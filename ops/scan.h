@@ -3,8 +3,8 @@
 #include <cstring>
 #include <map>
 
-#include "engine/kernel.h"
 #include "ops/add.h"
+#include "ops/shared/inner_graph.h"
 #include "ops/swish.h"
 
 namespace weft::ops {
@@ -68,7 +68,7 @@ struct Scan : General {
 
   template <class T> static void forward(const Attrs& a, Kernel<T>& k) {
     Steps<T> steps(a, k);
-    Run run(*a.step, a.step->results);
+    Run& run = *k.once([&] { return std::make_unique<Run>(*a.step, a.step->results, Following{.stay = true}); });
     const std::size_t states = first(a);
     std::vector<Tensor> state = steps.initial();
     T* kept = k.save(0).data();
@@ -79,46 +79,50 @@ struct Scan : General {
       std::move(made.begin(), made.begin() + static_cast<std::ptrdiff_t>(states), state.begin());
     }
     for (std::size_t s = 0; s < states; ++s) k.call().results[s] = state[s];
+    run.release();
   }
 
   // ds_t-1, dx_t and the share of dc at time t are the step's own gradients for the cotangents ds_t and dr_t.
   template <class T> static void backward(const Attrs& a, Kernel<T>& k) {
     check(a.step->gradients.size() == a.step->inputs.size(), "scan: its step was not differentiated");
     Steps<T> steps(a, k);
-    const Graph& step = *a.step;
     const std::size_t states = first(a);
-    std::vector<Var> next(step.results.begin(), step.results.begin() + static_cast<std::ptrdiff_t>(states));
-    Run forward_run(step, std::move(next));
-    std::vector<std::size_t> flows;  // the inputs whose gradients are computed
-    std::vector<Var> gradients;
-    for (std::size_t i = 0; i < step.inputs.size(); ++i) {
+    for (std::size_t i = 0; i < a.step->inputs.size(); ++i) {
       if (k.wants(i)) std::fill(k.gradient(i).begin(), k.gradient(i).end(), T(0));
-      if (!step.gradients[i] || !(k.wants(i) || i < states)) continue;
-      flows.push_back(i);
-      gradients.push_back(step.gradients[i]);
     }
-    Run backward_run(step, std::move(gradients));
+    BackwardRuns& runs = *k.once([&] { return std::make_unique<BackwardRuns>(a, k); });
 
     const i64 chunk = chunk_of(a);
     std::vector<Tensor> cotangents = steps.final_cotangents();
     for (i64 begin = (steps.length - 1) / chunk * chunk; begin >= 0 && steps.length > 0; begin -= chunk) {
       const i64 end = std::min(steps.length, begin + chunk);
       std::vector<std::vector<Tensor>> before{steps.kept(begin / chunk)};  // the states before each step of the chunk
-      for (i64 t = begin; t + 1 < end; ++t) before.push_back(steps(forward_run, t, before.back()));
+      for (i64 t = begin; t + 1 < end; ++t) before.push_back(steps(runs.states, t, before.back()));
+      std::vector<std::vector<Tensor>> arriving(before.size());
       for (i64 t = end - 1; t >= begin; --t) {
-        const auto made = steps(backward_run, t, before[static_cast<std::size_t>(t - begin)], &cotangents);
+        arriving[static_cast<std::size_t>(t - begin)] = cotangents;
+        const auto made = steps(runs.of_step, t, before[static_cast<std::size_t>(t - begin)], &cotangents);
         for (std::size_t s = 0; s < states; ++s) cotangents[s] = steps.zeros[s];
-        for (std::size_t f = 0; f < flows.size(); ++f) {
-          const std::size_t i = flows[f];
+        for (std::size_t f = 0; f < made.size(); ++f) {
+          const std::size_t i = runs.alone[f];
           if (i < states) cotangents[i] = made[f];
           else if (is_sequence(a, i)) write_entry(k.gradient(i).data(), t, made[f]);
           else add(k, k.gradient(i), made[f]);
         }
       }
+      if (!runs.of_chunk) continue;
+      const auto made = steps.together(*runs.of_chunk, begin, end, before, arriving);
+      for (std::size_t f = 0; f < made.size(); ++f) {
+        const std::size_t i = runs.together[f];
+        if (is_sequence(a, i)) write_entry(k.gradient(i).data() + begin * (made[f].size() / (end - begin)), 0, made[f]);
+        else add(k, k.gradient(i), made[f]);
+      }
     }
     for (std::size_t s = 0; s < states; ++s) {
       if (k.wants(s)) add(k, k.gradient(s), cotangents[s]);
     }
+    runs.states.release();
+    runs.of_step.release();
   }
 
   // Those of a step, for each position.
@@ -187,6 +191,52 @@ struct Scan : General {
       return dims;
     }
   };
+
+  // What a backward runs: the states after a step, and gradients of its inputs as far as someone wants them. Those of
+  // the states go from step to step. The others do not: where rows do not see each other, the steps of a chunk are the
+  // rows of one batch, and the gradient of a weight is one product for all of them.
+  struct BackwardRuns {
+    bool batched;
+    std::vector<std::size_t> alone{}, together{};  // inputs whose gradients are made a step, and a chunk, at a time
+    Run states, of_step;
+    std::optional<Run> of_chunk{};
+    template <class T> BackwardRuns(const Attrs& a, const Kernel<T>& k)
+        : batched(rows_apart(a)),
+          states(*a.step, {a.step->results.begin(), a.step->results.begin() + a.states}, Following{.stay = true}),
+          of_step(*a.step, wanted(a, k, false, alone), Following{.stay = true}) {
+      auto others = wanted(a, k, true, together);
+      if (!others.empty()) of_chunk.emplace(*a.step, std::move(others));
+    }
+    template <class T>
+    std::vector<Var> wanted(const Attrs& a, const Kernel<T>& k, bool chunk, std::vector<std::size_t>& inputs) const {
+      std::vector<Var> all;
+      for (std::size_t i = 0; i < a.step->inputs.size(); ++i) {
+        const bool state = i < first(a), mine = chunk == (batched && !state);
+        if (!mine || !a.step->gradients[i] || !(k.wants(i) || state)) continue;
+        inputs.push_back(i);
+        all.push_back(a.step->gradients[i]);
+      }
+      return all;
+    }
+  };
+  // Whether every value of the step is one a row, of this row alone, at whatever position; or the same for all rows.
+  static bool rows_apart(const Attrs& a) {
+    const Graph& step = *a.step;
+    const std::size_t varying = first(a) + static_cast<std::size_t>(a.sequences);
+    for (std::size_t i = 0; i < step.inputs.size(); ++i) {
+      if (has_rows(step.inputs[i]) != (i < varying)) return false;
+    }
+    for (const Var& r : step.results) {
+      if (!has_rows(r)) return false;
+    }
+    const auto rows = [&](i32 id) { return id >= 0 && has_rows(step.value(id).dims); };
+    return std::all_of(step.nodes().begin(), step.nodes().end(), [&](const Node& n) {
+      if (n.phase == Phase::backward) return true;
+      const bool any = std::any_of(n.inputs.begin(), n.inputs.end(), rows);
+      return !n.op->random && n.op->along_with(n.attributes) == Along::pointwise &&
+             std::all_of(n.outputs.begin(), n.outputs.end(), [&](i32 id) { return id < 0 || rows(id) == any; });
+    });
+  }
 
   template <class T> static void write_entry(T* to, i64 t, const Tensor& entry) {
     std::copy_n(entry.values<T>().data(), entry.size(), to + t * entry.size());
@@ -260,6 +310,42 @@ struct Scan : General {
                                                                     : zeros[r]);
       }
       return run(k.runtime(), dtype_of<T>(), feeds, settings);
+    }
+
+    // Steps begin .. end as the rows of one batch: `before` and `arriving` have the states and their cotangents.
+    std::vector<Tensor> together(Run& run, i64 begin, i64 end, const std::vector<std::vector<Tensor>>& before,
+                                 const std::vector<std::vector<Tensor>>& arriving) {
+      const Graph& step = *a.step;
+      Run::Feeds feeds;
+      for (std::size_t i = 0; i < step.inputs.size(); ++i) {
+        feeds.emplace_back(step.inputs[i], i < first(a)        ? joined(before, i)
+                                           : is_sequence(a, i) ? merged(call.inputs[i]->rows(begin, end))
+                                                               : *call.inputs[i]);
+      }
+      for (std::size_t r = 0; r < step.cotangents.size(); ++r) {
+        const bool known = r < first(a) || k.has_cotangent(r);
+        const std::vector<std::vector<Tensor>> nothing(known ? 0 : static_cast<std::size_t>(end - begin), zeros);
+        feeds.emplace_back(step.cotangents[r], r < first(a) ? joined(arriving, r)
+                                               : known      ? merged(call.cotangents[r]->rows(begin, end))
+                                                            : joined(nothing, r));
+      }
+      settings.offsets = {0};
+      return run(k.runtime(), dtype_of<T>(), feeds, settings);
+    }
+    // [T, B, ...] as rows.
+    static Tensor merged(const Tensor& t) {
+      Shape shape(t.shape().begin() + 1, t.shape().end());
+      shape[0] *= t.shape()[0];
+      return t.reshaped(std::move(shape));
+    }
+    Tensor joined(const std::vector<std::vector<Tensor>>& parts, std::size_t i) const {
+      Shape shape = parts[0][i].shape();
+      const i64 size = parts[0][i].size();
+      shape[0] *= std::ssize(parts);
+      Tensor all = k.scratch(std::move(shape));
+      T* to = all.template mutable_values<T>().data();
+      for (const auto& part : parts) to = std::copy_n(part[i].template values<T>().data(), size, to);
+      return all;
     }
   };
 

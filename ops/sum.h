@@ -1,5 +1,6 @@
 #pragma once
 #include "engine/op.h"
+#include "ops/shared/lanes.h"
 
 namespace weft::ops {
 
@@ -9,9 +10,7 @@ struct Sum : Reduce {
   static constexpr Reads reads{.inputs = 0};
 
   template <class T> static T fold(const Attrs&, const T* x, i64 n, i64 stride) {
-    double total = 0;  // in double: a sum of many floats loses digits
-    for (i64 i = 0; i < n; ++i) total += static_cast<double>(x[i * stride]);
-    return static_cast<T>(total);
+    return static_cast<T>(sum_in_double(x, n, stride));
   }
   template <class T> static T slope(const Attrs&, T, T, i64) { return T(1); }
   static std::vector<Sample> samples() {

@@ -23,22 +23,24 @@ struct ToHeads : General {
     return {out};
   }
 
-  // [B, T, H, d] <-> [B, H, T, d]
-  template <class T> static void swap(Kernel<T>& k, const T* from, T* to, i64 batch, i64 first, i64 second, i64 width) {
-    permute(k, from, {batch, second, first, width}, {first * second * width, width, second * width, 1}, to);
+  // [B, T, H, d] <-> [B, H, T, d]; the same where there is one of T or H, as for a generated token
+  template <class T> static void swap(Kernel<T>& k, const Tensor& from, i64 batch, i64 first, i64 second, i64 width) {
+    if (first == 1 || second == 1) return k.share(0, from);
+    permute(k, from.values<T>().data(), {batch, second, first, width},
+            {first * second * width, width, second * width, 1}, k.result().data());
   }
   template <class T> static void forward(const Attrs& attrs, Kernel<T>& k) {
     const Shape& s = k.shape(0);
     const i64 steps = s[s.size() - 2], heads = attrs.heads.value(), width = s.back() / std::max<i64>(1, heads);
     const i64 batch = element_count(Shape(s.begin(), s.end() - 2));
-    swap(k, k.input(0).data(), k.result().data(), batch, steps, heads, width);
+    swap(k, *k.call().inputs[0], batch, steps, heads, width);
   }
   // dx is dy with the heads merged again.
   template <class T> static void backward(const Attrs& attrs, Kernel<T>& k) {
     const Shape& s = k.shape(0);
     const i64 steps = s[s.size() - 2], heads = attrs.heads.value(), width = s.back() / std::max<i64>(1, heads);
     const i64 batch = element_count(Shape(s.begin(), s.end() - 2));
-    swap(k, k.cotangent().data(), k.gradient(0).data(), batch, heads, steps, width);
+    swap(k, *k.call().cotangents[0], batch, heads, steps, width);
   }
   static std::vector<Sample> samples() {
     return {{{{5, 6}}, {{"heads", Dim(3)}}}, {{{2, 5, 4}}, {{"heads", Dim(2)}}}, {{{2, 3}}}};

@@ -79,36 +79,37 @@ struct Layout {
   }
 };
 
-// A matrix a batch: element (i, j) at offset[batch] + i * row + j * column, one of the steps being 1.
-template <class P> struct Matrices {
-  P data;
-  i64 row = 0, column = 0;
+// Matrices of one tensor, one a batch: element (i, j) at offsets[batch] + i * row + j * column, one of the steps being
+// 1. Where a tensor has no such steps, they are those of a copy, whose dimensions are `sizes` in steps of the tensor.
+struct Matrices {
+  i64 row = 0, column = 0, leading = 0;
+  bool transposed = false;
   std::vector<i64> offsets;
-  bool ready(i64 rows, i64 columns) const {
-    if (row < 0 || column < 0) return false;
-    return (column == 1 && (row >= columns || rows == 1)) || (row == 1 && (column >= rows || columns == 1));
+  Shape sizes{};  // empty: the tensor is read where it lies
+  std::vector<i64> steps{};
+
+  Matrices(const Layout& l, const Group& batch, const Group& rows, const Group& columns)
+      : row(l.step(rows)), column(l.step(columns)), offsets(l.offsets(batch)) {
+    const bool by_row = column == 1 && (row >= columns.count || rows.count == 1);
+    const bool by_column = row == 1 && (column >= rows.count || columns.count == 1);
+    if (row < 0 || column < 0 || !(by_row || by_column)) {
+      for (const char c : batch.letters + rows.letters + columns.letters) {
+        sizes.push_back(l.size(c));
+        steps.push_back(l.step(c));
+      }
+      row = columns.count, column = 1;
+      for (std::size_t i = 0; i < offsets.size(); ++i) offsets[i] = static_cast<i64>(i) * rows.count * columns.count;
+    }
+    transposed = !(column == 1 && (row >= columns.count || rows.count == 1));
+    leading = transposed ? std::max(column, rows.count) : std::max(row, columns.count);
   }
-  bool transposed(i64 rows, i64 columns) const { return !(column == 1 && (row >= columns || rows == 1)); }
-  i64 leading(i64 rows, i64 columns) const {
-    return transposed(rows, columns) ? std::max(column, rows) : std::max(row, columns);
-  }
+  bool copied() const { return !sizes.empty(); }
 };
-
-template <class P>
-Matrices<P> matrices(P data, const Layout& l, const Group& batch, const Group& rows, const Group& columns) {
-  return {data, l.step(rows), l.step(columns), l.offsets(batch)};
-}
-
-inline std::vector<i64> packed_offsets(const Group& batch, i64 size) {
-  std::vector<i64> all(static_cast<std::size_t>(batch.count));
-  for (i64 i = 0; i < batch.count; ++i) all[static_cast<std::size_t>(i)] = i * size;
-  return all;
-}
 
 // The part of a product that one task computes: of the shapes alone, so that no result depends on the number of
 // threads. A library packs both operands anew in every call, which costs some 10 % at half this size. Where that makes
 // fewer than four tiles, which may be all there is to do at the time, they are cut finer as long as each is worth a
-// task.
+// task; of a single row, where every number of B is read for one multiplication, a sixteenth of the work is.
 struct Tile {
   i64 rows, columns;
 };
@@ -118,9 +119,10 @@ inline Tile tile_of(i64 batch, i64 M, i64 N, i64 K) {
     const i64 size = parts(n, parts(n, most));
     return std::min(n, (size + 31) / 32 * 32);
   };
-  constexpr i64 kTask = 1 << 20, kSide = 64;  // multiplications, about 20 us; below 64 a side packing costs too much
+  const i64 task = M == 1 ? 1 << 16 : 1 << 20;  // multiplications, about 20 us
+  constexpr i64 kSide = 64;                     // below it packing costs too much
   Tile t{even(M, 192), even(N, 512)};
-  while (batch * parts(M, t.rows) * parts(N, t.columns) < 4 && t.rows * t.columns * K > kTask &&
+  while (batch * parts(M, t.rows) * parts(N, t.columns) < 4 && t.rows * t.columns * K > task &&
          std::max(t.rows, t.columns) > kSide) {
     i64& longer = t.rows >= t.columns ? t.rows : t.columns;
     longer = even(longer, (longer + 1) / 2);
@@ -130,99 +132,125 @@ inline Tile tile_of(i64 batch, i64 M, i64 N, i64 K) {
 
 }  // namespace detail_contraction
 
-/// out = a contracted with b; every element of `out` is written.
-template <class T> void contraction(const Kernel<T>& k, const Pattern& p, const T* a, const Shape& a_shape, const T* b,
-                                    const Shape& b_shape, T* out, const Shape& out_shape) {
-  using namespace detail_contraction;
-  const auto in = [](const std::string& s, char c) { return s.find(c) != std::string::npos; };
-  const Layout la(p.a, a_shape), lb(p.b, b_shape), lo(p.out, out_shape);
-  Group batch, rows, columns, summed;
-  for (const char c : p.out) {
-    Group& g = in(p.a, c) ? (in(p.b, c) ? batch : rows) : columns;
-    g.letters += c;
-    g.count *= lo.size(c);
-  }
-  for (const char c : p.a) {
-    if (in(p.out, c)) continue;
-    summed.letters += c;
-    summed.count *= la.size(c);
-  }
-  if (batch.count == 0 || rows.count == 0 || columns.count == 0) return;
-  if (summed.count == 0) return std::fill(out, out + element_count(out_shape), T(0));
+/// The products that contract two tensors of given shapes: found once, computed in every run.
+class Contraction {
+ public:
+  Contraction(const Pattern& p, const Shape& a, const Shape& b, const Shape& out)
+      : Contraction(p, Layout(p.a, a), Layout(p.b, b), Layout(p.out, out)) {}
 
-  std::vector<Tensor> kept;  // packed copies
-  const auto pack = [&](const T* data, const Layout& l, const Group& r, const Group& c) {
-    auto m = matrices(data, l, batch, r, c);
-    if (m.ready(r.count, c.count)) return m;
-    Shape sizes;
-    std::vector<i64> steps;
-    for (const char x : batch.letters + r.letters + c.letters) sizes.push_back(l.size(x)), steps.push_back(l.step(x));
-    Tensor copy = k.scratch({batch.count * r.count * c.count});
-    T* to = copy.template mutable_values<T>().data();
-    permute(k, data, sizes, steps, to);
-    kept.push_back(std::move(copy));
-    return Matrices<const T*>{to, c.count, 1, packed_offsets(batch, r.count * c.count)};
+  /// out = a contracted with b; every element of `out` is written.
+  template <class T> void operator()(const Kernel<T>& k, const T* a, const T* b, T* out) const {
+    if (M_ == 0 || N_ == 0 || batch_ == 0) return;
+    if (K_ == 0) return std::fill(out, out + batch_ * M_ * N_, T(0));
+    Tensor copy_a, copy_b, result;
+    Operands<T> at{ready(k, a_, a, copy_a), ready(k, b_, b, copy_b), out};
+    if (out_.copied()) {
+      result = k.scratch({batch_ * M_ * N_});
+      at.out = result.template mutable_values<T>().data();
+    }
+    multiply(k, at);
+    if (out_.copied()) permute(k, static_cast<const T*>(at.out), out_shape_, back_, out);
+  }
+
+ private:
+  using Layout = detail_contraction::Layout;
+  using Matrices = detail_contraction::Matrices;
+  template <class T> struct Operands {
+    const T *a, *b;
+    T* out;
   };
-  const auto ma = pack(a, la, rows, summed);
-  const auto mb = pack(b, lb, summed, columns);
-  auto mo = matrices(out, lo, batch, rows, columns);
-  Tensor result;
-  const bool direct = mo.ready(rows.count, columns.count);
-  if (!direct) {
-    result = k.scratch({batch.count * rows.count * columns.count});
-    mo = {result.template mutable_values<T>().data(), columns.count, 1,
-          packed_offsets(batch, rows.count * columns.count)};
+  // The groups of letters: batch, rows, columns, summed.
+  struct Groups {
+    detail_contraction::Group batch, rows, columns, summed;
+    Groups(const Pattern& p, const Layout& a, const Layout& out) {
+      const auto in = [](const std::string& s, char c) { return s.find(c) != std::string::npos; };
+      for (const char c : p.out) {
+        auto& g = in(p.a, c) ? (in(p.b, c) ? batch : rows) : columns;
+        g.letters += c;
+        g.count *= out.size(c);
+      }
+      for (const char c : p.a) {
+        if (in(p.out, c)) continue;
+        summed.letters += c;
+        summed.count *= a.size(c);
+      }
+    }
+  };
+  Contraction(const Pattern& p, const Layout& a, const Layout& b, const Layout& out)
+      : Contraction(p, a, b, out, Groups(p, a, out)) {}
+  Contraction(const Pattern& p, const Layout& a, const Layout& b, const Layout& out, const Groups& g)
+      : batch_(g.batch.count),
+        M_(g.rows.count),
+        N_(g.columns.count),
+        K_(g.summed.count),
+        a_(a, g.batch, g.rows, g.summed),
+        b_(b, g.batch, g.summed, g.columns),
+        out_(out, g.batch, g.rows, g.columns),
+        tile_(detail_contraction::tile_of(batch_, std::max<i64>(1, M_), std::max<i64>(1, N_), K_)),
+        out_shape_(out.shape) {
+    // Back from [batch, row, column] into the order of the result.
+    const std::string packed = g.batch.letters + g.rows.letters + g.columns.letters;
+    const Layout l(packed, out_.sizes);
+    for (const char c : out_.copied() ? p.out : std::string()) back_.push_back(l.step(c));
   }
 
-  const i64 M = rows.count, N = columns.count, K = summed.count;
-  const Tile tile = tile_of(batch.count, M, N, K);
-  const bool flip = mo.transposed(M, N);  // C^T = B^T A^T
-  const i64 row_tiles = (M + tile.rows - 1) / tile.rows, column_tiles = (N + tile.columns - 1) / tile.columns;
-  const i64 tiles = row_tiles * column_tiles;
-  const i64 work = tile.rows * tile.columns * K;
-  const auto part = [&](std::size_t at, i64 i, i64 j, i64 m, i64 n) {
+  template <class T> static const T* ready(const Kernel<T>& k, const Matrices& m, const T* data, Tensor& copy) {
+    if (!m.copied()) return data;
+    copy = k.scratch({element_count(m.sizes)});
+    T* to = copy.template mutable_values<T>().data();
+    permute(k, data, m.sizes, m.steps, to);
+    return to;
+  }
+
+  // Rows i .. i + m and columns j .. j + n of the product of one batch.
+  template <class T> Product<T> part(const Operands<T>& at, std::size_t batch, i64 i, i64 j, i64 m, i64 n) const {
     Product<T> g;
-    const T* x = ma.data + ma.offsets[at] + i * ma.row;
-    const T* y = mb.data + mb.offsets[at] + j * mb.column;
-    g.c = mo.data + mo.offsets[at] + i * mo.row + j * mo.column;
-    g.k = K;
-    g.ldc = mo.leading(M, N);
-    const bool ta = ma.transposed(M, K), tb = mb.transposed(K, N);
-    if (flip) {
+    const T* x = at.a + a_.offsets[batch] + i * a_.row;
+    const T* y = at.b + b_.offsets[batch] + j * b_.column;
+    g.c = at.out + out_.offsets[batch] + i * out_.row + j * out_.column;
+    g.k = K_;
+    g.ldc = out_.leading;
+    if (out_.transposed) {  // C^T = B^T A^T
       g.m = n, g.n = m;
-      g.a = y, g.lda = mb.leading(K, N), g.transpose_a = !tb;
-      g.b = x, g.ldb = ma.leading(M, K), g.transpose_b = !ta;
+      g.a = y, g.lda = b_.leading, g.transpose_a = !b_.transposed;
+      g.b = x, g.ldb = a_.leading, g.transpose_b = !a_.transposed;
     } else {
       g.m = m, g.n = n;
-      g.a = x, g.lda = ma.leading(M, K), g.transpose_a = ta;
-      g.b = y, g.ldb = mb.leading(K, N), g.transpose_b = tb;
+      g.a = x, g.lda = a_.leading, g.transpose_a = a_.transposed;
+      g.b = y, g.ldb = b_.leading, g.transpose_b = b_.transposed;
     }
     return g;
-  };
-  // What several tiles read is laid out once; each would else make its own copy.
-  constexpr i64 kReaders = 2;
-  Tensor panels;
-  const i64 readers = flip ? column_tiles : row_tiles;
-  if (batch.count == 1 && (readers >= kReaders || k.is_shared(part(0, 0, 0, M, N).b)))
-    panels = k.lay_out(part(0, 0, 0, M, N));
-  k.ranges(batch.count * tiles, std::max<i64>(1, (1 << 17) / std::max<i64>(1, work)), [&](i64 begin, i64 end) {
-    for (i64 t = begin; t < end; ++t) {
-      const i64 i = t % tiles / column_tiles * tile.rows, j = t % column_tiles * tile.columns;
-      Product<T> g =
-          part(static_cast<std::size_t>(t / tiles), i, j, std::min(tile.rows, M - i), std::min(tile.columns, N - j));
-      if (panels) g.panels = {panels.template values<T>().data(), flip ? i : j, panels.size() / K};
-      k.multiply(g);
+  }
+
+  template <class T> void multiply(const Kernel<T>& k, const Operands<T>& at) const {
+    const bool flip = out_.transposed;
+    const auto parts = [](i64 n, i64 size) { return (n + size - 1) / size; };
+    const i64 row_tiles = parts(M_, tile_.rows), column_tiles = parts(N_, tile_.columns);
+    const i64 tiles = row_tiles * column_tiles;
+    // What several tiles read is laid out once; each would else make its own copy.
+    constexpr i64 kReaders = 2;
+    Tensor panels;
+    if (batch_ == 1) {
+      const Product<T> whole = part(at, 0, 0, 0, M_, N_);
+      if ((flip ? column_tiles : row_tiles) >= kReaders || k.is_shared(whole.b)) panels = k.lay_out(whole);
     }
-  });
-  if (direct) return;
-  // Back from [batch, row, column] into the order of the result.
-  const std::string packed = batch.letters + rows.letters + columns.letters;
-  Shape packed_shape;
-  for (const char c : packed) packed_shape.push_back(lo.size(c));
-  const Layout lp(packed, packed_shape);
-  std::vector<i64> steps;
-  for (const char c : p.out) steps.push_back(lp.step(c));
-  permute(k, static_cast<const T*>(mo.data), out_shape, steps, out);
-}
+    const i64 work = std::max<i64>(1, tile_.rows * tile_.columns * K_);
+    k.ranges(batch_ * tiles, std::max<i64>(1, (1 << 17) / work), [&](i64 begin, i64 end) {
+      for (i64 t = begin; t < end; ++t) {
+        const i64 i = t % tiles / column_tiles * tile_.rows, j = t % column_tiles * tile_.columns;
+        Product<T> g = part(at, static_cast<std::size_t>(t / tiles), i, j, std::min(tile_.rows, M_ - i),
+                            std::min(tile_.columns, N_ - j));
+        if (panels) g.panels = {panels.template values<T>().data(), flip ? i : j, panels.size() / K_};
+        k.multiply(g);
+      }
+    });
+  }
+
+  i64 batch_, M_, N_, K_;
+  Matrices a_, b_, out_;
+  detail_contraction::Tile tile_;
+  Shape out_shape_;
+  std::vector<i64> back_;
+};
 
 }  // namespace weft::ops

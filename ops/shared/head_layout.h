@@ -25,7 +25,8 @@ template <class T> class HeadLayout {
     heads_ = element_count(lead);
     like_.length = y[y.size() - 2], like_.stride = y.back(), like_.K = kernel.shape(In::k).back();
     like_.read = read, like_.error = error, like_.delta = kernel.has(In::beta) || kernel.has(In::erase);
-    slices_ = std::clamp<i64>(kTasks / std::max<i64>(1, heads_), 1, std::max<i64>(1, y.back() / kColumns));
+    const i64 tasks = like_.length > 1 ? kTasks : 1;  // a single position is too little to share
+    slices_ = std::clamp<i64>(tasks / std::max<i64>(1, heads_), 1, std::max<i64>(1, y.back() / kColumns));
     like_.V = (y.back() + slices_ - 1) / slices_;
     slices_ = like_.V ? (y.back() + like_.V - 1) / like_.V : 1;
     for (std::size_t i = 0; i < In::count; ++i) {

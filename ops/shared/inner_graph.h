@@ -38,7 +38,8 @@ template <class T> void add_entries(T* table, const Tensor& entries, const std::
 
 /// The shape of one entry of a value [B, ...] of such a graph: its sizes without the batch.
 inline Dims entry_dims(const Var& v) { return {v.dims().begin() + 1, v.dims().end()}; }
-inline bool has_rows(const Var& v) { return !v.dims().empty() && v.dims()[0].is("B") && !v.dims()[0].known(); }
+inline bool has_rows(const Dims& dims) { return !dims.empty() && dims[0].is("B") && !dims[0].known(); }
+inline bool has_rows(const Var& v) { return has_rows(v.dims()); }
 
 /// The rows of the op's batch: its first input has one number for each.
 inline const Dim& batch_of(const InputDims& in) {
@@ -71,26 +72,34 @@ inline Dims placed(const Dim& rows, const Dim& places, const Dims& entry) {
   return dims;
 }
 
+/// The runs of such a graph, which a kernel keeps from call to call.
+struct InnerRuns {
+  explicit InnerRuns(const Graph& graph) : forward(graph, graph.results) {}
+  Run forward;
+  std::optional<Run> backward{};
+  std::vector<std::size_t> flows{};  // the inputs whose gradients are computed
+};
+
 template <class T> class InnerGraph {
  public:
   /// The first `own` inputs of `graph` are given with every call; the others are inputs of the op, from `at` on.
   InnerGraph(Kernel<T>& k, const Graph& graph, std::size_t own, std::size_t at)
-      : k_(k), graph_(graph), own_(own), at_(at), forward_(graph, graph.results) {}
+      : k_(k), graph_(graph), own_(own), at_(at), runs_(*k.once([&] { return std::make_unique<InnerRuns>(graph); })) {}
 
   std::vector<Tensor> forward(const std::vector<Tensor>& own, const Entries& entries) {
-    return forward_(k_.runtime(), dtype_of<T>(), feeds(own, entries), settings(entries));
+    return run(runs_.forward, feeds(own, entries), entries);
   }
 
   /// Gradients of the inputs given with the call, empty where none flows; those of the constants are added to the op's.
   std::vector<Tensor> backward(const std::vector<Tensor>& own, const std::vector<Tensor>& cotangents,
                                const Entries& entries) {
-    if (!backward_) start_backward();
+    if (!runs_.backward) start_backward();
     Run::Feeds all = feeds(own, entries);
     for (std::size_t r = 0; r < cotangents.size(); ++r) all.emplace_back(graph_.cotangents[r], cotangents[r]);
-    const auto made = (*backward_)(k_.runtime(), dtype_of<T>(), all, settings(entries));
+    const auto made = run(*runs_.backward, all, entries);
     std::vector<Tensor> gradients(own_);
-    for (std::size_t f = 0; f < flows_.size(); ++f) {
-      const std::size_t i = flows_[f];
+    for (std::size_t f = 0; f < made.size(); ++f) {
+      const std::size_t i = runs_.flows[f];
       if (i < own_) gradients[i] = made[f];
       else if (has_rows(graph_.inputs[i])) add_entries(k_.gradient(i - own_ + at_).data(), made[f], entries.rows);
       else add_entries(k_.gradient(i - own_ + at_).data(), made[f], {0});
@@ -112,10 +121,13 @@ template <class T> class InnerGraph {
     std::vector<Var> gradients;
     for (std::size_t i = 0; i < graph_.inputs.size(); ++i) {
       if (!graph_.gradients[i] || !(i < own_ || k_.wants(i - own_ + at_))) continue;
-      flows_.push_back(i);
+      runs_.flows.push_back(i);
       gradients.push_back(graph_.gradients[i]);
     }
-    backward_.emplace(graph_, std::move(gradients));
+    runs_.backward.emplace(graph_, std::move(gradients));
+  }
+  std::vector<Tensor> run(Run& run, const Run::Feeds& feeds, const Entries& entries) const {
+    return run(k_.runtime(), dtype_of<T>(), feeds, settings(entries));
   }
   Run::Feeds feeds(const std::vector<Tensor>& own, const Entries& entries) const {
     Run::Feeds all;
@@ -145,9 +157,7 @@ template <class T> class InnerGraph {
   Kernel<T>& k_;
   const Graph& graph_;
   std::size_t own_, at_;
-  Run forward_;
-  std::optional<Run> backward_;
-  std::vector<std::size_t> flows_;
+  InnerRuns& runs_;
 };
 
 }  // namespace weft::ops

@@ -48,6 +48,15 @@ template <class T, class F> [[gnu::always_inline]] inline T lane_sum(i64 n, cons
   return even[0] + rest;
 }
 
+/// x[0] + ... + x[n - 1], in double: a sum of many floats loses digits. Numbers are `stride` apart; side by side in
+/// memory, eight are added at a time.
+template <class T> [[gnu::always_inline]] inline double sum_in_double(const T* x, i64 n, i64 stride) {
+  if (stride == 1) return lane_sum<double>(n, [=](auto at) { return at(x); });
+  double total = 0;
+  for (i64 i = 0; i < n; ++i) total += static_cast<double>(x[i * stride]);
+  return total;
+}
+
 /// The largest of x[0] ... x[n - 1], `least` when there is none. A NaN is passed over.
 template <class T> [[gnu::always_inline]] inline T lane_max(i64 n, const T* x, T least) {
   using V = typename Lanes<T>::Vector;

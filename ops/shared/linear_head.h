@@ -61,6 +61,9 @@ template <class T> class Form {
   virtual ~Form() = default;
   /// y (in rows of the head's stride), and the state after them, if it is read, in place of the one before.
   virtual void forward(const Head<T>& h, i64 t, i64 c, T* state, T* y) = 0;
+  /// All of a head of a single position that starts from a state: y, and the state after it at `last`, in rows of V.
+  /// False: this form has no short way for it.
+  virtual bool single(const Head<T>&, T* /*last*/, T* /*y*/) { return false; }
   /// The state alone.
   virtual void advance(const Head<T>& h, i64 t, i64 c, T* state) = 0;
   /// Gradients; `dstate` is the cotangent of the state after them and becomes that of the state before, if it is

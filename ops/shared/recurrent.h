@@ -19,6 +19,11 @@ template <class T> class Recurrent final : public Form<T> {
       for (i64 i = t; i < t + c; ++i, y += h.stride) step(h, i, state, state, y);
     });
   }
+  bool single(const Head<T>& h, T* last, T* y) override {
+    if (h.length != 1) return false;
+    block(isa_, [&] { step(h, 0, h.start, last, y); });
+    return true;
+  }
   void advance(const Head<T>& h, i64 t, i64 c, T* state) override {
     block(isa_, [&] {
       for (i64 i = t; i < t + c; ++i) step(h, i, state, state, nullptr);

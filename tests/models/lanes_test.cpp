@@ -43,7 +43,7 @@ tests::Step row_by_row(const dsl::Model& model, const std::vector<Tensor>& weigh
 TEST_CASE("lanes take all rows, differ by one row at most, and are no more than the work is worth") {
   for (const i64 rows : {1, 2, 7, 12, 100}) {
     for (const i64 length : {1, 64, 256, 4096}) {
-      const auto lanes = dsl::lanes_of(rows, length);
+      const auto lanes = dsl::lanes_of(rows, length, false);
       CHECK(lanes.front().begin == 0);
       CHECK(lanes.back().end == rows);
       for (std::size_t i = 0; i < lanes.size(); ++i) {
@@ -53,13 +53,14 @@ TEST_CASE("lanes take all rows, differ by one row at most, and are no more than 
       }
     }
   }
-  CHECK(dsl::lanes_of(12, 64).size() == 2);
-  CHECK(dsl::lanes_of(2, 2048).size() == 2);
-  CHECK(dsl::lanes_of(4, 8).size() == 1);
+  CHECK(dsl::lanes_of(12, 64, false).size() == 2);
+  CHECK(dsl::lanes_of(2, 2048, false).size() == 2);
+  CHECK(dsl::lanes_of(4, 8, false).size() == 1);
+  CHECK(dsl::lanes_of(16, 256, true).size() == 2);  // eight rows each, where a loop has a product for each position
 }
 
 TEST_CASE("the loss and gradients of a batch in lanes are those of its rows") {
-  REQUIRE(dsl::lanes_of(kRows, kLength).size() == 2);
+  REQUIRE(dsl::lanes_of(kRows, kLength, false).size() == 2);
   for (const char* use : {"retnet", "transformer", "fast_weights", "gla"}) {
     CAPTURE(use);
     const auto model = tests::built(model_text(use));
@@ -107,7 +108,7 @@ TEST_CASE("each row draws its own numbers, whichever lane it is in") {
     targets.insert(targets.end(), one.targets.values<i32>().begin(), one.targets.values<i32>().end());
   }
   same = {Tensor::of_indices(tokens, {4, 384}), Tensor::of_indices(targets, {4, 384})};
-  REQUIRE(dsl::lanes_of(4, 384).size() == 4);
+  REQUIRE(dsl::lanes_of(4, 384, false).size() == 4);
   CHECK(tests::step(*model, weights, same).loss !=
         doctest::Approx(tests::step(*model, weights, one).loss).epsilon(1e-9));
 }
