@@ -181,6 +181,9 @@ struct Op {
   std::vector<Var> (*build)(Graph&, const std::vector<AttributeValue>&, std::span<const Var>) = nullptr;  // composite
   Cost (*cost)(const std::vector<AttributeValue>&, const std::vector<Shape>& inputs,
                const std::vector<Shape>& outputs) = nullptr;
+  /// Numbers that it holds besides its results while it computes, where they are many: those of a graph of its own.
+  double (*scratch)(const std::vector<AttributeValue>&, const std::vector<Shape>& inputs,
+                    const std::vector<Shape>& outputs, bool backward) = nullptr;
   std::vector<Sample> (*samples)() = nullptr;
   std::vector<ErrorSample> (*error_samples)() = nullptr;
   /// For ops with kinks: the branch that each element takes, so that a difference across a kink is not trusted.

@@ -217,6 +217,11 @@ template <class D> Cost cost(const std::vector<AttributeValue>& values, const st
   return c;
 }
 
+template <class D> double scratch(const std::vector<AttributeValue>& values, const std::vector<Shape>& inputs,
+                                  const std::vector<Shape>& outputs, bool backward) {
+  return D::scratch(attrs_of<D>(values), inputs, outputs, backward);
+}
+
 /// An op without gradient (a comparison, a mask of positions) has neither slopes, slope, nor backward.
 template <class D> constexpr bool differentiable() {
   constexpr auto has = []<class T>(T) {
@@ -291,6 +296,7 @@ template <class D> Op make_op(const char* name) {
     op.masks_future = &detail::masks_future<D>;
     op.state_dims = &detail::state_dims<D>;
     op.cost = &detail::cost<D>;
+    if constexpr (requires(typename D::Attrs a) { D::scratch(a, {}, {}, false); }) op.scratch = &detail::scratch<D>;
     op.forward_f32 = &detail::forward<D, float>;
     op.forward_f64 = &detail::forward<D, double>;
     if constexpr (detail::differentiable<D>()) {

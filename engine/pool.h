@@ -1,7 +1,8 @@
 // Memory: a caching pool from the first day, with exact counts of what is live.
 //
 // Freed blocks are kept by size and handed out again. Page faults cost 1.3 us per 4 KB, ten times the cost of using
-// the memory: returning blocks to the system between steps makes memory-bound ops 2.5 times slower.
+// the memory: returning blocks to the system between steps makes memory-bound ops 2.5 times slower. Where sizes change
+// from step to step, as with sequences of many lengths, those not asked for of late go back before a new one is made.
 #pragma once
 #include <cstddef>
 #include <map>
@@ -15,7 +16,7 @@ namespace weft {
 
 class Pool {
  public:
-  Pool() = default;
+  Pool();
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
   ~Pool();
@@ -25,6 +26,8 @@ class Pool {
 
   std::size_t live_bytes() const;
   std::size_t peak_bytes() const;
+  /// Live bytes, and those kept to be handed out again.
+  std::size_t held_bytes() const;
   void reset_peak();
   /// Fill fresh blocks with signalling bytes: tests use it to find reads of what was never written.
   void poison(bool on);
@@ -34,13 +37,19 @@ class Pool {
   static constexpr std::size_t kMostBytes = std::size_t{1} << 47;  // the address space of a process on x86-64
 
  private:
+  struct Cached {
+    std::vector<std::byte*> blocks;
+    std::size_t used = 0;  // when a block of this size was taken or given back last
+  };
   std::byte* take(std::size_t bytes);
   void put(std::byte* block, std::size_t bytes) noexcept;
   std::byte* cached(std::size_t bytes);
   void release();
+  void make_room(std::size_t bytes);
   mutable std::mutex mutex_;
-  std::map<std::size_t, std::vector<std::byte*>> free_;
+  std::map<std::size_t, Cached> free_;
   std::size_t live_ = 0, peak_ = 0, cached_ = 0, limit_ = 0;
+  std::size_t most_ = 0, requests_ = 0;  // the highest live bytes ever, and what `used` counts
   bool poison_ = false;
 };
 

@@ -67,10 +67,12 @@ class Run {
   void fill(Plan& plan, const Feeds& feeds, const RunSettings& settings);
   void compute(Plan& plan, const Runtime& runtime, const RunSettings& settings, Observer* observer);
   std::vector<Tensor> taken_outputs(Plan& plan) const;
-  /// Bytes of all values between inputs and outputs, apart from those that grow.
+  /// Whether the plan's values between inputs and outputs keep their memory; their bytes, apart from those that grow.
+  bool may_stay(const Bindings& bindings, DType dtype) const;
   std::size_t inner_bytes(const Bindings& bindings, DType dtype) const;
   std::size_t bytes(i32 id, const Bindings& bindings, DType dtype) const;
   double flops(const Node& node, const Bindings& bindings) const;
+  std::size_t scratch_bytes(const Node& node, const Bindings& bindings, DType dtype) const;
   void tell(Observer& observer, const Node& node, double seconds, const Bindings& bindings,
             const std::vector<Tensor>& values) const;
   const Graph& graph_;

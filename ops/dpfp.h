@@ -1,5 +1,6 @@
 #pragma once
 #include "engine/kernel.h"
+#include "engine/math.h"
 
 namespace weft::ops {
 
@@ -34,20 +35,28 @@ struct Dpfp : General {
       r[d + j] = x[j] > 0 ? T(0) : -x[j];
     }
   }
+  template <class T> [[gnu::always_inline]] static void add_products(const T* x, const T* y, T* sum, i64 n) {
+#pragma GCC ivdep
+    for (i64 j = 0; j < n; ++j) sum[j] += x[j] * y[j];
+  }
   template <class T> static void forward(const Attrs& a, Kernel<T>& k) {
     const i64 d = k.shape(0).back(), n = 2 * d, nu = a.nu;
     const T* x = k.input(0).data();
     T* y = k.result().data();
     k.ranges(std::ssize(k.input(0)) / std::max<i64>(1, d), std::max<i64>(1, kGrain / (n * nu + 1)),
              [&](i64 begin, i64 end) {
-               std::vector<T> r(static_cast<std::size_t>(n));
-               for (i64 row = begin; row < end; ++row) {
-                 halves(x + row * d, d, r.data());
-                 for (i64 i = 1; i <= nu; ++i) {
-                   T* out = y + (row * nu + i - 1) * n;
-                   for (i64 j = 0; j < n; ++j) out[j] = r[j] * r[j < i ? j - i + n : j - i];
+               std::vector<T> memory(static_cast<std::size_t>(n));
+               T* r = memory.data();
+               block(k.isa(), [&] {
+                 for (i64 row = begin; row < end; ++row) {
+                   halves(x + row * d, d, r);
+                   for (i64 i = 1; i <= nu; ++i) {
+                     T* out = y + (row * nu + i - 1) * n;
+                     for (i64 j = 0; j < i; ++j) out[j] = r[j] * r[j - i + n];
+                     for (i64 j = i; j < n; ++j) out[j] = r[j] * r[j - i];
+                   }
                  }
-               }
+               });
              });
   }
   // dr_j = sum over i of dy_(i, j) r_(j-i) + dy_(i, j+i) r_(j+i);  dx_j = [x_j > 0] dr_j - [x_j < 0] dr_(d+j)
@@ -57,21 +66,25 @@ struct Dpfp : General {
     T* dx = k.gradient(0).data();
     k.ranges(std::ssize(k.input(0)) / std::max<i64>(1, d), std::max<i64>(1, kGrain / (n * nu + 1)),
              [&](i64 begin, i64 end) {
-               std::vector<T> r(static_cast<std::size_t>(n)), dr(r.size());
-               for (i64 row = begin; row < end; ++row) {
-                 halves(x + row * d, d, r.data());
-                 std::fill(dr.begin(), dr.end(), T(0));
-                 for (i64 i = 1; i <= nu; ++i) {
-                   const T* g = dy + (row * nu + i - 1) * n;
-                   for (i64 j = 0; j < n; ++j) {
-                     const i64 before = j < i ? j - i + n : j - i;
-                     dr[j] += g[j] * r[before];
-                     dr[before] += g[j] * r[j];
+               std::vector<T> memory(static_cast<std::size_t>(2 * n));
+               T *r = memory.data(), *dr = r + n;
+               block(k.isa(), [&] {
+                 for (i64 row = begin; row < end; ++row) {
+                   halves(x + row * d, d, r);
+                   std::fill_n(dr, n, T(0));
+                   for (i64 i = 1; i <= nu; ++i) {
+                     const T* g = dy + (row * nu + i - 1) * n;
+                     add_products(g, r + n - i, dr, i);  // j < i: the neighbours before them are the last ones
+                     add_products(g + i, r, dr + i, n - i);
+                     add_products(g, r, dr + n - i, i);
+                     add_products(g + i, r + i, dr, n - i);
                    }
+                   const T* at = x + row * d;
+                   T* out = dx + row * d;
+                   for (i64 j = 0; j < d; ++j)
+                     out[j] = select(at[j] > 0, dr[j], T(0)) - select(at[j] < 0, dr[d + j], T(0));
                  }
-                 for (i64 j = 0; j < d; ++j)
-                   dx[row * d + j] = (x[row * d + j] > 0 ? dr[j] : T(0)) - (x[row * d + j] < 0 ? dr[d + j] : T(0));
-               }
+               });
              });
   }
   static std::vector<Sample> samples() {

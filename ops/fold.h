@@ -136,6 +136,15 @@ struct Fold : General {
     const double tree = Run(*a.merge, a.merge->results).flops({{"B", leaves[0] * leaves[1]}});
     return (a.prefixes ? 2 : 1) * tree + static_cast<double>(element_count(outputs[0]));
   }
+  // The nodes of the first level are half of all: what merging them takes; backward, also the gradients of the tables.
+  static double scratch(const Attrs& a, const std::vector<Shape>& inputs, const std::vector<Shape>& outputs,
+                        bool backward) {
+    const std::size_t n = static_cast<std::size_t>(a.values);
+    const Shape& leaves = inputs[1 + n];
+    double numbers = inner_numbers(*a.merge, leaves[0] * (leaves[1] / 2), backward);
+    for (std::size_t v = 0; backward && v < n; ++v) numbers += static_cast<double>(element_count(outputs[n + v]));
+    return numbers;
+  }
   static std::vector<Sample> samples() {
     const AttributeValue one = gate(false), two = gate(true);
     return {{.shapes = {{2}, {2, 25, 3}, {2, 5, 3}, {3}}, .attributes = {{"merge", one}}, .classes = 9},

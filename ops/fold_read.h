@@ -94,6 +94,10 @@ struct FoldRead : General {
     const i64 levels = std::bit_width(static_cast<u64>(outputs[0][1]));
     return Run(*a.read, a.read->results).flops({{"B", outputs[0][0] * outputs[0][1]}, {"L", levels}});
   }
+  static double scratch(const Attrs& a, const std::vector<Shape>&, const std::vector<Shape>& outputs, bool backward) {
+    const i64 levels = std::bit_width(static_cast<u64>(outputs[0][1]));
+    return inner_numbers(*a.read, std::min(kBlock, outputs[0][0] * outputs[0][1]), backward, {{"L", levels}});
+  }
   static std::vector<Sample> samples() {
     const AttributeValue one = weighed(false), two = weighed(true);
     return {{.shapes = {{2}, {2, 60, 3}}, .attributes = {{"read", one}, {"length", Dim(5)}}, .classes = 9},

@@ -94,6 +94,9 @@ struct FoldSum : General {
     return Run(*a.map, a.map->results).flops({{"B", outputs[0][0] * outputs[0][1]}}) +
            2 * static_cast<double>(element_count(outputs[0]));
   }
+  static double scratch(const Attrs& a, const std::vector<Shape>&, const std::vector<Shape>& outputs, bool backward) {
+    return inner_numbers(*a.map, outputs[0][0] * outputs[0][1], backward);
+  }
   static std::vector<Sample> samples() {
     const AttributeValue same = map(false), scaled = map(true);
     return {{.shapes = {{2}, {2, 60, 3}}, .attributes = {{"map", same}, {"length", Dim(5)}}, .classes = 9},

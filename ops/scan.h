@@ -127,16 +127,19 @@ struct Scan : General {
 
   // Those of a step, for each position.
   static double flops(const Attrs& a, const std::vector<Shape>& inputs, const std::vector<Shape>&) {
-    Sizes sizes;
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
-      Shape own = inputs[i];
-      if (is_sequence(a, i)) own.erase(own.begin());
-      sizes.match(a.step->inputs[i].dims(), to_dims(own));
-    }
+    const Sizes sizes = sizes_of(a, inputs);
     const double length = static_cast<double>(inputs[first(a)][0]);
     return length * Run(*a.step, a.step->results).flops(sizes.numbers);
   }
 
+  // Backward, the steps of a chunk are rows of one batch.
+  static double scratch(const Attrs& a, const std::vector<Shape>& inputs, const std::vector<Shape>&, bool backward) {
+    const Bindings numbers = sizes_of(a, inputs).numbers;
+    const auto rows = numbers.find("B");
+    if (rows == numbers.end()) return 0;
+    const i64 steps = backward && rows_apart(a) ? std::min(chunk_of(a), inputs[first(a)][0]) : 1;
+    return inner_numbers(*a.step, steps * rows->second, backward, numbers);
+  }
   static std::vector<Sample> samples() {
     const AttributeValue one = smoother(false), two = smoother(true), none = map();
     return {{{{2, 3}, {5, 2, 3}, {3}}, {{"step", one}}},
@@ -236,6 +239,16 @@ struct Scan : General {
       return !n.op->random && n.op->along_with(n.attributes) == Along::pointwise &&
              std::all_of(n.outputs.begin(), n.outputs.end(), [&](i32 id) { return id < 0 || rows(id) == any; });
     });
+  }
+
+  static Sizes sizes_of(const Attrs& a, const std::vector<Shape>& inputs) {
+    Sizes sizes;
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      Shape own = inputs[i];
+      if (is_sequence(a, i)) own.erase(own.begin());
+      sizes.match(a.step->inputs[i].dims(), to_dims(own));
+    }
+    return sizes;
   }
 
   template <class T> static void write_entry(T* to, i64 t, const Tensor& entry) {

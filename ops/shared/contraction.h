@@ -79,17 +79,18 @@ struct Layout {
   }
 };
 
-// Matrices of one tensor, one a batch: element (i, j) at offsets[batch] + i * row + j * column, one of the steps being
+// Matrices of one tensor, one a batch: element (i, j) at offset(batch) + i * row + j * column, one of the steps being
 // 1. Where a tensor has no such steps, they are those of a copy, whose dimensions are `sizes` in steps of the tensor.
 struct Matrices {
   i64 row = 0, column = 0, leading = 0;
   bool transposed = false;
-  std::vector<i64> offsets;
+  i64 batch_step = 0;  // from matrix to matrix; -1: as `offsets` says
+  std::vector<i64> offsets{};
   Shape sizes{};  // empty: the tensor is read where it lies
   std::vector<i64> steps{};
 
   Matrices(const Layout& l, const Group& batch, const Group& rows, const Group& columns)
-      : row(l.step(rows)), column(l.step(columns)), offsets(l.offsets(batch)) {
+      : row(l.step(rows)), column(l.step(columns)), batch_step(l.step(batch)) {
     const bool by_row = column == 1 && (row >= columns.count || rows.count == 1);
     const bool by_column = row == 1 && (column >= rows.count || columns.count == 1);
     if (row < 0 || column < 0 || !(by_row || by_column)) {
@@ -98,29 +99,33 @@ struct Matrices {
         steps.push_back(l.step(c));
       }
       row = columns.count, column = 1;
-      for (std::size_t i = 0; i < offsets.size(); ++i) offsets[i] = static_cast<i64>(i) * rows.count * columns.count;
+      batch_step = rows.count * columns.count;
     }
+    if (batch_step < 0) offsets = l.offsets(batch);
     transposed = !(column == 1 && (row >= columns.count || rows.count == 1));
     leading = transposed ? std::max(column, rows.count) : std::max(row, columns.count);
   }
+  i64 offset(i64 batch) const { return batch_step < 0 ? offsets[static_cast<std::size_t>(batch)] : batch * batch_step; }
   bool copied() const { return !sizes.empty(); }
 };
 
 // The part of a product that one task computes: of the shapes alone, so that no result depends on the number of
 // threads. A library packs both operands anew in every call, which costs some 10 % at half this size. Where that makes
 // fewer than four tiles, which may be all there is to do at the time, they are cut finer as long as each is worth a
-// task; of a single row, where every number of B is read for one multiplication, a sixteenth of the work is.
+// task.
 struct Tile {
   i64 rows, columns;
 };
+// Of a single row, where each number of B is read for one multiplication, this many are worth a task.
+inline constexpr i64 kRowTask = 1 << 16;
 inline Tile tile_of(i64 batch, i64 M, i64 N, i64 K) {
   const auto parts = [](i64 n, i64 size) { return (n + size - 1) / size; };
   const auto even = [&](i64 n, i64 most) {  // the last tile as large as the others, up to whole vectors
     const i64 size = parts(n, parts(n, most));
     return std::min(n, (size + 31) / 32 * 32);
   };
-  const i64 task = M == 1 ? 1 << 16 : 1 << 20;  // multiplications, about 20 us
-  constexpr i64 kSide = 64;                     // below it packing costs too much
+  const i64 task = M == 1 ? kRowTask : 1 << 20;  // multiplications, about 20 us
+  constexpr i64 kSide = 64;                      // below it packing costs too much
   Tile t{even(M, 192), even(N, 512)};
   while (batch * parts(M, t.rows) * parts(N, t.columns) < 4 && t.rows * t.columns * K > task &&
          std::max(t.rows, t.columns) > kSide) {
@@ -203,11 +208,11 @@ class Contraction {
   }
 
   // Rows i .. i + m and columns j .. j + n of the product of one batch.
-  template <class T> Product<T> part(const Operands<T>& at, std::size_t batch, i64 i, i64 j, i64 m, i64 n) const {
+  template <class T> Product<T> part(const Operands<T>& at, i64 batch, i64 i, i64 j, i64 m, i64 n) const {
     Product<T> g;
-    const T* x = at.a + a_.offsets[batch] + i * a_.row;
-    const T* y = at.b + b_.offsets[batch] + j * b_.column;
-    g.c = at.out + out_.offsets[batch] + i * out_.row + j * out_.column;
+    const T* x = at.a + a_.offset(batch) + i * a_.row;
+    const T* y = at.b + b_.offset(batch) + j * b_.column;
+    g.c = at.out + out_.offset(batch) + i * out_.row + j * out_.column;
     g.k = K_;
     g.ldc = out_.leading;
     if (out_.transposed) {  // C^T = B^T A^T
@@ -222,7 +227,33 @@ class Contraction {
     return g;
   }
 
+  // A single row: each task reads rows of B that lie behind each other, as fast as memory gives them. Parts of the sum
+  // are added in their order.
+  template <class T> void multiply_row(const Kernel<T>& k, const Operands<T>& at, i64 parts) const {
+    Tensor memory = k.scratch({parts, N_});
+    T* sums = memory.template mutable_values<T>().data();
+    const Product<T> whole = part(at, 0, 0, 0, 1, N_);
+    k.ranges(parts, 1, [&](i64 begin, i64 end) {
+      for (i64 i = begin; i < end; ++i) {
+        Product<T> g = whole;
+        const i64 first = i * K_ / parts;
+        g.k = (i + 1) * K_ / parts - first;
+        g.a += first * a_.column;
+        g.b += first * b_.row;
+        g.c = sums + i * N_;
+        k.multiply(g);
+      }
+    });
+    std::copy_n(sums, N_, whole.c);
+    for (i64 i = 1; i < parts; ++i) {
+      for (i64 j = 0; j < N_; ++j) whole.c[j] += sums[i * N_ + j];
+    }
+  }
+
   template <class T> void multiply(const Kernel<T>& k, const Operands<T>& at) const {
+    constexpr i64 kParts = 8;
+    const i64 row_parts = std::min({kParts, K_, K_ * N_ / detail_contraction::kRowTask});
+    if (batch_ == 1 && M_ == 1 && !b_.transposed && row_parts > 1) return multiply_row(k, at, row_parts);
     const bool flip = out_.transposed;
     const auto parts = [](i64 n, i64 size) { return (n + size - 1) / size; };
     const i64 row_tiles = parts(M_, tile_.rows), column_tiles = parts(N_, tile_.columns);
@@ -238,8 +269,7 @@ class Contraction {
     k.ranges(batch_ * tiles, std::max<i64>(1, (1 << 17) / work), [&](i64 begin, i64 end) {
       for (i64 t = begin; t < end; ++t) {
         const i64 i = t % tiles / column_tiles * tile_.rows, j = t % column_tiles * tile_.columns;
-        Product<T> g = part(at, static_cast<std::size_t>(t / tiles), i, j, std::min(tile_.rows, M_ - i),
-                            std::min(tile_.columns, N_ - j));
+        Product<T> g = part(at, t / tiles, i, j, std::min(tile_.rows, M_ - i), std::min(tile_.columns, N_ - j));
         if (panels) g.panels = {panels.template values<T>().data(), flip ? i : j, panels.size() / K_};
         k.multiply(g);
       }

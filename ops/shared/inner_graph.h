@@ -72,6 +72,18 @@ inline Dims placed(const Dim& rows, const Dim& places, const Dims& entry) {
   return dims;
 }
 
+/// Numbers that such a graph holds at most, run on `rows` entries: forward, or with all its gradients.
+inline double inner_numbers(const Graph& graph, i64 rows, bool backward, Bindings sizes = {}) {
+  std::vector<Var> outputs = graph.results;
+  if (backward) {
+    outputs.clear();
+    std::copy_if(graph.gradients.begin(), graph.gradients.end(), std::back_inserter(outputs),
+                 [](const Var& v) { return bool(v); });
+  }
+  sizes["B"] = rows;
+  return static_cast<double>(Run(graph, outputs).peak_bytes(sizes, DType::f32)) / 4;
+}
+
 /// The runs of such a graph, which a kernel keeps from call to call.
 struct InnerRuns {
   explicit InnerRuns(const Graph& graph) : forward(graph, graph.results) {}

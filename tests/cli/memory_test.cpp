@@ -56,7 +56,7 @@ TEST_CASE("a limit of the process counts, and who says it is told") {
 #endif
 
 TEST_SUITE("long") {
-  // Not of examples/tasks/listops.yaml, whose rows differ in length: the pool keeps blocks of every length.
+  // Not of examples/tasks/listops.yaml, whose rows differ in length: blocks and plans of many lengths are kept.
   TEST_CASE("the estimate of check is within a tenth of what a run takes at most") {
     for (const std::string file : {"quickstart.yaml", "tasks/copy.yaml", "tasks/images.yaml", "tasks/mqar.yaml",
                                    "tasks/parity.yaml", "tasks/recall.yaml"}) {

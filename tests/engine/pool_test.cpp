@@ -56,6 +56,16 @@ TEST_CASE("a block is at most an eighth and a cache line larger than asked for, 
   }
 }
 
+TEST_CASE("blocks of many sizes, one after another, do not pile up") {
+  const auto pool = std::make_shared<Pool>();
+  for (std::size_t length = 1; length <= 200; ++length) {
+    const Block a = Pool::allocate(pool, 4096 * length), b = Pool::allocate(pool, 1024 * length);
+  }
+  CHECK(pool->held_bytes() <= 2 * pool->peak_bytes());
+  const Block again = Pool::allocate(pool, 4096 * 200);  // what was used last is still there
+  CHECK(pool->held_bytes() <= 2 * pool->peak_bytes());
+}
+
 TEST_CASE("every block is aligned to 64 bytes") {
   const auto pool = std::make_shared<Pool>();
   for (const std::size_t bytes : {0, 1, 63, 64, 65, 1000, 4097, 1 << 20}) {

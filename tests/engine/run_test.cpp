@@ -136,6 +136,50 @@ TEST_CASE("values are freed after their last use: the peak is the one that was f
   }
 }
 
+TEST_CASE("where runs follow each other small values keep their memory, results never, and every bit is the same") {
+  Graph g;
+  const Var x = g.input("x", {T, 512}), y = exponential(square(x)), z = mul(y, add(y, x));
+  Run leaves(g, {z}), stays(g, {z}, {.stay = true});
+  const Tensor a = pooled({2, 512}, 0.5f), b = pooled({2, 512}, 0.25f);
+  const std::size_t before = runtime().pool()->live_bytes();
+  const Tensor first = stays(runtime(), DType::f32, {{x, a}})[0], kept = first.copy();
+  CHECK(runtime().pool()->live_bytes() == before + 4 * 4096);  // the square, its exponential, the sum; and the result
+  CHECK(runtime().pool()->live_bytes() == before + stays.peak_bytes({{"T", 2}}, DType::f32) - 4096);  // x is `before`
+  const Tensor second = stays(runtime(), DType::f32, {{x, b}})[0];
+  CHECK(same_bits(first, kept));
+  CHECK(same_bits(first, leaves(runtime(), DType::f32, {{x, a}})[0]));
+  CHECK(same_bits(second, leaves(runtime(), DType::f32, {{x, b}})[0]));
+  stays.release();
+  CHECK(runtime().pool()->live_bytes() == before + 2 * 4096);
+}
+
+TEST_CASE("a size that grows from run to run binds the plan anew") {
+  Graph g;
+  const Var past = g.input("past", {P, 3}), x = g.input("x", {T, 3}), w = g.input("w", {3});
+  const std::vector<Var> outputs{mul(square(past), w), square(mul(x, w))};
+  Run grows(g, outputs, {.stay = true, .growing = "P"});
+  for (const i64 length : {1, 2, 3, 7, 2, 1}) {
+    const Run::Feeds feeds{{past, random({length, 3}, 5)}, {x, random({2, 3}, 6)}, {w, random({3}, 7)}};
+    const auto made = grows(runtime(), DType::f64, feeds), anew = Run(g, outputs)(runtime(), DType::f64, feeds);
+    for (std::size_t i = 0; i < made.size(); ++i) CHECK(same_bits(made[i], anew[i]));
+  }
+  CHECK_THROWS_WITH_AS(
+      grows(runtime(), DType::f64, {{past, random({2, 4}, 5)}, {x, random({2, 3}, 6)}, {w, random({3}, 7)}}),
+      "run: the input past has the shape [P, 3] (here 3), but [2, 4] was given", Error);
+}
+
+TEST_CASE("after an error a run computes as before") {
+  Graph g;
+  const Var x = g.input("x", {T, 3}, Kind::real, true), y = square(x), z = apply<Careless>({y}),
+            dz = g.input("dz", {T, 3});
+  Run run(g, {g.backward({&z, 1}, {&dz, 1}, {&x, 1})[0]}), good(g, {y}, {.stay = true});
+  const Tensor in = pooled({2, 3}, 2);
+  const std::size_t before = runtime().pool()->live_bytes();
+  CHECK_THROWS_AS(run(runtime(), DType::f32, {{x, in}, {dz, in}}), Error);
+  CHECK(runtime().pool()->live_bytes() == before);  // what it had computed until then is gone
+  CHECK(good(runtime(), DType::f32, {{x, in}})[0].at(0) == 4);
+}
+
 TEST_CASE("a peak beyond all memory is an error of kind size, not a small number") {
   Graph g;
   const Var x = g.input("x", {T, T});

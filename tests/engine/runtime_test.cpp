@@ -63,6 +63,8 @@ template <class T> void compare_products(double tolerance) {
                                     {64, 64, 64},
                                     {6, 16, 8},
                                     {13, 40, 400},
+                                    {1, 37, 70},
+                                    {1, 3, 5},
                                     {2, 3, 0},
                                     {0, 4, 2}}) {
         for (const T beta : {T(0), T(1), T(-0.5)}) {

@@ -108,6 +108,22 @@ TEST_CASE("a softmax over the levels that are there gives their weighted mean, a
   }
 }
 
+TEST_CASE("prefixes are computed where they are read, not where the branch that is not taken would read them") {
+  const auto with = [](const char* readout) {
+    return def(std::string("    params: {readout: {type: enum, choices: [levels, prefix], default: ") + readout +
+               "}}\n    fold: {over: T, leaf: {c: x}, merge: {c: left(c) + right(c)},\n"
+               "           read: {y: 'sum(c, dim=L) if readout == levels else prefix(c)'}}\n    out: y\n");
+  };
+  for (const bool prefixes : {false, true}) {
+    Folded f{with(prefixes ? "prefix" : "levels")};
+    f({{"x", numbers({1, 5, 4}, 2)}});
+    const auto& nodes = f.function->graph().nodes();
+    const auto fold = std::find_if(nodes.begin(), nodes.end(), [](const Node& n) { return n.op->name == "fold"; });
+    REQUIRE(fold != nodes.end());
+    CHECK(std::get<bool>(fold->attributes[2]) == prefixes);
+  }
+}
+
 TEST_CASE("prefix(c) of a product of matrices is the running product, which the tree only brackets otherwise") {
   Folded f{
       "schema: 1\ndefs:\n  f:\n    in: {x: [T, n, n]}\n"

@@ -40,9 +40,9 @@ double worst_error(const Tensor& c, const Tensor& a, i64 ai, i64 al, const Tenso
 struct Sizes {
   i64 M, N, K;
 };
-// Around the tiles of 192 x 512, one that is cut finer, and single rows as in generation.
+// Around the tiles of 192 x 512, one that is cut finer, and single rows as in generation, the last of them in parts.
 const Sizes kSizes[] = {{193, 30, 9}, {20, 513, 9}, {386, 20, 33}, {150, 140, 700},
-                        {1, 300, 70}, {1, 1, 65},   {70, 1, 20}};
+                        {1, 300, 70}, {1, 1, 65},   {70, 1, 20},   {1, 600, 500}};
 
 // 700 terms of size 1, each rounded to 1e-16.
 constexpr double kTolerance = 1e-12;

@@ -21,12 +21,16 @@ std::vector<Var> equations(const Var& h, const Var& m, const Var& x, const Var& 
   return {next, sum, ops::swish(ops::add(sum, u))};
 }
 
-std::shared_ptr<const Graph> step() {
+// u is one for all rows or, with rows that are `apart`, one a row: then gradients are made a chunk of steps at a time.
+std::shared_ptr<const Graph> step(bool apart) {
   const auto graph = std::make_shared<Graph>();
-  for (const char* name : {"h", "m", "x"}) {
-    graph->inputs.push_back(graph->input(name, {Dim::symbol("B"), 3}, Kind::real, true));
-  }
-  for (const char* name : {"u", "c"}) graph->inputs.push_back(graph->input(name, {3}, Kind::real, true));
+  const Dims rows = {Dim::symbol("B"), 3}, one = {3};
+  const auto input = [&](const char* name, const Dims& dims) {
+    graph->inputs.push_back(graph->input(name, dims, Kind::real, true));
+  };
+  for (const char* name : {"h", "m", "x"}) input(name, rows);
+  input("u", apart ? rows : one);
+  input("c", one);
   const auto& in = graph->inputs;
   graph->results = equations(in[0], in[1], in[2], in[3], in[4]);
   graph->differentiate();
@@ -43,83 +47,90 @@ Tensor entries(const Tensor& x, i64 begin, i64 end) {
       shape, x.dtype());
 }
 
-std::vector<Tensor> arguments(i64 length) {
-  return {random({2, 3}, 1), random({2, 3}, 2), random({length, 2, 3}, 3), random({length, 3}, 4), random({3}, 5)};
+std::vector<Tensor> arguments(i64 length, bool apart = false) {
+  const Shape u = apart ? Shape{length, 2, 3} : Shape{length, 3};
+  return {random({2, 3}, 1), random({2, 3}, 2), random({length, 2, 3}, 3), random(u, 4), random({3}, 5)};
 }
 
 std::vector<Var> scanned(const std::vector<Var>& v, i64 chunk = 0) {
-  return ops::scan({v[0], v[1]}, {v[2], v[3]}, {v[4]}, step(), chunk);
+  return ops::scan({v[0], v[1]}, {v[2], v[3]}, {v[4]}, step(v[3].dims().size() == 3), chunk);
 }
 
 }  // namespace
 
 TEST_CASE("a scan gives the values and the gradients of the loop written out by hand") {
   const i64 length = 7;
-  const auto in = arguments(length);
-  Tape tape(runtime(), DType::f64);
-  std::vector<Var> leaves, x, u;
-  for (const Tensor& t : in) leaves.push_back(tape.leaf(t));
-  Var h = leaves[0], m = leaves[1];
-  std::vector<Var> reads;
-  for (i64 t = 0; t < length; ++t) {
-    x.push_back(tape.leaf(in[2].entry(t)));
-    u.push_back(tape.leaf(in[3].entry(t)));
-    const auto made = equations(h, m, x.back(), u.back(), leaves[4]);
-    h = made[0], m = made[1];
-    reads.push_back(made[2]);
-  }
-  // The sum of all reads, of the final m, and twice the final h.
-  Var total = ops::add(m, ops::add(h, h));
-  for (const Var& r : reads) total = ops::add(total, r);
-  std::vector<Var> wrt = {leaves[0], leaves[1], leaves[4]};
-  wrt.insert(wrt.end(), x.begin(), x.end());
-  wrt.insert(wrt.end(), u.begin(), u.end());
-  const auto expected = tape.gradient(total, wrt);
-
-  for (const i64 chunk : {0, 1, 2, 3, 7, 100}) {
-    CAPTURE(chunk);
-    Tape other(runtime(), DType::f64);
-    std::vector<Var> v;
-    for (const Tensor& t : in) v.push_back(other.leaf(t));
-    const auto made = scanned(v, chunk);
-    REQUIRE(made.size() == 3);
-    CHECK(same_bits(other.value(made[0]), tape.value(h)));
-    CHECK(same_bits(other.value(made[1]), tape.value(m)));
+  for (const bool apart : {false, true}) {
+    CAPTURE(apart);
+    const auto in = arguments(length, apart);
+    Tape tape(runtime(), DType::f64);
+    std::vector<Var> leaves, x, u;
+    for (const Tensor& t : in) leaves.push_back(tape.leaf(t));
+    Var h = leaves[0], m = leaves[1];
+    std::vector<Var> reads;
     for (i64 t = 0; t < length; ++t) {
-      CHECK(same_bits(other.value(made[2]).entry(t), tape.value(reads[static_cast<std::size_t>(t)])));
+      x.push_back(tape.leaf(in[2].entry(t)));
+      u.push_back(tape.leaf(in[3].entry(t)));
+      const auto made = equations(h, m, x.back(), u.back(), leaves[4]);
+      h = made[0], m = made[1];
+      reads.push_back(made[2]);
     }
-    const Var ends = ops::add(made[1], ops::add(made[0], made[0]));
-    const Var one = other.constant(Tensor::full({2, 3}, 1, DType::f64));
-    const Var ones = other.constant(Tensor::full({length, 2, 3}, 1, DType::f64));
-    const std::vector<Var> outputs = {ends, made[2]}, cotangents = {one, ones};
-    const auto g = other.backward(outputs, cotangents, v);
-    // Only the order of sums over time differs.
-    CHECK(distance(other.value(g[0]), expected[0]) < 1e-14);
-    CHECK(distance(other.value(g[1]), expected[1]) < 1e-14);
-    CHECK(distance(other.value(g[4]), expected[2]) < 1e-14);
-    for (i64 t = 0; t < length; ++t) {
-      CHECK(distance(other.value(g[2]).entry(t), expected[static_cast<std::size_t>(3 + t)]) < 1e-14);
-      CHECK(distance(other.value(g[3]).entry(t), expected[static_cast<std::size_t>(3 + length + t)]) < 1e-14);
+    // The sum of all reads, of the final m, and twice the final h.
+    Var total = ops::add(m, ops::add(h, h));
+    for (const Var& r : reads) total = ops::add(total, r);
+    std::vector<Var> wrt = {leaves[0], leaves[1], leaves[4]};
+    wrt.insert(wrt.end(), x.begin(), x.end());
+    wrt.insert(wrt.end(), u.begin(), u.end());
+    const auto expected = tape.gradient(total, wrt);
+
+    for (const i64 chunk : {0, 1, 2, 3, 7, 100}) {
+      CAPTURE(chunk);
+      Tape other(runtime(), DType::f64);
+      std::vector<Var> v;
+      for (const Tensor& t : in) v.push_back(other.leaf(t));
+      const auto made = scanned(v, chunk);
+      REQUIRE(made.size() == 3);
+      CHECK(same_bits(other.value(made[0]), tape.value(h)));
+      CHECK(same_bits(other.value(made[1]), tape.value(m)));
+      for (i64 t = 0; t < length; ++t) {
+        CHECK(same_bits(other.value(made[2]).entry(t), tape.value(reads[static_cast<std::size_t>(t)])));
+      }
+      const Var ends = ops::add(made[1], ops::add(made[0], made[0]));
+      const Var one = other.constant(Tensor::full({2, 3}, 1, DType::f64));
+      const Var ones = other.constant(Tensor::full({length, 2, 3}, 1, DType::f64));
+      const std::vector<Var> outputs = {ends, made[2]}, cotangents = {one, ones};
+      const auto g = other.backward(outputs, cotangents, v);
+      // Only the order of sums over time differs.
+      CHECK(distance(other.value(g[0]), expected[0]) < 1e-14);
+      CHECK(distance(other.value(g[1]), expected[1]) < 1e-14);
+      CHECK(distance(other.value(g[4]), expected[2]) < 1e-14);
+      for (i64 t = 0; t < length; ++t) {
+        CHECK(distance(other.value(g[2]).entry(t), expected[static_cast<std::size_t>(3 + t)]) < 1e-14);
+        CHECK(distance(other.value(g[3]).entry(t), expected[static_cast<std::size_t>(3 + length + t)]) < 1e-14);
+      }
     }
   }
 }
 
 TEST_CASE("gradients of a scan agree with differences, of its reads and of a final state alone") {
-  for (const std::size_t output : {0, 1, 2}) {
+  for (const std::size_t output : {0, 1, 2, 3, 4, 5}) {
+    const bool apart = output > 2;
     for (const i64 length : {1, 2, 5}) {
       const auto build = [&](Tape&, const std::vector<Var>& v) {
         const auto made = scanned(v, 2);
-        return output == 0 ? ops::add(made[0], v[4]) : made[output];
+        return output % 3 == 0 ? ops::add(made[0], v[4]) : made[output % 3];
       };
-      if (output == 0) {  // m and u do not reach h: no gradient comes back for them, and a zero one through the scan
+      if (output % 3 ==
+          0) {  // m and u do not reach h: no gradient comes back for them, and a zero one through the scan
         Tape tape(runtime(), DType::f64);
         std::vector<Var> v;
-        for (const Tensor& t : arguments(length)) v.push_back(tape.leaf(t));
+        for (const Tensor& t : arguments(length, apart)) v.push_back(tape.leaf(t));
         const auto g = tape.gradient(scanned(v, 2)[0], v);
         CHECK(distance(g[1], Tensor::zeros({2, 3}, DType::f64)) == 0);
-        CHECK(distance(g[3], Tensor::zeros({length, 3}, DType::f64)) == 0);
+        CHECK(distance(g[3], Tensor::zeros(v[3].dims().size() == 3 ? Shape{length, 2, 3} : Shape{length, 3},
+                                           DType::f64)) == 0);
       }
-      CHECK(gradient_distance(arguments(length), build) < 1e-9);
+      CHECK(gradient_distance(arguments(length, apart), build) < 1e-9);
     }
   }
 }
