@@ -114,7 +114,7 @@ def measure_all(args, torch):
     whole = torch and args.compile and args.pairs >= PAIRS and (args.size, args.model) == (list(SIZES), MODELS)
     path = os.path.join(RESULTS, "targets" if whole else "trial")
     results, failed, seen = {}, {}, []
-    keys = measurements(args)
+    keys = sorted(measurements(args), key=lambda key: list(SIZES).index(key[2]))  # the quick ones first
     for i, key in enumerate(keys):
         name = " ".join(map(str, key[:3]))
         progress(f"{i + 1}/{len(keys)} {name}")
