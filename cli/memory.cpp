@@ -1,5 +1,6 @@
 #include "cli/memory.h"
 
+#include <algorithm>
 #include <fstream>
 
 #include "cli/output.h"
@@ -10,7 +11,22 @@ namespace {
 // The pool rounds sizes up by at most an eighth and keeps blocks for the next step; products have buffers. On the
 // examples the peak of the process was within a tenth of this (tests/cli/memory_test.cpp).
 constexpr double kHeld = 1.125, kProgram = 3e6;
+// Where rows differ in length, no two trees are alike: the pool comes to hold twice as much (engine/pool.h), and there
+// are plans for many numbers of nodes.
+constexpr double kTrees = 2, kPlans = 11e6;
 constexpr double kUsable = 0.9;  // of what is available: the estimate is within a tenth, and others want some, too
+
+// Whether rows differ in length, as the first steps show: some are padded, or one step is longer than another.
+bool lengths_differ(const train::Data& data, const train::TrainOptions& o) {
+  if (data.has_windows()) return false;
+  const Tensor first = data.training(o, 1, 0).tokens;
+  const auto tokens = first.values<i32>();
+  if (std::any_of(tokens.begin(), tokens.end(), [](i32 t) { return t < 0; })) return true;
+  for (const i64 step : {2, 3, 4}) {
+    if (data.training(o, step, 0).tokens.shape() != first.shape()) return true;
+  }
+  return false;
+}
 
 }  // namespace
 
@@ -36,7 +52,9 @@ Need need_of(const Work& work, const train::TrainOptions& o) {
       remembered += 2 * static_cast<double>(element_count(w.shape)) * static_cast<double>(byte_size(o.dtype));
   }
   const double bytes = static_cast<double>(c.peak_bytes) + remembered;
-  return {c, bytes, kProgram + kHeld * bytes, resident_bytes().value_or(0) + kProgram + kHeld * bytes};
+  const bool trees = c.folds && work.data && lengths_differ(*work.data, o);
+  const double more = kProgram + kHeld * bytes * (trees ? kTrees : 1) + (trees ? kPlans : 0);
+  return {c, bytes, more, resident_bytes().value_or(0) + more};
 }
 
 std::string too_large(const Need& need, double most, bool windows) {

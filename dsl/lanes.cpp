@@ -37,20 +37,24 @@ std::vector<Lane> lanes_of(i64 rows, i64 length, bool loops) {
   return lanes;
 }
 
+std::size_t at_once(const Runtime& runtime, std::size_t lanes) {
+  return std::min(lanes, static_cast<std::size_t>(runtime.parallel().threads()));
+}
+
 void each_lane(const Runtime& runtime, std::size_t lanes, bool one_by_one,
-               const std::function<void(std::size_t, const Runtime&)>& body) {
-  const auto threads = static_cast<std::size_t>(runtime.parallel().threads());
-  if (one_by_one || lanes == 1 || threads == 1) {
-    for (std::size_t i = 0; i < lanes; ++i) body(i, runtime);
+               const std::function<void(std::size_t, std::size_t, const Runtime&)>& body) {
+  const std::size_t places = at_once(runtime, lanes), threads = static_cast<std::size_t>(runtime.parallel().threads());
+  if (one_by_one || places == 1) {
+    for (std::size_t i = 0; i < lanes; ++i) body(i, 0, runtime);
     return;
   }
   // Where threads would run out of lanes, they help with the ops of those that are left.
   const bool enough = lanes % threads == 0 || lanes >= 2 * threads;
   const Runtime own = enough ? runtime.alone() : runtime;
   std::atomic<std::size_t> next = 0;
-  runtime.parallel().ranges(static_cast<i64>(std::min(threads, lanes)), 1, [&](i64, i64) {
+  runtime.parallel().ranges(static_cast<i64>(places), 1, [&](i64 place, i64) {
     try {
-      for (std::size_t i; (i = next++) < lanes;) body(i, own);
+      for (std::size_t i; (i = next++) < lanes;) body(i, static_cast<std::size_t>(place), own);
     } catch (...) {
       next = lanes;
       throw;

@@ -23,10 +23,12 @@ struct Lane {
 /// recurrence is computed for each position, whose products have as many rows as a lane.
 std::vector<Lane> lanes_of(i64 rows, i64 length, bool loops);
 
-/// body(lane, runtime) for each of `lanes`, begun in their order: at the same time, each on a thread of its own, or
-/// `one_by_one` with all threads for every op.
+/// How many lanes are computed at the same time at most.
+std::size_t at_once(const Runtime& runtime, std::size_t lanes);
+/// body(lane, place, runtime) for each of `lanes`, begun in their order: at the same time, each on a thread of its own,
+/// or `one_by_one` with all threads for every op. `place` < at_once belongs to one lane at a time.
 void each_lane(const Runtime& runtime, std::size_t lanes, bool one_by_one,
-               const std::function<void(std::size_t, const Runtime&)>& body);
+               const std::function<void(std::size_t lane, std::size_t place, const Runtime&)>& body);
 
 /// The weighted sum of tensors that lanes give when they are done, in the order of the lanes.
 class LaneSum {

@@ -86,7 +86,11 @@ Lowered::Lowered(std::unique_ptr<Lowering> train, std::unique_ptr<Lowering> eval
     : train_(std::move(train)), evaluate_(std::move(evaluate)), stream_(std::move(stream)) {
   for (const WeightSlot& w : train_->program.weights) weights_.push_back(w.weight);
   const auto& nodes = train_->program.graph.nodes();
-  loops_ = std::any_of(nodes.begin(), nodes.end(), [](const Node& n) { return n.op->name == "scan"; });
+  const auto computes = [&](std::string_view op) {
+    return std::any_of(nodes.begin(), nodes.end(), [&](const Node& n) { return n.op->name == op; });
+  };
+  loops_ = computes("scan");
+  folds_ = computes("fold");
   logits_run_ = std::make_unique<Run>(evaluate_->program.graph, std::vector<Var>{evaluate_->logits});
   std::vector<Var> outputs = {stream_->logits}, starts;
   for (const StreamState& s : stream_->program.states) {
@@ -97,19 +101,19 @@ Lowered::Lowered(std::unique_ptr<Lowering> train, std::unique_ptr<Lowering> eval
   start_run_ = std::make_unique<Run>(stream_->program.graph, starts);
 }
 
-const Lowered::Runs& Lowered::train_runs(std::size_t lanes) const {
+const Lowered::Runs& Lowered::train_runs(std::size_t count) const {
   std::vector<Var> outputs = {train_->loss};
   for (const Var& g : train_->gradients) {
     if (g) outputs.push_back(g);
   }
   for (const StreamState& s : train_->program.states) outputs.push_back(s.out);  // under `carry_state`
-  while (train_runs_.size() < lanes) train_runs_.push_back(std::make_unique<Run>(train_->program.graph, outputs));
+  while (train_runs_.size() < count) train_runs_.push_back(std::make_unique<Run>(train_->program.graph, outputs));
   return train_runs_;
 }
 
-const Lowered::Runs& Lowered::loss_runs(std::size_t lanes) const {
+const Lowered::Runs& Lowered::loss_runs(std::size_t count) const {
   const std::vector<Var> outputs{evaluate_->loss, evaluate_->logits};
-  while (loss_runs_.size() < lanes) loss_runs_.push_back(std::make_unique<Run>(evaluate_->program.graph, outputs));
+  while (loss_runs_.size() < count) loss_runs_.push_back(std::make_unique<Run>(evaluate_->program.graph, outputs));
   return loss_runs_;
 }
 

@@ -49,10 +49,12 @@ class Lowered {
   // A run keeps plans between calls, which no caller can see; lanes that are computed at the same time have one each.
   Run& train_run() const { return *train_runs(1)[0]; }
   using Runs = std::vector<std::unique_ptr<Run>>;
-  const Runs& train_runs(std::size_t lanes) const;
-  const Runs& loss_runs(std::size_t lanes) const;
+  const Runs& train_runs(std::size_t count) const;
+  const Runs& loss_runs(std::size_t count) const;
   /// Whether a recurrence is computed position by position.
   bool loops() const { return loops_; }
+  /// Whether there are trees over the tokens.
+  bool folds() const { return folds_; }
   Run& logits_run() const { return *logits_run_; }
   Run& stream_run() const { return *stream_run_; }
   Run& start_run() const { return *start_run_; }
@@ -60,7 +62,7 @@ class Lowered {
  private:
   std::unique_ptr<Lowering> train_, evaluate_, stream_;
   std::vector<Weight> weights_;
-  bool loops_;
+  bool loops_, folds_;
   mutable Runs train_runs_, loss_runs_;
   std::unique_ptr<Run> logits_run_, stream_run_, start_run_;
 };

@@ -75,9 +75,9 @@ std::size_t peak_bytes(const Lowered& lowered, i64 batch, i64 context, DType dty
   const std::size_t one = lowered.train_run().peak_bytes({{"B", rows}, {"T", context}}, dtype);
   if (lanes.size() == 1) return one;
   if (threads == 0) threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  const auto at_once = static_cast<std::size_t>(std::min<i64>(std::ssize(lanes), threads));
+  const auto held = static_cast<std::size_t>(std::min<i64>(std::ssize(lanes), threads));
   const std::size_t layouts = shares_layouts(lanes[0], context) ? 2 * weights : 0;  // for both directions
-  return weights + at_once * (one - weights) + at_once * weights + layouts;
+  return weights + held * (one - weights) + held * weights + layouts;
 }
 
 }  // namespace
@@ -136,6 +136,7 @@ StepCost Model::cost(i64 batch, i64 context, DType dtype, int threads) const {
   c.flops = lowered_->train_run().flops({{"B", batch}, {"T", context}});
   c.weight_bytes = static_cast<std::size_t>(weight_count()) * byte_size(dtype);
   c.peak_bytes = peak_bytes(*lowered_, batch, context, dtype, threads, c.weight_bytes);
+  c.folds = lowered_->folds();
   const Program& stream = lowered_->stream().program;
   if (!streams()) return c;
   std::size_t elements = 0;
@@ -151,14 +152,14 @@ StepCost Model::cost(i64 batch, i64 context, DType dtype, int threads) const {
 
 LossSum Model::loss(Runtime& runtime, const std::vector<Tensor>& weights, const Batch& batch) const {
   const auto lanes = lanes_of(*lowered_, batch);
-  const auto& runs = lowered_->loss_runs(lanes.size());
+  const auto& runs = lowered_->loss_runs(at_once(runtime, lanes.size()));
   std::vector<LossSum> sums(lanes.size());
-  each_lane(runtime, lanes.size(), false, [&](std::size_t i, const Runtime& on) {
+  each_lane(runtime, lanes.size(), false, [&](std::size_t i, std::size_t place, const Runtime& on) {
     const Batch part = rows(batch, lanes[i]);
     const auto feeds = feeds_of(lowered_->evaluate(), weights, part.tokens, part.targets);
     RunSettings settings;
     settings.first_row = lanes[i].begin;
-    const auto made = (*runs[i])(on, dtype_of(weights), feeds, settings);
+    const auto made = (*runs[place])(on, dtype_of(weights), feeds, settings);
     const auto targets = part.targets.values<i32>();
     const Tensor& scores = made[1];
     const i64 count = counted(part.targets);
@@ -173,13 +174,13 @@ LossSum Model::gradients(Runtime& runtime, const std::vector<Tensor>& weights, c
                          std::vector<Tensor>& gradients, Observer* observer, Carried* carried) const {
   const Lowering& l = lowered_->train();
   const auto lanes = lanes_of(*lowered_, batch);
-  const auto& runs = lowered_->train_runs(lanes.size());
+  const auto& runs = lowered_->train_runs(at_once(runtime, lanes.size()));
   const double all = static_cast<double>(std::max<i64>(1, counted(batch.targets)));
   std::vector<LossSum> sums(lanes.size());
   std::vector<std::vector<Tensor>> states(lanes.size());
   LaneSum total(runtime, lanes.size());
   const std::optional<Layouts> layouts = shared_layouts(weights, lanes, batch);
-  each_lane(runtime, lanes.size(), observer != nullptr, [&](std::size_t i, const Runtime& on) {
+  each_lane(runtime, lanes.size(), observer != nullptr, [&](std::size_t i, std::size_t place, const Runtime& on) {
     const Batch part = rows(batch, lanes[i]);
     const double count = static_cast<double>(counted(part.targets));
     RunSettings settings;
@@ -192,7 +193,7 @@ LossSum Model::gradients(Runtime& runtime, const std::vector<Tensor>& weights, c
     if (observer && lanes.size() > 1) observer->begins(lanes[i].begin, lanes[i].rows());
     auto feeds = feeds_of(l, weights, part.tokens, part.targets);
     if (carries()) feed_carried(l.program, carried, lanes[i], dtype_of(weights), feeds, settings);
-    auto results = (*runs[i])(on, dtype_of(weights), feeds, settings, observer);
+    auto results = (*runs[place])(on, dtype_of(weights), feeds, settings, observer);
     sums[i] = {scalar(results[0]) * count, counted(part.targets)};
     const auto end = results.end() - std::ssize(l.program.states);
     states[i].assign(std::make_move_iterator(end), std::make_move_iterator(results.end()));

@@ -75,6 +75,7 @@ struct StepCost {
   double flops = 0;            // forward and backward
   std::size_t peak_bytes = 0;  // of live tensors while it runs on so many threads, weights included
   std::size_t weight_bytes = 0;
+  bool folds = false;                      // trees over the tokens: what they hold hangs on the length of every row
   std::optional<std::size_t> state_bytes;  // of a stream; nothing when it grows or there is no streaming form
 };
 

@@ -1,5 +1,7 @@
 // OpenBLAS as a backend of products: the right kernels chosen, the wrong package refused, a small product verified.
 #include <cblas.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -68,6 +70,19 @@ void verify() {
     }
   }
 }
+
+// OpenBLAS takes 128 MB of address space for each thread that multiplies, one of them before main, and where it does
+// not get them it asks again for ever. This runs before it does: a hang is no answer.
+#if defined(__linux__) && !defined(WEFT_ONE_ISA)  // sanitizers want to be first themselves
+void before_libraries() {
+  struct rlimit limit {};
+  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur >= 350 << 20) return;
+  constexpr std::string_view kRefused = "error: `ulimit -v` leaves less than the 350 MB that OpenBLAS needs to start\n";
+  [[maybe_unused]] const auto written = write(STDERR_FILENO, kRefused.data(), kRefused.size());
+  _exit(static_cast<int>(Failure::size));
+}
+[[gnu::section(".preinit_array"), gnu::used]] void (*const kBeforeLibraries)() = before_libraries;
+#endif
 
 class Blas final : public Products {
  public:

@@ -39,9 +39,9 @@ Bindings Run::bindings(const Feeds& feeds) const {
 
 Run::Plan& Run::plan(const Feeds& feeds, DType dtype) {
   // A fold has one for each level of its tree. A call takes about 1.5 KB: of a whole model, where the length changes
-  // from step to step, the last plan alone is kept.
+  // from step to step, no more are kept than two lanes of unequal rows need.
   constexpr std::size_t kPlans = 32, kCalls = 320;
-  const std::size_t most = std::clamp<std::size_t>(kCalls / std::max<std::size_t>(1, order_.size()), 1, kPlans);
+  const std::size_t most = std::clamp<std::size_t>(kCalls / std::max<std::size_t>(1, order_.size()), 2, kPlans);
   const auto found =
       std::find_if(plans_.begin(), plans_.end(), [&](const auto& p) { return p->fits(graph_, feeds, dtype); });
   if (found != plans_.end()) {

@@ -1,11 +1,14 @@
 #include "engine/pool.h"
 
 #include <malloc.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <new>
 
 namespace weft {
@@ -24,7 +27,7 @@ std::size_t rounded(std::size_t bytes) {
 // freed, and then keeps their holes: 150 MB instead of 101 for three steps of examples/quickstart.yaml.
 void map_large_blocks() {
 #ifdef __GLIBC__
-  static const int done = mallopt(M_MMAP_THRESHOLD, 128 << 10);
+  static const int done = mallopt(M_MMAP_THRESHOLD, 32 << 10);
   (void)done;
 #endif
 }
@@ -139,6 +142,15 @@ void Pool::put(std::byte* block, std::size_t bytes) noexcept {
   } catch (const std::bad_alloc&) {
     std::free(block);
   }
+}
+
+std::optional<std::size_t> address_space_left() {
+  struct rlimit space {};
+  if (::getrlimit(RLIMIT_AS, &space) != 0 || space.rlim_cur == RLIM_INFINITY) return {};
+  std::size_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  const std::size_t used = pages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  return space.rlim_cur > used ? space.rlim_cur - used : 0;
 }
 
 std::shared_ptr<std::byte> Pool::allocate(const std::shared_ptr<Pool>& pool, std::size_t bytes) {

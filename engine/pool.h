@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "engine/error.h"
@@ -52,5 +53,8 @@ class Pool {
   std::size_t most_ = 0, requests_ = 0;  // the highest live bytes ever, and what `used` counts
   bool poison_ = false;
 };
+
+/// What `ulimit -v` leaves of the address space; nothing without a limit.
+std::optional<std::size_t> address_space_left();
 
 }  // namespace weft

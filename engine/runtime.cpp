@@ -1,11 +1,6 @@
 #include "engine/runtime.h"
 
-#include <tbb/global_control.h>
-#include <tbb/parallel_for.h>
-#include <tbb/task_arena.h>
-
 #include <algorithm>
-#include <optional>
 #include <thread>
 
 namespace weft {
@@ -42,37 +37,24 @@ class Serial final : public Parallel {
   std::string name() const override { return "serial"; }
 };
 
-// TBB owns the threads. Pieces have the size of the grain whatever the number of threads, and no result depends on
-// which thread computes a piece. A thread that waits for the others helps with this range alone: it might else begin
-// something long that is waiting, too.
-class Tbb final : public Parallel {
- public:
-  explicit Tbb(int threads) : arena_(threads) {
-    // TBB gives no more threads than the machine has cores unless it is told to.
-    if (threads > static_cast<int>(std::thread::hardware_concurrency())) {
-      more_.emplace(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(threads));
-    }
+// OpenBLAS has 128 MB of it for each thread that multiplies, and waits for ever where there is less (0.3.21). Another
+// thread also has its stack, and for a moment twice the 64 MB that glibc allocates from.
+void require_address_space(int threads) {
+  constexpr std::size_t kProducts = 130 << 20, kThread = kProducts + (140 << 20);
+  const std::size_t needed = kProducts + static_cast<std::size_t>(threads - 1) * kThread;
+  const auto left = address_space_left();
+  if (left && *left < needed) {
+    throw Error(fmt::format("products on {} threads need {} MB of address space, and `ulimit -v` leaves {}; "
+                            "take fewer threads (--threads 1) or --products loops",
+                            threads, needed >> 20, *left >> 20),
+                Failure::size);
   }
-  void ranges(i64 n, i64 grain, const Range& body) const override {
-    const i64 pieces = (n + grain - 1) / grain;
-    const auto all = [&] {
-      tbb::parallel_for(i64{0}, pieces, [&](i64 p) { body(p * grain, std::min(n, (p + 1) * grain)); });
-    };
-    arena_.execute([&] { tbb::this_task_arena::isolate(all); });
-  }
-  int threads() const override { return arena_.max_concurrency(); }
-  std::string name() const override { return "tbb"; }
-
- private:
-  std::optional<tbb::global_control> more_;
-  mutable tbb::task_arena arena_;
-};
+}
 
 }  // namespace
 
 std::unique_ptr<Products> make_loops_products() { return std::make_unique<Loops>(); }
 std::unique_ptr<Parallel> make_serial() { return std::make_unique<Serial>(); }
-std::unique_ptr<Parallel> make_tbb(int threads) { return std::make_unique<Tbb>(threads); }
 
 Isa best_isa() {
 #if defined(__x86_64__)
@@ -103,6 +85,9 @@ Runtime::Runtime(const RuntimeOptions& options) : isa_(best_isa()) {
   check(options.parallel == "serial" || options.parallel == "tbb", "--parallel is serial or tbb, not {}",
         options.parallel);
   check(options.threads >= 0 && options.threads <= 1024, "--threads is from 1 to 1024, not {}", options.threads);
+  const int all = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  const int threads = options.parallel == "serial" ? 1 : options.threads ? options.threads : all;
+  if (p != "loops") require_address_space(threads);
   if (p == "loops") products_ = make_loops_products();
   else products_ = p == "blas" || !vectors ? make_blas_products() : make_packed_products(isa_);
   if (options.parallel == "serial") {
@@ -110,9 +95,8 @@ Runtime::Runtime(const RuntimeOptions& options) : isa_(best_isa()) {
     if (p == "loops") isa_ = Isa::baseline;  // the reference to read: the same bits on every machine
     return;
   }
-  const int all = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  const int threads = options.threads ? options.threads : all;
-  parallel_ = threads == 1 ? make_serial() : make_tbb(threads);  // to ask for one thread costs 5 % of a generated token
+  parallel_ =
+      threads == 1 ? make_serial() : make_threads(threads);  // to ask for one thread costs 5 % of a generated token
 }
 
 Runtime Runtime::alone() const {

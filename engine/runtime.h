@@ -65,7 +65,7 @@ class Parallel {
   virtual std::string name() const = 0;
 };
 std::unique_ptr<Parallel> make_serial();
-std::unique_ptr<Parallel> make_tbb(int threads);
+std::unique_ptr<Parallel> make_threads(int threads);  // engine/threads.cpp
 
 struct RuntimeOptions {
   std::string products = "auto";  // auto | packed | blas | loops

@@ -1,13 +1,11 @@
 #include "train/room.h"
 
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <fstream>
 #include <sstream>
 #include <vector>
 
-#include "engine/error.h"
+#include "engine/pool.h"
 #include "train/terminal.h"
 
 namespace weft::train {
@@ -83,11 +81,7 @@ std::optional<Available> available_memory() {
   };
   offer(kilobytes_of("/proc/meminfo", "MemAvailable:"), "the machine has");
   for (const fs::path& group : groups()) offer(left_in_group(group), "the control group leaves");
-  struct rlimit space {};
-  if (::getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY) {
-    const double used = kilobytes_of("/proc/self/status", "VmSize:").value_or(0);
-    offer(std::max(0.0, static_cast<double>(space.rlim_cur) - used), "`ulimit -v` leaves");
-  }
+  offer(address_space_left(), "`ulimit -v` leaves");
   return least;
 }
 

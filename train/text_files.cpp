@@ -1,5 +1,7 @@
 #include "train/text_files.h"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 
 #include "train/data.h"
@@ -27,6 +29,15 @@ void collect(const fs::path& folder, std::vector<fs::path>& to) {
   }
 }
 
+// A usual limit is 1,024 open files, which a program may raise for itself, often to half a million.
+void allow_open(rlim_t files) {
+  constexpr rlim_t kOthers = 64;
+  struct rlimit limit {};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= files + kOthers) return;
+  limit.rlim_cur = std::min(limit.rlim_max, files + kOthers);
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 }  // namespace
 
 std::string TextFile::read(u64 first, u64 bytes) const {
@@ -49,6 +60,7 @@ TextFiles::TextFiles(const std::vector<fs::path>& paths) {
   if (all.empty()) fail_data("{}: has no files", source_);
   if (paths.size() > 1 || all.front() != paths.front())
     source_ = fmt::format("{} files of {}{}", grouped(std::ssize(all)), source_, paths.size() > 1 ? " and others" : "");
+  allow_open(all.size());
   for (const fs::path& path : all) {
     auto file = std::make_shared<const InputFile>(path);
     const u64 size = file->size();

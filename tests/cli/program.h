@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -40,6 +41,7 @@ class Desk {
   std::vector<std::pair<std::string, std::string>> environment;
   std::string input;      // of the next programs
   bool terminal = false;  // stdout is a terminal; `out` is what it would show
+  rlim_t address_space = RLIM_INFINITY;
 
   Desk() {
     std::string text;
@@ -87,6 +89,8 @@ class Desk {
     for (const char* name : {"NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "WEFT_HOME"}) ::unsetenv(name);
     ::setenv("TERM", "xterm", 1);
     for (const auto& [name, value] : environment) ::setenv(name.c_str(), value.c_str(), 1);
+    const struct rlimit space { address_space, address_space };
+    ::setrlimit(RLIMIT_AS, &space);
     std::vector<char*> argv;
     const std::string program = WEFT_PROGRAM;
     argv.push_back(const_cast<char*>(program.c_str()));

@@ -128,7 +128,7 @@ TEST_CASE("products from panels that were laid out once have the same bits") {
 TEST_CASE("ranges cover 0 .. n once, in pieces of the grain") {
   std::vector<std::unique_ptr<Parallel>> all;
   all.push_back(make_serial());
-  for (const int threads : {1, 2, 3}) all.push_back(make_tbb(threads));
+  for (const int threads : {1, 2, 3}) all.push_back(make_threads(threads));
   for (const auto& parallel : all) {
     for (const i64 n : {0, 1, 9, 10, 11, 1003}) {
       std::vector<std::atomic<int>> visits(static_cast<std::size_t>(n));
@@ -145,13 +145,13 @@ TEST_CASE("ranges cover 0 .. n once, in pieces of the grain") {
 
 TEST_CASE("as many threads as asked for, also more than the machine has") {
   CHECK(make_serial()->threads() == 1);
-  for (const int threads : {1, 2, 3, 5}) CHECK(make_tbb(threads)->threads() == threads);
+  for (const int threads : {1, 2, 3, 5}) CHECK(make_threads(threads)->threads() == threads);
   CHECK(Runtime({.threads = 3}).parallel().threads() == 3);
 }
 
 TEST_CASE("an exception inside a parallel range arrives, with its kind, and the runtime goes on") {
   for (const bool serial : {true, false}) {
-    const auto parallel = serial ? make_serial() : make_tbb(3);
+    const auto parallel = serial ? make_serial() : make_threads(3);
     try {
       parallel->ranges(1000, 10, [](i64 begin, i64) {
         if (begin == 500) throw Error("the token 7 does not exist", Failure::data);
@@ -168,7 +168,7 @@ TEST_CASE("an exception inside a parallel range arrives, with its kind, and the 
 }
 
 TEST_CASE("a range inside a range is finished") {
-  const auto parallel = make_tbb(2);
+  const auto parallel = make_threads(2);
   std::atomic<int> count = 0;
   parallel->ranges(20, 1, [&](i64, i64) { parallel->ranges(20, 1, [&](i64, i64) { ++count; }); });
   CHECK(count == 400);
@@ -209,7 +209,7 @@ TEST_CASE("the banner tells products, threads and instruction set") {
   CHECK(Runtime({.products = "loops", .parallel = "serial"}).describe() ==
         "products loops, 1 threads (serial), baseline");
   CHECK(Runtime({.products = "loops", .threads = 2}).describe() ==
-        fmt::format("products loops, 2 threads (tbb), {}", name(best_isa())));
+        fmt::format("products loops, 2 threads ({}), {}", make_threads(2)->name(), name(best_isa())));
   CHECK(Runtime({.products = "blas"}).describe().find("products OpenBLAS, ") == 0);
 }
 

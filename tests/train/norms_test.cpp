@@ -18,7 +18,7 @@ TEST_CASE("the norm is the root of the sum of squares, the same for any number o
   const Norm one = global_norm(*make_serial(), tensors);
   CHECK(one.norm == doctest::Approx(std::sqrt(sum)).epsilon(1e-12));
   CHECK(one.not_finite == -1);
-  for (const int threads : {1, 2, 3}) CHECK(global_norm(*make_tbb(threads), tensors).norm == one.norm);
+  for (const int threads : {1, 2, 3}) CHECK(global_norm(*make_threads(threads), tensors).norm == one.norm);
 }
 
 TEST_CASE("the norm names the first tensor that is not finite") {
@@ -44,5 +44,5 @@ TEST_CASE("the distance is the norm of the difference, the same for any number o
   }
   const Norm one = global_distance(*make_serial(), a, b);
   CHECK(one.norm == doctest::Approx(std::sqrt(sum)).epsilon(1e-12));
-  for (const int threads : {1, 2, 3}) CHECK(global_distance(*make_tbb(threads), a, b).norm == one.norm);
+  for (const int threads : {1, 2, 3}) CHECK(global_distance(*make_threads(threads), a, b).norm == one.norm);
 }

@@ -2,6 +2,7 @@
 #include "train/text_files.h"
 
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -232,4 +233,15 @@ TEST_CASE("a large file that is cut short or written to while it is in use is an
   CHECK(contains(cut.message, "had 20971520 bytes when it was opened, and has 1000 now"));
   sparse(path, 20 << 20);
   CHECK(contains(caught([&] { data.training(windows(100), 1, 0); }).message, "was written to since it was opened"));
+}
+
+TEST_CASE("more large files than may be open at first are opened") {
+  const TemporaryFolder folder;
+  for (int i = 0; i < 40; ++i) sparse(folder / std::to_string(i), 16 << 20);
+  struct rlimit before {};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const struct rlimit few { 32, before.rlim_max };
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
+  CHECK(TextFiles({folder.path()}).files().size() == 40);
+  CHECK(::setrlimit(RLIMIT_NOFILE, &before) == 0);
 }
