@@ -4,7 +4,7 @@
 #include <map>
 
 #include "ops/add.h"
-#include "ops/shared/inner_graph.h"
+#include "ops/shared/step_runs.h"
 #include "ops/swish.h"
 
 namespace weft::ops {
@@ -90,7 +90,7 @@ struct Scan : General {
     for (std::size_t i = 0; i < a.step->inputs.size(); ++i) {
       if (k.wants(i)) std::fill(k.gradient(i).begin(), k.gradient(i).end(), T(0));
     }
-    BackwardRuns& runs = *k.once([&] { return std::make_unique<BackwardRuns>(a, k); });
+    StepRuns& runs = *k.once([&] { return std::make_unique<StepRuns>(*a.step, first(a), varying(a), k); });
 
     const i64 chunk = chunk_of(a);
     std::vector<Tensor> cotangents = steps.final_cotangents();
@@ -137,7 +137,7 @@ struct Scan : General {
     const Bindings numbers = sizes_of(a, inputs).numbers;
     const auto rows = numbers.find("B");
     if (rows == numbers.end()) return 0;
-    const i64 steps = backward && rows_apart(a) ? std::min(chunk_of(a), inputs[first(a)][0]) : 1;
+    const i64 steps = backward && rows_apart(*a.step, varying(a)) ? std::min(chunk_of(a), inputs[first(a)][0]) : 1;
     return inner_numbers(*a.step, steps * rows->second, backward, numbers);
   }
   static std::vector<Sample> samples() {
@@ -160,9 +160,8 @@ struct Scan : General {
 
  private:
   static std::size_t first(const Attrs& a) { return static_cast<std::size_t>(a.states); }
-  static bool is_sequence(const Attrs& a, std::size_t i) {
-    return i >= first(a) && i < static_cast<std::size_t>(a.states + a.sequences);
-  }
+  static std::size_t varying(const Attrs& a) { return static_cast<std::size_t>(a.states + a.sequences); }
+  static bool is_sequence(const Attrs& a, std::size_t i) { return i >= first(a) && i < varying(a); }
   // Memory is T/c states and c steps' worth of states: least near sqrt(T), and flat around it.
   static i64 chunk_of(const Attrs& a) { return a.chunk ? a.chunk : 16; }
 
@@ -194,52 +193,6 @@ struct Scan : General {
       return dims;
     }
   };
-
-  // What a backward runs: the states after a step, and gradients of its inputs as far as someone wants them. Those of
-  // the states go from step to step. The others do not: where rows do not see each other, the steps of a chunk are the
-  // rows of one batch, and the gradient of a weight is one product for all of them.
-  struct BackwardRuns {
-    bool batched;
-    std::vector<std::size_t> alone{}, together{};  // inputs whose gradients are made a step, and a chunk, at a time
-    Run states, of_step;
-    std::optional<Run> of_chunk{};
-    template <class T> BackwardRuns(const Attrs& a, const Kernel<T>& k)
-        : batched(rows_apart(a)),
-          states(*a.step, {a.step->results.begin(), a.step->results.begin() + a.states}, Following{.stay = true}),
-          of_step(*a.step, wanted(a, k, false, alone), Following{.stay = true}) {
-      auto others = wanted(a, k, true, together);
-      if (!others.empty()) of_chunk.emplace(*a.step, std::move(others));
-    }
-    template <class T>
-    std::vector<Var> wanted(const Attrs& a, const Kernel<T>& k, bool chunk, std::vector<std::size_t>& inputs) const {
-      std::vector<Var> all;
-      for (std::size_t i = 0; i < a.step->inputs.size(); ++i) {
-        const bool state = i < first(a), mine = chunk == (batched && !state);
-        if (!mine || !a.step->gradients[i] || !(k.wants(i) || state)) continue;
-        inputs.push_back(i);
-        all.push_back(a.step->gradients[i]);
-      }
-      return all;
-    }
-  };
-  // Whether every value of the step is one a row, of this row alone, at whatever position; or the same for all rows.
-  static bool rows_apart(const Attrs& a) {
-    const Graph& step = *a.step;
-    const std::size_t varying = first(a) + static_cast<std::size_t>(a.sequences);
-    for (std::size_t i = 0; i < step.inputs.size(); ++i) {
-      if (has_rows(step.inputs[i]) != (i < varying)) return false;
-    }
-    for (const Var& r : step.results) {
-      if (!has_rows(r)) return false;
-    }
-    const auto rows = [&](i32 id) { return id >= 0 && has_rows(step.value(id).dims); };
-    return std::all_of(step.nodes().begin(), step.nodes().end(), [&](const Node& n) {
-      if (n.phase == Phase::backward) return true;
-      const bool any = std::any_of(n.inputs.begin(), n.inputs.end(), rows);
-      return !n.op->random && n.op->along_with(n.attributes) == Along::pointwise &&
-             std::all_of(n.outputs.begin(), n.outputs.end(), [&](i32 id) { return id < 0 || rows(id) == any; });
-    });
-  }
 
   static Sizes sizes_of(const Attrs& a, const std::vector<Shape>& inputs) {
     Sizes sizes;
