@@ -101,6 +101,14 @@ template <class T> class Kernel {
     result = tensor.reshaped(result.shape());
   }
 
+  /// Forward: result `i` begins with the numbers of `tensor`; the others, behind them, are to be written.
+  std::span<T> extend(std::size_t i, const Tensor& tensor) {
+    Tensor& result = call_.results[i];
+    std::byte* fresh = nullptr;
+    result = tensor.extended(result.shape(), call_.runtime->pool(), fresh);
+    return {reinterpret_cast<T*>(fresh), static_cast<std::size_t>(result.size() - tensor.size())};
+  }
+
   // Work.
   /// body(i) for 0 <= i < n: vectorised, in parallel, independent iterations.
   template <class F> void each(i64 n, const F& body) const {

@@ -7,9 +7,12 @@
 #include <vector>
 
 #include "engine/loops.h"
+#include "engine/packed_row.h"
 
 namespace weft {
 namespace {
+
+using namespace packed;
 
 // A register of the CPU: 32 bytes with AVX2, 64 with AVX-512.
 template <class T, int bytes> struct Lanes {
@@ -166,11 +169,6 @@ template <class S, class T> [[gnu::always_inline]] inline void rows_of_product(c
   }
 }
 
-template <class T> T* room(std::vector<T>& own, i64 n) {
-  if (std::ssize(own) < n) own.resize(static_cast<std::size_t>(n));
-  return own.data();
-}
-
 /// C; `own` holds the panels of one part of the sum where nobody laid B out before.
 template <class S, class T> [[gnu::always_inline]] inline void product(const Product<T>& p, std::vector<T>& own) {
   const bool shared = p.panels.data != nullptr;
@@ -186,73 +184,6 @@ template <class S, class T> [[gnu::always_inline]] inline void product(const Pro
       bottom = p.m - top < 2 * kRows ? p.m : top + kRows;
       rows_of_product<S>(p, l, depth, top, bottom, panel);
     }
-  }
-}
-
-// ---- a single row, as when a token is generated: B is read once, as it lies ---------------------------------------
-
-// Up to these bytes B is taken to be in a cache, and four rows of it make one pass over C. From memory the CPU reads
-// one row after the other ahead at 20 GB/s, and four at a time at 10.
-constexpr i64 kNear = 256 << 10;
-
-/// y += the sum of x[i] b[i] over R rows of B, n numbers each.
-template <class S, int R, class T>
-[[gnu::always_inline]] inline void add_rows(const T (&x)[R], const T* b, i64 stride, i64 n, T* y) {
-  using Vector = typename S::Vector;
-  i64 j = 0;
-  for (; j + S::W <= n; j += S::W) {
-    Vector sum = *reinterpret_cast<Vector*>(y + j);
-#pragma GCC unroll 4
-    for (int i = 0; i < R; ++i) sum += x[i] * *reinterpret_cast<const Vector*>(b + i * stride + j);
-    *reinterpret_cast<Vector*>(y + j) = sum;
-  }
-  for (; j < n; ++j) {
-    for (int i = 0; i < R; ++i) y[j] += x[i] * b[i * stride + j];
-  }
-}
-
-/// The sum of a b, n numbers, in four vectors so that no addition waits for the last.
-template <class S, class T> [[gnu::always_inline]] inline T dot_row(const T* a, const T* b, i64 n) {
-  using Vector = typename S::Vector;
-  constexpr int kSums = 4;
-  Vector sums[kSums] = {};
-  i64 j = 0;
-  for (; j + kSums * S::W <= n; j += kSums * S::W) {
-#pragma GCC unroll 4
-    for (int i = 0; i < kSums; ++i)
-      sums[i] +=
-          *reinterpret_cast<const Vector*>(a + j + i * S::W) * *reinterpret_cast<const Vector*>(b + j + i * S::W);
-  }
-  const Vector all = (sums[0] + sums[1]) + (sums[2] + sums[3]);
-  T sum = 0;
-  for (i64 w = 0; w < S::W; ++w) sum += all[w];
-  for (; j < n; ++j) sum += a[j] * b[j];
-  return sum;
-}
-
-/// C of one row; A's numbers lie behind each other or, transposed, in steps.
-template <class S, class T> [[gnu::always_inline]] inline void row_product(const Product<T>& p, std::vector<T>& own) {
-  const i64 step = p.transpose_a ? p.lda : 1;
-  if (!p.transpose_b) {
-    for (i64 j = 0; j < p.n; ++j) p.c[j] = p.beta == T(0) ? T(0) : p.beta * p.c[j];
-    i64 l = 0;
-    const auto x = [&](i64 i) { return p.alpha * p.a[i * step]; };
-    if (p.k * p.n * static_cast<i64>(sizeof(T)) <= kNear) {
-      for (; l + 4 <= p.k; l += 4)
-        add_rows<S, 4, T>({x(l), x(l + 1), x(l + 2), x(l + 3)}, p.b + l * p.ldb, p.ldb, p.n, p.c);
-    }
-    for (; l < p.k; ++l) add_rows<S, 1, T>({x(l)}, p.b + l * p.ldb, p.ldb, p.n, p.c);
-    return;
-  }
-  const T* a = p.a;
-  if (step != 1) {
-    T* const line = room(own, p.k);
-    for (i64 l = 0; l < p.k; ++l) line[l] = p.a[l * step];
-    a = line;
-  }
-  for (i64 j = 0; j < p.n; ++j) {
-    const T sum = p.alpha * dot_row<S>(a, p.b + j * p.ldb, p.k);
-    p.c[j] = p.beta == T(0) ? sum : sum + p.beta * p.c[j];
   }
 }
 

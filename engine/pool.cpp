@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <cstdlib>
 #include <cstring>
@@ -153,13 +154,20 @@ std::optional<std::size_t> address_space_left() {
   return space.rlim_cur > used ? space.rlim_cur - used : 0;
 }
 
-std::shared_ptr<std::byte> Pool::allocate(const std::shared_ptr<Pool>& pool, std::size_t bytes) {
-  if (bytes > kMostBytes) {
+std::shared_ptr<std::byte> Pool::allocate(const std::shared_ptr<Pool>& pool, std::size_t bytes, std::size_t room) {
+  if (bytes > kMostBytes || room > kMostBytes) {
     throw Error(fmt::format("out of memory: {} bytes are more than can be addressed", bytes), Failure::size);
   }
-  const std::size_t size = rounded(bytes);
+  const std::size_t size = rounded(bytes + room);
   // The deleter owns a share of the pool, so a tensor may outlive everything else.
-  return {pool->take(size), [pool, size](std::byte* block) { pool->put(block, size); }};
+  std::byte* const block = pool->take(size);
+  return {block, PutBack{pool, block, size, bytes}};
+}
+
+bool Pool::claim(const std::shared_ptr<std::byte>& data, std::size_t from, std::size_t to) {
+  PutBack* const block = std::get_deleter<PutBack>(data);
+  return block && data.get() == block->begin && to <= block->size &&
+         std::atomic_ref(block->used).compare_exchange_strong(from, to);
 }
 
 }  // namespace weft

@@ -22,8 +22,13 @@ class Pool {
   Pool& operator=(const Pool&) = delete;
   ~Pool();
 
-  /// A block of at least `bytes`, 64-byte aligned, uninitialised. The shared owner puts it back.
-  static std::shared_ptr<std::byte> allocate(const std::shared_ptr<Pool>& pool, std::size_t bytes);
+  /// A block of at least `bytes`, 64-byte aligned, uninitialised, with `room` behind them. The shared owner puts it
+  /// back.
+  static std::shared_ptr<std::byte> allocate(const std::shared_ptr<Pool>& pool, std::size_t bytes,
+                                             std::size_t room = 0);
+  /// Whether the caller may write the bytes `from` .. `to` - 1 behind `data`, the beginning of a block: they are within
+  /// it, those in use end at `from`, and nobody has asked for them before.
+  static bool claim(const std::shared_ptr<std::byte>& data, std::size_t from, std::size_t to);
 
   std::size_t live_bytes() const;
   std::size_t peak_bytes() const;
@@ -38,6 +43,13 @@ class Pool {
   static constexpr std::size_t kMostBytes = std::size_t{1} << 47;  // the address space of a process on x86-64
 
  private:
+  // The owner of a block that is in use.
+  struct PutBack {
+    std::shared_ptr<Pool> pool;
+    const std::byte* begin;
+    std::size_t size, used;  // bytes; those that somebody has
+    void operator()(std::byte* block) const noexcept { pool->put(block, size); }
+  };
   struct Cached {
     std::vector<std::byte*> blocks;
     std::size_t used = 0;  // when a block of this size was taken or given back last

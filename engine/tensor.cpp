@@ -154,6 +154,20 @@ Tensor Tensor::copy() const {
   return t;
 }
 
+Tensor Tensor::extended(Shape shape, const std::shared_ptr<Pool>& pool, std::byte*& fresh) const {
+  Tensor t = *this;
+  const std::size_t all = byte_count(shape, dtype_);
+  if (all < bytes()) fail("{} is more than {}", text(shape_), shape);
+  t.size_ = static_cast<i64>(all / byte_size(dtype_));
+  t.shape_ = std::move(shape);
+  if (!Pool::claim(data_, bytes(), all)) {
+    t.data_ = Pool::allocate(pool, all, all / 2);
+    std::memcpy(t.data_.get(), data_.get(), bytes());
+  }
+  fresh = t.data_.get() + bytes();
+  return t;
+}
+
 void Tensor::require(DType dtype) const {
   check(dtype == dtype_, "tensor: it holds {}, not {}", name(dtype_), name(dtype));
 }

@@ -64,6 +64,10 @@ class Tensor {
   /// Beyond the range of f32 a number becomes infinite; one that is no whole number of 32 bits is an error in i32.
   Tensor converted(DType dtype) const;
   Tensor copy() const;
+  /// These numbers and, behind them, more of the same, as many as `shape` asks for: the caller writes them at `fresh`
+  /// before anyone else sees the tensor. In the same memory where nothing stands behind these yet and there is room;
+  /// else they are copied to where there is room for half as many again, so that a cache that grows is seldom moved.
+  Tensor extended(Shape shape, const std::shared_ptr<Pool>& pool, std::byte*& fresh) const;
 
  private:
   void require(DType dtype) const;

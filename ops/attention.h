@@ -23,7 +23,6 @@ struct Attention : General {
   static std::vector<std::string> outputs() { return {"y", "keys", "values"}; }
   static constexpr std::size_t saved = 1;  // logsumexp of every row of scores
   static std::vector<StateInfo> states() { return {{3, 1}, {4, 2}}; }
-  static constexpr Reads reads{.outputs = 0b110};
   struct Attrs {
     bool causal = true;
     double scale = 0;
@@ -48,27 +47,43 @@ struct Attention : General {
     in.require(in.has(3) == in.has(4), "past_k and past_v come together");
     Dim all = in.at(1, -2);
     if (in.has(3)) {
-      const Dim& past = in.at(3, -2);
+      const Dim& past = in.at(3, in[3].size() > 2 ? 1 : 0);
       for (const std::size_t i : {3, 4}) {
-        Dims fits = in[i - 2];  // as k, v are, but for their number of positions
-        fits[fits.size() - 2] = past;
+        const Dims fits = kept(in[i - 2], past);
         in.require(same_size(in[i], fits),
                    fmt::format("{} is {}, not {}", i == 3 ? "past_k" : "past_v", text(fits), text(in[i])));
       }
       all = past + all;
     }
-    Dims y = lead(0), keys = y, values = y, rows = y;
+    Dims y = lead(0), rows = y;
     y.insert(y.end(), {T, dv});
-    keys.insert(keys.end(), {all, dk});
-    values.insert(values.end(), {all, dv});
     rows.push_back(T);
-    return {y, keys, values, rows};
+    return {y, kept(in[1], all), kept(in[2], all), rows};
   }
   static Dims state_dims(const Attrs&, const InputDims& in, std::size_t input, const Dim& past) {
-    Dims d = in[input == 3 ? 1 : 2];
-    d[d.size() - 2] = past;
+    return kept(in[input == 3 ? 1 : 2], past);
+  }
+  // [rows, heads..., T, width] of k or v as a stream keeps them: [rows, positions, heads..., width]. What a row has
+  // seen lies together, and what is new is put behind it.
+  static Dims kept(Dims d, const Dim& positions) {
+    d[d.size() - 2] = positions;
+    if (d.size() > 2) std::rotate(d.begin() + 1, d.end() - 2, d.end() - 1);
     return d;
   }
+
+  // Where the numbers of each head stand, in either order of dimensions: one row of `width` for each position.
+  struct Order {
+    i64 heads, width;                   // of one row
+    i64 row, head, position;            // steps
+    Order(const Shape& s, bool kept) {  // s: [rows, heads..., T, width]
+      const std::size_t r = s.size();
+      const i64 T = s[r - 2];
+      width = s[r - 1];
+      heads = r > 3 ? element_count(Shape(s.begin() + 1, s.end() - 2)) : 1;
+      row = heads * T * width, head = kept ? width : T * width, position = kept ? heads * width : width;
+    }
+    i64 at(i64 n) const { return n / heads * row + n % heads * head; }
+  };
 
   // Sizes of a call, and the scores of a block of queries: rows of `keys` numbers, of which `visible` count.
   static constexpr i64 kBlock = 64;
@@ -77,40 +92,59 @@ struct Attention : General {
     bool causal;
     T scale;
     Heads(const Attrs& a, const Kernel<T>& k) : causal(a.causal) {
-      const Shape &q = k.shape(0), &all = k.output_shape(1);
+      const Shape& q = k.shape(0);
       const std::size_t r = q.size();
-      queries = q[r - 2], dk = q[r - 1], keys = all[r - 2], dv = k.output_shape(2)[r - 1];
-      past = keys - queries;
+      queries = q[r - 2], dk = q[r - 1], dv = k.shape(2)[r - 1];
+      past = k.has(3) ? k.shape(3)[r > 2 ? 1 : 0] : 0;
+      keys = past + k.shape(1)[r - 2];
       count = element_count(Shape(q.begin(), q.end() - 2));
       scale = a.scale != 0 ? static_cast<T>(a.scale) : T(1) / std::sqrt(static_cast<T>(std::max<i64>(1, dk)));
     }
-    i64 visible(i64 query) const { return causal ? std::clamp<i64>(past + query + 1, 0, keys) : keys; }
+    i64 visible(i64 query) const { return causal ? std::clamp<i64>(keys - queries + query + 1, 0, keys) : keys; }
     i64 blocks() const { return (queries + kBlock - 1) / kBlock; }
-    void scores(const Kernel<T>& k, const T* q, const T* key, i64 first, i64 rows, i64 n, T* s) const {
-      k.multiply({false, true, rows, n, dk, q + first * dk, dk, key, dk, s, n, scale, T(0)});
+    void scores(const Kernel<T>& k, const T* q, const T* key, i64 step, i64 first, i64 rows, i64 n, T* s) const {
+      k.multiply({false, true, rows, n, dk, q + first * dk, dk, key, step, s, n, scale, T(0)});
     }
   };
 
-  template <class T> static void append_past(Kernel<T>& k, std::size_t now, std::size_t past, std::size_t out) {
-    if (!k.has(past)) return k.share(out, *k.call().inputs[now]);
-    const Shape& s = k.output_shape(out);
-    const i64 width = s.back(), all = s[s.size() - 2], after = k.shape(now)[s.size() - 2], before = all - after;
-    const i64 lines = element_count(Shape(s.begin(), s.end() - 2));
-    const T *old = k.input(past).data(), *fresh = k.input(now).data();
-    T* to = k.result(out).data();
-    k.rows(lines, all * width, [=](i64 l) {
-      std::copy_n(old + l * before * width, before * width, to + l * all * width);
-      std::copy_n(fresh + l * after * width, after * width, to + (l * all + before) * width);
-    });
+  template <class T> static void copy(const Order& from, const T* x, const Order& to, T* y, i64 head, i64 n) {
+    for (i64 t = 0; t < n; ++t)
+      std::copy_n(x + from.at(head) + t * from.position, from.width, y + to.at(head) + t * to.position);
+  }
+
+  // Keys or values of all positions, for those who come after and for this call.
+  template <class T> struct All {
+    const T* data;
+    Order order;
+  };
+  template <class T>
+  static All<T> append_past(const Heads<T>& h, Kernel<T>& k, std::size_t now, std::size_t past, std::size_t out) {
+    const Shape whole = with_positions(k.shape(now), h.keys);
+    const Order fresh(k.shape(now), false), kept(whole, true);
+    const i64 before = h.past, after = h.keys - before;
+    const T* x = k.input(now).data();
+    if (!k.has(past) && (fresh.heads == 1 || !k.is_read(out))) {
+      k.share(out, *k.call().inputs[now]);
+      return {x, fresh};
+    }
+    T* to = nullptr;
+    if (k.has(past) && h.count == fresh.heads) {  // one row: what it has seen stays where it is
+      to = k.extend(out, *k.call().inputs[past]).data() - before * kept.position;
+    } else {
+      to = k.result(out).data();
+      const Order old(with_positions(k.shape(now), before), true);
+      for (i64 n = 0; before > 0 && n < h.count; n += fresh.heads) {
+        std::copy_n(k.input(past).data() + old.at(n), before * kept.position, to + kept.at(n));
+      }
+    }
+    for (i64 n = 0; n < h.count; ++n) copy(fresh, x, kept, to + before * kept.position, n, after);
+    return {std::as_const(k.call().results[out]).template values<T>().data(), kept};
   }
 
   template <class T> static void forward(const Attrs& attrs, Kernel<T>& k) {
-    append_past(k, 1, 3, 1);
-    append_past(k, 2, 4, 2);
     const Heads<T> h(attrs, k);
-    const auto& results = std::as_const(k.call().results);
-    const T *q = k.input(0).data(), *keys = results[1].template values<T>().data(),
-            *values = results[2].template values<T>().data();
+    const All<T> keys = append_past(h, k, 1, 3, 1), values = append_past(h, k, 2, 4, 2);
+    const T* q = k.input(0).data();
     T *y = k.result(0).data(), *lse = k.save(0).data();
     k.ranges(h.count * h.blocks(), 1, [&](i64 begin, i64 end) {
       Tensor memory = k.scratch({kBlock * std::max<i64>(1, h.keys)});
@@ -124,13 +158,15 @@ struct Attention : General {
           std::fill_n(lse + head * h.queries + first, rows, T(0));
           continue;
         }
-        h.scores(k, q + head * h.queries * h.dk, keys + head * h.keys * h.dk, first, rows, n, s);
+        h.scores(k, q + head * h.queries * h.dk, keys.data + keys.order.at(head), keys.order.position, first, rows, n,
+                 s);
         block(k.isa(), [&] {
           for (i64 r = 0; r < rows; ++r) {
             lse[head * h.queries + first + r] = softmax_row(s + r * n, h.visible(first + r), n);
           }
         });
-        k.multiply({false, false, rows, h.dv, n, s, n, values + head * h.keys * h.dv, h.dv, out, h.dv});
+        k.multiply(
+            {false, false, rows, h.dv, n, s, n, values.data + values.order.at(head), values.order.position, out, h.dv});
       }
     });
   }
@@ -149,9 +185,11 @@ struct Attention : General {
   // P is computed again from S and its logarithms, a block of queries at a time.
   template <class T> static void backward(const Attrs& attrs, Kernel<T>& k) {
     const Heads<T> h(attrs, k);
-    const T *q = k.input(0).data(), *keys = k.output(1).data(), *values = k.output(2).data(), *lse = k.saved(0).data();
+    const Tensor all_k = joined(h, k, 1, 3), all_v = joined(h, k, 2, 4);
+    const T *q = k.input(0).data(), *keys = all_k.values<T>().data(), *values = all_v.values<T>().data(),
+            *lse = k.saved(0).data();
     const T* dy = k.has_cotangent(0) ? k.cotangent(0).data() : nullptr;
-    Tensor dq_all = k.scratch(k.shape(0)), dk_all = k.scratch(k.output_shape(1)), dv_all = k.scratch(k.output_shape(2));
+    Tensor dq_all = k.scratch(k.shape(0)), dk_all = k.scratch(all_k.shape()), dv_all = k.scratch(all_v.shape());
     T *dq = dq_all.template mutable_values<T>().data(), *dk = dk_all.template mutable_values<T>().data(),
       *dv = dv_all.template mutable_values<T>().data();
     k.ranges(h.count, 1, [&](i64 begin, i64 end) {
@@ -162,14 +200,14 @@ struct Attention : General {
         const T *qh = q + head * h.queries * h.dk, *kh = keys + head * h.keys * h.dk,
                 *vh = values + head * h.keys * h.dv;
         T *dqh = dq + head * h.queries * h.dk, *dkh = dk + head * h.keys * h.dk, *dvh = dv + head * h.keys * h.dv;
-        copy_or_zero(k, 1, head * h.keys * h.dk, h.keys * h.dk, dkh);
-        copy_or_zero(k, 2, head * h.keys * h.dv, h.keys * h.dv, dvh);
+        copy_or_zero(k, 1, all_k.shape(), head, dk);
+        copy_or_zero(k, 2, all_v.shape(), head, dv);
         std::fill_n(dqh, h.queries * h.dk, T(0));
         for (i64 first = 0; dy && first < h.queries; first += kBlock) {
           const i64 rows = std::min(kBlock, h.queries - first), n = h.visible(first + rows - 1);
           if (n == 0) continue;
           const T* up = dy + (head * h.queries + first) * h.dv;
-          h.scores(k, qh, kh, first, rows, n, p);
+          h.scores(k, qh, kh, h.dk, first, rows, n, p);
           k.multiply({false, true, rows, n, h.dv, up, h.dv, vh, h.dv, ds, n});
           block(k.isa(), [&] {
             for (i64 r = 0; r < rows; ++r) {
@@ -183,8 +221,21 @@ struct Attention : General {
       }
     });
     if (k.wants(0)) k.share(0, dq_all);
-    split(k, dk, 1, 3, h.keys, h.dk);
-    split(k, dv, 2, 4, h.keys, h.dv);
+    split(k, dk_all, 1, 3);
+    split(k, dv_all, 2, 4);
+  }
+  // Past and present as [rows, heads..., positions, width].
+  template <class T> static Tensor joined(const Heads<T>& h, Kernel<T>& k, std::size_t now, std::size_t past) {
+    const Tensor& fresh = *k.call().inputs[now];
+    if (!k.has(past)) return fresh;
+    Tensor all = k.scratch(with_positions(fresh.shape(), h.keys));
+    T* to = all.template mutable_values<T>().data();
+    const Order order(all.shape(), false), seen(with_positions(fresh.shape(), h.past), true), own(fresh.shape(), false);
+    for (i64 n = 0; n < h.count; ++n) {
+      copy(seen, k.input(past).data(), order, to, n, h.past);
+      copy(own, k.input(now).data(), order, to + h.past * order.position, n, h.keys - h.past);
+    }
+    return all;
   }
   // Scores become probabilities, their gradients those of the scores.
   template <class T> static void softmax_back(T* p, T* ds, T lse, i64 kept, i64 n) {
@@ -193,20 +244,28 @@ struct Attention : General {
     for (i64 i = 0; i < kept; ++i) ds[i] = p[i] * (ds[i] - dot);
     for (i64 i = kept; i < n; ++i) p[i] = ds[i] = 0;
   }
-  template <class T> static void copy_or_zero(const Kernel<T>& k, std::size_t output, i64 from, i64 n, T* to) {
-    if (k.has_cotangent(output)) std::copy_n(k.cotangent(output).data() + from, n, to);
-    else std::fill_n(to, n, T(0));
+  template <class T>
+  static void copy_or_zero(const Kernel<T>& k, std::size_t output, const Shape& all, i64 head, T* to) {
+    const Order order(all, false);
+    const i64 n = all[all.size() - 2];
+    if (k.has_cotangent(output)) copy(Order(all, true), k.cotangent(output).data(), order, to, head, n);
+    else std::fill_n(to + order.at(head), n * order.width, T(0));
   }
   // The gradient of past and present together, each to its input.
-  template <class T>
-  static void split(Kernel<T>& k, const T* all, std::size_t now, std::size_t past, i64 keys, i64 width) {
-    const Shape& s = k.shape(now);
-    const i64 after = s[s.size() - 2], before = keys - after, lines = element_count(Shape(s.begin(), s.end() - 2));
-    for (i64 l = 0; l < lines; ++l) {
-      const T* from = all + l * keys * width;
-      if (k.wants(past)) std::copy_n(from, before * width, k.gradient(past).data() + l * before * width);
-      if (k.wants(now)) std::copy_n(from + before * width, after * width, k.gradient(now).data() + l * after * width);
+  template <class T> static void split(Kernel<T>& k, const Tensor& all, std::size_t now, std::size_t past) {
+    const Order order(all.shape(), false), own(k.shape(now), false);
+    const i64 after = k.shape(now)[k.shape(now).size() - 2], before = all.shape()[all.shape().size() - 2] - after;
+    const Order seen(with_positions(k.shape(now), before), true);
+    const T* from = all.values<T>().data();
+    const i64 heads = all.shape().empty() || order.row == 0 ? 0 : all.size() / order.row * order.heads;
+    for (i64 n = 0; n < heads; ++n) {
+      if (k.wants(past)) copy(order, from, seen, k.gradient(past).data(), n, before);
+      if (k.wants(now)) copy(order, from + before * order.position, own, k.gradient(now).data(), n, after);
     }
+  }
+  static Shape with_positions(Shape s, i64 n) {
+    s[s.size() - 2] = n;
+    return s;
   }
 
   static double flops(const Attrs& attrs, const std::vector<Shape>& inputs, const std::vector<Shape>& outputs) {
@@ -219,7 +278,10 @@ struct Attention : General {
     return {{{{5, 4}, {5, 4}, {5, 3}, {-1}, {-1}}},
             {{{2, 3, 4}, {2, 3, 4}, {2, 3, 4}, {2, 2, 4}, {2, 2, 4}}, {{"scale", 0.7}}},
             {{{2, 2, 3}, {2, 2, 3}, {2, 2, 2}, {-1}, {-1}}, {{"causal", false}}},
-            {{{70, 2}, {70, 2}, {70, 2}, {-1}, {-1}}}};
+            {{{70, 2}, {70, 2}, {70, 2}, {-1}, {-1}}},
+            {{{1, 2, 3, 2}, {1, 2, 3, 2}, {1, 2, 3, 3}, {1, 4, 2, 2}, {1, 4, 2, 3}}},
+            {{{2, 2, 3, 2}, {2, 2, 3, 2}, {2, 2, 3, 3}, {2, 4, 2, 2}, {2, 4, 2, 3}}},
+            {{{2, 2, 5, 2}, {2, 2, 5, 2}, {2, 2, 5, 3}, {-1}, {-1}}}};
   }
   static std::vector<ErrorSample> error_samples() {
     return {{{{{5, 4}, {5, 3}, {5, 3}, {-1}, {-1}}}, "differ in width"},

@@ -65,6 +65,9 @@ template <class T> void compare_products(double tolerance) {
                                     {13, 40, 400},
                                     {1, 37, 70},
                                     {1, 3, 5},
+                                    {1, 45, 32},  // keys of a head, not a whole number of vectors of them
+                                    {1, 32, 33},  // its values, an odd number
+                                    {1, 64, 64},
                                     {2, 3, 0},
                                     {0, 4, 2}}) {
         for (const T beta : {T(0), T(1), T(-0.5)}) {

@@ -90,6 +90,37 @@ TEST_CASE("an entry of the first dimension shares the memory and keeps it alive"
   CHECK_THROWS_AS(entry.entry(0), Error);
 }
 
+TEST_CASE("what is put behind a tensor leaves it as it was, and two who extend it do not meet") {
+  const auto pool = std::make_shared<Pool>();
+  const auto longer = [&](const Tensor& t, double next) {
+    std::byte* fresh = nullptr;
+    Tensor all = t.extended({t.size() + 1}, pool, fresh);
+    *reinterpret_cast<double*>(fresh) = next;
+    return all;
+  };
+  Tensor t = Tensor::from({1}, {1});
+  int moved = 0;
+  for (int i = 2; i <= 1000; ++i) {
+    const Tensor next = longer(t, i);
+    moved += next.raw() != t.raw();
+    t = next;
+  }
+  for (int i = 0; i < 1000; ++i) CHECK(t.at(i) == i + 1);
+  CHECK(moved < 20);  // each time there is room for half as many again
+  const Tensor a = longer(t, -1), b = longer(t, -2), c = longer(a, -3);
+  CHECK(a.raw() == t.raw());
+  CHECK(b.raw() != t.raw());
+  CHECK(a.at(1000) == -1);
+  CHECK(b.at(1000) == -2);
+  CHECK(c.at(1000) == -1);
+  CHECK(c.at(1001) == -3);
+  CHECK(t.size() == 1000);
+  const Tensor tail = longer(t.rows(999, 1000), 5);  // does not begin where its memory does
+  CHECK(tail.raw() != t.entry(999).raw());
+  CHECK(tail.at(0) == 1000);
+  CHECK_THROWS_AS(t.extended({3}, pool, *std::make_unique<std::byte*>()), Error);
+}
+
 TEST_CASE("a size of zero is a tensor like others") {
   const Tensor t = Tensor::zeros({2, 0, 3}, DType::f32);
   CHECK(bool(t));

@@ -304,19 +304,25 @@ for upper in (False, True):
 # ---- along time ----------------------------------------------------------------------------------------------------
 
 
+def kept(x):  # [rows, heads, T, width] as a stream keeps it: time behind the rows
+    return np.moveaxis(x, -2, 1) if x.ndim > 2 else x + 0
+
+
 def attention(q, k, v, past_k=None, past_v=None, causal=True, scale=0.0):
     if past_k is not None:
-        k, v = np.concatenate([past_k, k], axis=-2), np.concatenate([past_v, v], axis=-2)
+        k, v = (np.concatenate([np.moveaxis(p, 1, -2), x], axis=-2) for p, x in ((past_k, k), (past_v, v)))
     scores = np.einsum("...td,...sd->...ts", q, k) * (L(scale) if scale else 1 / np.sqrt(L(q.shape[-1])))
     rows, keys = scores.shape[-2:]
     keep = np.tril(np.ones((rows, keys)), keys - rows) if causal else np.ones((rows, keys))
-    return np.einsum("...ts,...sv->...tv", softmax(scores, -1, keep), v), k + 0, v + 0
+    return np.einsum("...ts,...sv->...tv", softmax(scores, -1, keep), v), kept(k), kept(v)
 
 
 ATTENTION = ("y", "keys", "values")
 case("attention", attention, {"q": X((4, 3)), "k": X((4, 3)), "v": X((4, 2))}, outputs=ATTENTION)
 case("attention", lambda **x: attention(**x, scale=0.7),
      {"q": X((2, 2, 3)), "k": X((2, 2, 3)), "v": X((2, 2, 2)), "past_k": X((2, 2, 3)), "past_v": X((2, 2, 2))}, {"scale": 0.7}, ATTENTION)
+case("attention", attention,
+     {"q": X((2, 2, 3, 2)), "k": X((2, 2, 3, 2)), "v": X((2, 2, 3, 3)), "past_k": X((2, 4, 2, 2)), "past_v": X((2, 4, 2, 3))}, outputs=ATTENTION)
 case("attention", lambda **x: attention(**x, causal=False), {"q": X((3, 2)), "k": X((3, 2)), "v": X((3, 2))}, {"causal": False}, ATTENTION)
 
 

@@ -44,6 +44,28 @@ TEST_CASE("a stream goes on from what another kept, to the bit, also with the ro
   }
 }
 
+TEST_CASE("two streams that go on from the same state do not meet in the memory of a cache") {
+  for (const auto& [text, set] : kModels) {
+    CAPTURE(text);
+    const auto model = tests::built(text, set);
+    Runtime runtime;
+    const auto weights = tests::random_weights(*model);
+    const Tensor tokens = tests::batch(1, 12).tokens, others = tests::batch(1, 24).tokens;
+    const auto first = model->stream(runtime, weights), second = model->stream(runtime, weights);
+    first->feed(tests::part(tokens, 0, 6));
+    const Kept kept = first->kept();
+    std::vector<Tensor> alone;
+    for (i64 t = 6; t < 12; ++t) alone.push_back(first->feed(tests::part(tokens, t, t + 1)));
+    first->go_on(kept);
+    second->go_on(kept);
+    for (i64 t = 6; t < 12; ++t) {
+      const Tensor found = first->feed(tests::part(tokens, t, t + 1));
+      second->feed(tests::part(others, t + 12, t + 13));
+      CHECK(same_bits(found, alone[static_cast<std::size_t>(t - 6)]));
+    }
+  }
+}
+
 TEST_CASE("rows at different positions go on as each does alone, in models that can have them") {
   i64 apart = 0;
   for (const auto& [text, set] : kModels) {
