@@ -6,6 +6,7 @@
     bench/compare.py start                 from the start of a run to its first step
     bench/compare.py gain                  from one thread to two
     bench/compare.py all [--quick]         every target, into docs/speed.md; --quick: a trial, 3 pairs at size S
+    bench/compare.py all --go-on           the same, from where it was cut short
 
 Both programs stay alive and take turns, so that a slow moment of the machine meets both; what is printed is the median
 of the paired ratios with its quartiles. First it is checked that the twins are twins: the same loss and the same
@@ -140,6 +141,7 @@ def main():
     parser.add_argument("--position", nargs="+", type=int, default=[100, 1000])
     parser.add_argument("--no-compile", dest="compile", action="store_false", help="leave torch.compile out")
     parser.add_argument("--quick", action="store_true", help="all: a trial, 3 pairs at size S")
+    parser.add_argument("--go-on", action="store_true", help="all: one that was cut short, from where it stopped")
     args = parser.parse_args()
     if not os.path.exists(WEFT):
         sys.exit("build/weft is not there; `./weft --help` builds it")

@@ -1,14 +1,16 @@
 """The targets of speed and memory: one table, the command `compare.py all` that measures it, and its pages."""
+import hashlib
 import importlib.metadata
 import json
 import os
 import re
 import subprocess
+import sys
 from typing import NamedTuple, Optional
 
 import measure
 import picture
-from pairs import MODELS, RESULTS, ROOT, SIZES, machine, machine_text, progress
+from pairs import MODELS, RESULTS, ROOT, SIZES, WEFT, machine, machine_text, progress
 
 PAIRS = 15  # what a published ratio is a median of, at least
 PAGE = os.path.join(ROOT, "docs", "speed.md")
@@ -104,8 +106,18 @@ def fill_page(rows, about):
         f.write(re.sub(r"<!-- targets -->.*?<!-- end -->", lambda _: block + "<!-- end -->", text, flags=re.S))
 
 
+def known_of(path, conditions):
+    """What a run that was cut short has measured, by key: for `--go-on`, of the same program and pairs alone."""
+    with open(path) as f:
+        before = json.load(f)
+    if before["conditions"] != conditions:
+        sys.exit(f"{os.path.relpath(path, ROOT)} is of another program, or other pairs: start anew, without --go-on")
+    return {tuple(m["key"]): m for m in before["measured"]}
+
+
 def measure_all(args, torch):
-    """All targets, written after each measurement: a run of hours may be cut short. A failure costs its own row.
+    """All targets, written after each measurement: a run of hours may be cut short, and `--go-on` ends it. A failure
+    costs its own row.
 
     Only a whole run changes bench/results/targets.* and the page; any other is a trial.
     """
@@ -113,22 +125,28 @@ def measure_all(args, torch):
         args.pairs, args.size = 3, ["S"]
     whole = torch and args.compile and args.pairs >= PAIRS and (args.size, args.model) == (list(SIZES), MODELS)
     path = os.path.join(RESULTS, "targets" if whole else "trial")
-    results, failed, seen = {}, {}, []
+    with open(WEFT, "rb") as f:
+        program = hashlib.sha256(f.read()).hexdigest()
+    version = f"PyTorch {importlib.metadata.version('torch')}" if torch else "no PyTorch"
+    conditions = {"program": program, "torch": version, "pairs": args.pairs, "threads": args.threads,
+                  "clock": args.clock, "compile": args.compile}
+    results, failed, seen = known_of(f"{path}.json", conditions) if args.go_on else {}, {}, []
     keys = sorted(measurements(args), key=lambda key: list(SIZES).index(key[2]))  # the quick ones first
     for i, key in enumerate(keys):
         name = " ".join(map(str, key[:3]))
-        progress(f"{i + 1}/{len(keys)} {name}")
-        seen.append(machine(args))
-        try:
-            results[key] = measured(*key, args, torch)
-        except (SystemExit, subprocess.CalledProcessError) as why:
-            failed[name] = str(why)
-            progress(why)
+        seen.append(results[key]["machine"] if key in results else machine(args))
+        if key not in results:
+            progress(f"{i + 1}/{len(keys)} {name}")
+            try:
+                results[key] = {"key": key, "machine": seen[-1], **measured(*key, args, torch)}
+            except (SystemExit, subprocess.CalledProcessError) as why:
+                failed[name] = str(why)
+                progress(why)
         rows = rows_of(results)
-        version = f"PyTorch {importlib.metadata.version('torch')}" if torch else "no PyTorch"
         about = f"{machine_text(seen, args)}; {version}; {args.pairs} pairs."
         with open(f"{path}.json", "w") as f:
-            json.dump({"about": about, "rows": rows, "failed": failed, "measured": list(results.values())}, f, indent=2)
+            json.dump({"about": about, "conditions": conditions, "rows": rows, "failed": failed,
+                       "measured": list(results.values())}, f, indent=2)
         with open(f"{path}.svg", "w") as f:
             f.write(picture.draw(rows, about))
     if whole:

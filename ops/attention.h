@@ -133,9 +133,9 @@ struct Attention : General {
     } else {
       to = k.result(out).data();
       const Order old(with_positions(k.shape(now), before), true);
-      for (i64 n = 0; before > 0 && n < h.count; n += fresh.heads) {
-        std::copy_n(k.input(past).data() + old.at(n), before * kept.position, to + kept.at(n));
-      }
+      const T* seen = k.input(past).data();
+      k.rows(before > 0 ? h.count / fresh.heads : 0, before * kept.position,
+             [=](i64 r) { std::copy_n(seen + r * old.row, before * kept.position, to + r * kept.row); });
     }
     for (i64 n = 0; n < h.count; ++n) copy(fresh, x, kept, to + before * kept.position, n, after);
     return {std::as_const(k.call().results[out]).template values<T>().data(), kept};
@@ -147,7 +147,7 @@ struct Attention : General {
     const T* q = k.input(0).data();
     T *y = k.result(0).data(), *lse = k.save(0).data();
     k.ranges(h.count * h.blocks(), 1, [&](i64 begin, i64 end) {
-      Tensor memory = k.scratch({kBlock * std::max<i64>(1, h.keys)});
+      Tensor memory = k.scratch({std::min(kBlock, h.queries) * std::max<i64>(1, h.keys)});
       T* s = memory.template mutable_values<T>().data();
       for (i64 b = begin; b < end; ++b) {
         const i64 head = b / h.blocks(), first = b % h.blocks() * kBlock, rows = std::min(kBlock, h.queries - first);
