@@ -149,9 +149,9 @@ def measure_all(args, torch):
                        "measured": list(results.values())}, f, indent=2)
         with open(f"{path}.svg", "w") as f:
             f.write(picture.draw(rows, about))
-    if whole:
-        fill_page(rows, about)
-    else:
+        if whole:
+            fill_page(rows, about)
+    if not whole:
         progress(f"a trial, in {os.path.relpath(path, ROOT)}.svg: docs/speed.md takes all sizes and models, "
                  f"{PAIRS} pairs, compiled PyTorch")
     return rows, table(rows)
