@@ -134,11 +134,11 @@ def measure_all(args, torch):
     keys = sorted(measurements(args), key=lambda key: list(SIZES).index(key[2]))  # the quick ones first
     for i, key in enumerate(keys):
         name = " ".join(map(str, key[:3]))
-        seen.append(results[key]["machine"] if key in results else machine(args))
+        seen.append(results[key]["on"] if key in results else machine(args))
         if key not in results:
             progress(f"{i + 1}/{len(keys)} {name}")
             try:
-                results[key] = {"key": key, "machine": seen[-1], **measured(*key, args, torch)}
+                results[key] = {"key": key, "on": seen[-1], **measured(*key, args, torch)}
             except (SystemExit, subprocess.CalledProcessError) as why:
                 failed[name] = str(why)
                 progress(why)
