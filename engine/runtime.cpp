@@ -87,16 +87,19 @@ Runtime::Runtime(const RuntimeOptions& options) : isa_(best_isa()) {
   check(options.threads >= 0 && options.threads <= 1024, "--threads is from 1 to 1024, not {}", options.threads);
   const int all = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   const int threads = options.parallel == "serial" ? 1 : options.threads ? options.threads : all;
-  if (p != "loops") require_address_space(threads);
-  if (p == "loops") products_ = make_loops_products();
-  else products_ = p == "blas" || !vectors ? make_blas_products() : make_packed_products(isa_);
+  if (p == "loops") {
+    products_ = make_loops_products();
+  } else {
+    require_address_space(threads);
+    products_ = p == "blas" || !vectors ? make_blas_products() : make_packed_products(isa_);
+  }
   if (options.parallel == "serial") {
     parallel_ = make_serial();
     if (p == "loops") isa_ = Isa::baseline;  // the reference to read: the same bits on every machine
     return;
   }
-  parallel_ =
-      threads == 1 ? make_serial() : make_threads(threads);  // to ask for one thread costs 5 % of a generated token
+  // To ask for one thread costs 5 % of a generated token.
+  parallel_ = threads == 1 ? make_serial() : make_threads(threads);
 }
 
 Runtime Runtime::alone() const {
