@@ -39,7 +39,11 @@ KernelCall kernel_call(const Graph& graph, const Node& node, const std::vector<A
   const auto shape = [&](i32 id) { return id < 0 ? nullptr : &shapes[static_cast<std::size_t>(id)]; };
   for (const i32 id : f.inputs) call.input_shapes.push_back(shape(id));
   for (const i32 id : f.outputs) call.output_shapes.push_back(shape(id));
-  for (const i32 id : node.outputs) call.result_shapes.push_back(shape(id));
+  // A gradient that nobody reads is not made: of a product's two, a run may want one.
+  for (const i32 id : node.outputs) {
+    const bool wanted = id >= 0 && (forward || !read || (*read)[static_cast<std::size_t>(id)]);
+    call.result_shapes.push_back(wanted ? shape(id) : nullptr);
+  }
   call.results.resize(node.outputs.size());
   const std::size_t n_in = f.inputs.size(), n_out = f.outputs.size();
   for (std::size_t i = 0; i < n_in; ++i) call.inputs.push_back(tensor(node.inputs[i]));

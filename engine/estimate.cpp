@@ -56,20 +56,23 @@ std::size_t Run::peak_bytes(const Bindings& bindings, DType dtype) const {
   // the last.
   for (const i32 id : kept_) add(id);
   for (const Var& v : outputs_) {
-    if (graph_.value(v.id()).node < 0) add(v.id());
+    if (is_fed(v.id())) add(v.id());
   }
   for (const i32 n : order_) {
     for (const i32 id : graph_.node(n).inputs) {
-      if (id >= 0 && graph_.value(id).node < 0) add(id);
+      if (id >= 0 && (is_fed(id) || graph_.value(id).constant)) add(id);
     }
   }
   std::size_t peak = live;
   for (std::size_t at = 0; at < order_.size(); ++at) {
     if (fixed_[at]) continue;
-    for (const i32 id : graph_.node(order_[at]).outputs) add(id);
+    const Node& node = graph_.node(order_[at]);
+    for (const i32 id : node.outputs) {
+      if (id >= 0 && (node.phase == Phase::forward || read_[static_cast<std::size_t>(id)])) add(id);
+    }
     peak = std::max(peak, live);
     for (const i32 id : last_use_[at]) {
-      if (graph_.value(id).node >= 0 && !stay) live -= bytes(id, bindings, dtype);
+      if (!is_fed(id) && !graph_.value(id).constant && !stay) live -= bytes(id, bindings, dtype);
     }
   }
   return peak;

@@ -21,7 +21,7 @@ Bindings Run::bindings(const Feeds& feeds) const {
     const bool index = tensor.dtype() == DType::i32;
     check(index == (value.kind == Kind::index), "run: the input {} must hold {}", value.name,
           index ? "real numbers" : "indices");
-    check(value.node < 0, "run: a value that the graph computes was fed");
+    check(is_fed(v.id()), "run: a value that the graph computes was fed");
     if (value.dims.size() != tensor.shape().size()) refuse(value, tensor, "");
     for (std::size_t d = 0; d < value.dims.size(); ++d) {
       if (value.dims[d].is_symbol()) found.try_emplace(value.dims[d].text(), tensor.shape()[d]);
@@ -95,12 +95,12 @@ std::unique_ptr<Run::Plan> Run::made_plan(const Feeds& feeds, DType dtype) const
     p.fed.push_back(v.id());
   }
   p.leaving = p.fed;
-  const auto is_fed = [&](i32 id) { return std::find(p.fed.begin(), p.fed.end(), id) != p.fed.end(); };
+  const auto is_there = [&](i32 id) { return std::find(p.fed.begin(), p.fed.end(), id) != p.fed.end(); };
   const auto add = [&](i32 id) {
     if (id >= 0) p.shapes[static_cast<std::size_t>(id)] = weft::bind(graph_.value(id).dims, p.bindings);
   };
   const auto need = [&](i32 id) {
-    if (id >= 0 && graph_.value(id).node < 0 && !graph_.value(id).constant && !is_fed(id))
+    if (id >= 0 && is_fed(id) && !is_there(id))
       throw Error("run: the input " + graph_.value(id).name + " is not given", Failure::internal);
     add(id);
   };

@@ -39,8 +39,9 @@ bool repeats(const Graph& graph, const Node& node) {
 
 Run::~Run() = default;
 
-Run::Run(const Graph& graph, std::vector<Var> outputs, Following following)
-    : graph_(graph), outputs_(std::move(outputs)), following_(std::move(following)) {
+Run::Run(const Graph& graph, std::vector<Var> outputs, Following following, const std::vector<Var>& given)
+    : graph_(graph), outputs_(std::move(outputs)), given_(graph.values().size()), following_(std::move(following)) {
+  for (const Var& v : given) given_[static_cast<std::size_t>(v.id())] = true;
   // From the back: a node runs when something that runs needs one of its values.
   std::vector<bool> needed(graph.values().size());
   for (const Var& v : outputs_) {
@@ -51,7 +52,7 @@ Run::Run(const Graph& graph, std::vector<Var> outputs, Following following)
   for (i32 n = static_cast<i32>(nodes.size()) - 1; n >= 0; --n) {
     const Node& node = nodes[static_cast<std::size_t>(n)];
     if (std::none_of(node.outputs.begin(), node.outputs.end(),
-                     [&](i32 id) { return id >= 0 && needed[static_cast<std::size_t>(id)]; })) {
+                     [&](i32 id) { return id >= 0 && needed[static_cast<std::size_t>(id)] && !is_fed(id); })) {
       continue;
     }
     order_.push_back(n);
@@ -89,6 +90,11 @@ void Run::find_growing() {
 
 bool Run::lasts(i32 id) const {
   return graph_.value(id).constant || std::binary_search(kept_.begin(), kept_.end(), id);
+}
+
+bool Run::is_fed(i32 id) const {
+  const Value& value = graph_.value(id);
+  return given_[static_cast<std::size_t>(id)] || (value.node < 0 && !value.constant);
 }
 
 void Run::find_last_uses() {

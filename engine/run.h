@@ -37,8 +37,9 @@ struct Following {
 
 class Run {
  public:
-  /// `graph` must outlive the run; `outputs` are what `operator()` returns, in this order.
-  Run(const Graph& graph, std::vector<Var> outputs, Following following = {});
+  /// `graph` must outlive the run; `outputs` are what `operator()` returns, in this order. Values `given` are fed,
+  /// though the graph could compute them.
+  Run(const Graph& graph, std::vector<Var> outputs, Following following = {}, const std::vector<Var>& given = {});
   ~Run();
 
   using Feeds = std::vector<std::pair<Var, Tensor>>;
@@ -58,6 +59,7 @@ class Run {
   std::size_t peak_bytes(const Bindings& bindings, DType dtype) const;
   /// Floating point operations of a first run; a backward counts as two forwards.
   double flops(const Bindings& bindings) const;
+  double flops(const Node& node, const Bindings& bindings) const;
 
  private:
   struct Plan;
@@ -71,12 +73,12 @@ class Run {
   bool may_stay(const Bindings& bindings, DType dtype) const;
   std::size_t inner_bytes(const Bindings& bindings, DType dtype) const;
   std::size_t bytes(i32 id, const Bindings& bindings, DType dtype) const;
-  double flops(const Node& node, const Bindings& bindings) const;
   std::size_t scratch_bytes(const Node& node, const Bindings& bindings, DType dtype) const;
   void tell(Observer& observer, const Node& node, double seconds, const Bindings& bindings,
             const std::vector<Tensor>& values) const;
   const Graph& graph_;
   std::vector<Var> outputs_;
+  std::vector<bool> given_;  // by value
   std::vector<i32> order_;
   std::vector<bool> read_;                  // by value
   std::vector<std::vector<i32>> last_use_;  // by position in `order_`: values not needed afterwards
@@ -89,6 +91,7 @@ class Run {
   void find_last_uses();
   void find_growing();
   bool lasts(i32 id) const;     // a constant, or one of `kept_`
+  bool is_fed(i32 id) const;    // an input, or one of `given_`
   std::vector<bool> fixed_;     // by place in the order
   std::vector<i32> kept_;       // their values that others read
   std::vector<i32> constants_;  // that are read

@@ -18,6 +18,7 @@ struct Fold : General {
   static constexpr std::array inputs{Input{"count", Input::index | Input::fixed}, Input{"x"}};
   static constexpr bool variadic = true;
   static constexpr Reads reads{.outputs = ~0u};
+  static constexpr std::size_t saved = 1;  // of every merge in turn, what its backward would compute again: products
   struct Attrs {
     std::shared_ptr<const Graph> merge;
     i64 values = 1;
@@ -31,7 +32,7 @@ struct Fold : General {
   }
 
   // count [B], states [B, levels, ...], leaves [B, T, ...], constants
-  //   -> states [B, levels, ...], tables [B, slots, ...] (ops/shared/tree.h), with `prefixes` [B, T, ...]
+  //   -> states [B, levels, ...], tables [B, slots, ...] (ops/shared/tree.h), with `prefixes` [B, T, ...]; kept
   static std::vector<Dims> infer(const Attrs& a, const InputDims& in) {
     in.require(a.merge != nullptr, "it needs a merge");
     const Graph& merge = *a.merge;
@@ -53,6 +54,7 @@ struct Fold : General {
       if (a.prefixes) out[2 * n + v] = placed(rows, length, own);
     }
     require_constants(merge, 2 * n + 1, in, 1 + 2 * n);
+    out.push_back({rows, a.prefixes ? Dim(2) * length + Dim(kTreeLevels) : length, width_of(worth_keeping(merge))});
     return out;
   }
 
@@ -66,7 +68,10 @@ struct Fold : General {
         std::copy_n(k.input(input).data() + at, count, tables[v] + slot * tree.width[v]);
       });
     }
-    InnerGraph<T> merge(k, *a.merge, 2 * tree.values + 1, 1 + 2 * tree.values);
+    const std::size_t saved = k.call().public_outputs();
+    InnerGraph<T> merge(k, *a.merge, 2 * tree.values + 1, 1 + 2 * tree.values,
+                        k.is_read(saved) ? worth_keeping(*a.merge) : std::vector<Var>());
+    T* kept = k.save(0).data();
     for (const TreeRound& round : tree.rounds) {
       const Batch batch(k, round);
       for (std::size_t v = 0; v < tree.values; ++v) {
@@ -80,6 +85,8 @@ struct Fold : General {
           tree.copy(v, from, static_cast<i64>(i), tables[v], batch.out[i]);
         }
       }
+      for (std::size_t v = tree.values; v < made.size(); ++v)
+        kept = std::copy_n(made[v].template values<T>().data(), made[v].size(), kept);
     }
     for (std::size_t v = 0; v < tree.values; ++v) {
       tree.each_result(v, [&](std::size_t output, i64 at, i64 slot) {
@@ -107,8 +114,12 @@ struct Fold : General {
         if (slot >= 0 && k.has_cotangent(output)) tree.add(v, k.cotangent(output).data() + at, slopes[v], slot);
       });
     }
-    InnerGraph<T> merge(k, *a.merge, 2 * tree.values + 1, 1 + 2 * tree.values);
+    const std::vector<Var> kept = worth_keeping(*a.merge);
+    InnerGraph<T> merge(k, *a.merge, 2 * tree.values + 1, 1 + 2 * tree.values, kept);
     merge.clear_constants();
+    const bool together = rows_apart(*a.merge, 2 * tree.values);
+    const Tensor all_kept = k.call().outputs[k.call().public_outputs()]->reshaped({std::ssize(k.saved(0))});
+    i64 end = width_of(kept) * tree.merges();
     for (auto round = tree.rounds.rbegin(); round != tree.rounds.rend(); ++round) {
       const Batch batch(k, *round);
       for (std::size_t v = 0; v < tree.values; ++v) {
@@ -118,12 +129,23 @@ struct Fold : General {
       std::vector<Tensor> arriving;
       for (std::size_t v = 0; v < tree.values; ++v)
         arriving.push_back(gathered(k, slopes[v], tree.entry[v], batch.out));
-      const auto made = merge.backward(tree.children(batch, tables, k), arriving, batch.entries);
+      end -= width_of(kept) * std::ssize(batch.out);
+      std::vector<Tensor> given;
+      i64 at = end;
+      for (const Var& v : kept) {
+        Shape shape = bind(entry_dims(v), {});
+        shape.insert(shape.begin(), std::ssize(batch.out));
+        const i64 size = element_count(shape);
+        given.push_back(all_kept.rows(at, at + size).reshaped(std::move(shape)));
+        at += size;
+      }
+      const auto made = merge.backward(tree.children(batch, tables, k), arriving, batch.entries, given, together);
       for (std::size_t v = 0; v < tree.values; ++v) {
         if (made[v]) add_entries(slopes[v], made[v], batch.left);
         if (made[tree.values + v]) add_entries(slopes[v], made[tree.values + v], batch.right);
       }
     }
+    merge.finish();
     for (std::size_t v = 0; v < tree.values; ++v) {
       tree.each_part(v, [&](i64 slot, std::size_t input, i64 at, i64 count) {
         if (k.wants(input)) std::copy_n(slopes[v] + slot * tree.width[v], count, k.gradient(input).data() + at);
@@ -164,6 +186,12 @@ struct Fold : General {
   }
 
  private:
+  static i64 width_of(const std::vector<Var>& entries) {
+    i64 width = 0;
+    for (const Var& v : entries) width += element_count(bind(entry_dims(v), {}));
+    return width;
+  }
+
   // What one round computes, taken apart.
   struct Batch {
     std::vector<i64> left, right, out;
@@ -208,6 +236,13 @@ struct Fold : General {
         entry.emplace_back(state.begin() + 2, state.end());
         width.push_back(element_count(entry.back()));
       }
+    }
+    i64 merges() const {
+      i64 all = 0;
+      for (const TreeRound& round : rounds) {
+        all += std::count_if(round.merges.begin(), round.merges.end(), [](const TreeMerge& m) { return m.left >= 0; });
+      }
+      return all;
     }
     void copy(std::size_t v, const T* from, i64 entry, T* to, i64 slot) const {
       std::copy_n(from + entry * width[v], width[v], to + slot * width[v]);

@@ -97,32 +97,37 @@ struct Scan : General {
     for (i64 begin = (steps.length - 1) / chunk * chunk; begin >= 0 && steps.length > 0; begin -= chunk) {
       const i64 end = std::min(steps.length, begin + chunk);
       std::vector<std::vector<Tensor>> before{steps.kept(begin / chunk)};  // the states before each step of the chunk
-      for (i64 t = begin; t + 1 < end; ++t) before.push_back(steps(runs.states, t, before.back()));
-      std::vector<std::vector<Tensor>> arriving(before.size());
+      std::vector<std::vector<Tensor>> given;                              // values of each that its backward is given
+      for (i64 t = begin; t < end - (runs.kept.empty() ? 1 : 0); ++t) {
+        auto made = steps(runs.forward, t, before.back());
+        const auto middle = std::make_move_iterator(made.begin() + static_cast<std::ptrdiff_t>(states));
+        before.emplace_back(std::make_move_iterator(made.begin()), middle);
+        given.emplace_back(middle, std::make_move_iterator(made.end()));
+      }
+      given.resize(static_cast<std::size_t>(end - begin));
+      std::vector<std::vector<Tensor>> left;  // by each for the chunk
       for (i64 t = end - 1; t >= begin; --t) {
-        arriving[static_cast<std::size_t>(t - begin)] = cotangents;
-        const auto made = steps(runs.of_step, t, before[static_cast<std::size_t>(t - begin)], &cotangents);
+        const auto at = static_cast<std::size_t>(t - begin);
+        auto made = steps(runs.backward, t, before[at], &cotangents, runs.kept, given[at]);
         for (std::size_t s = 0; s < states; ++s) cotangents[s] = steps.zeros[s];
-        for (std::size_t f = 0; f < made.size(); ++f) {
-          const std::size_t i = runs.alone[f];
+        for (std::size_t f = 0; f < runs.of_inputs.size(); ++f) {
+          const std::size_t i = runs.of_inputs[f];
           if (i < states) cotangents[i] = made[f];
           else if (is_sequence(a, i)) write_entry(k.gradient(i).data(), t, made[f]);
           else add(k, k.gradient(i), made[f]);
         }
+        made.erase(made.begin(), made.begin() + std::ssize(runs.of_inputs));
+        left.push_back(std::move(made));
       }
       if (!runs.of_chunk) continue;
-      const auto made = steps.together(*runs.of_chunk, begin, end, before, arriving);
-      for (std::size_t f = 0; f < made.size(); ++f) {
-        const std::size_t i = runs.together[f];
-        if (is_sequence(a, i)) write_entry(k.gradient(i).data() + begin * (made[f].size() / (end - begin)), 0, made[f]);
-        else add(k, k.gradient(i), made[f]);
-      }
+      const auto made = steps.together(*runs.of_chunk, runs.cut, left);
+      for (std::size_t f = 0; f < made.size(); ++f) add(k, k.gradient(runs.of_constants[f]), made[f]);
     }
     for (std::size_t s = 0; s < states; ++s) {
       if (k.wants(s)) add(k, k.gradient(s), cotangents[s]);
     }
-    runs.states.release();
-    runs.of_step.release();
+    runs.forward.release();
+    runs.backward.release();
   }
 
   // Those of a step, for each position.
@@ -257,7 +262,8 @@ struct Scan : General {
     }
     // Random ops of the step count by row and absolute time, so that every cut draws the same numbers.
     std::vector<Tensor> operator()(Run& run, i64 t, const std::vector<Tensor>& state,
-                                   const std::vector<Tensor>* cotangents = nullptr) {
+                                   const std::vector<Tensor>* cotangents = nullptr, const std::vector<Var>& kept = {},
+                                   const std::vector<Tensor>& given = {}) {
       settings.offsets = k.settings().offsets;
       if (settings.offsets.empty()) settings.offsets = {0};
       for (i64& offset : settings.offsets) offset += t;
@@ -275,34 +281,18 @@ struct Scan : General {
                                                : k.has_cotangent(r) ? call.cotangents[r]->entry(t)
                                                                     : zeros[r]);
       }
+      for (std::size_t i = 0; i < given.size(); ++i) feeds.emplace_back(kept[i], given[i]);
       return run(k.runtime(), dtype_of<T>(), feeds, settings);
     }
 
-    // Steps begin .. end as the rows of one batch: `before` and `arriving` have the states and their cotangents.
-    std::vector<Tensor> together(Run& run, i64 begin, i64 end, const std::vector<std::vector<Tensor>>& before,
-                                 const std::vector<std::vector<Tensor>>& arriving) {
+    // The steps of a chunk as the rows of one batch: `left` has the values `cut` of each.
+    std::vector<Tensor> together(Run& run, const std::vector<Var>& cut, const std::vector<std::vector<Tensor>>& left) {
       const Graph& step = *a.step;
       Run::Feeds feeds;
-      for (std::size_t i = 0; i < step.inputs.size(); ++i) {
-        feeds.emplace_back(step.inputs[i], i < first(a)        ? joined(before, i)
-                                           : is_sequence(a, i) ? merged(call.inputs[i]->rows(begin, end))
-                                                               : *call.inputs[i]);
-      }
-      for (std::size_t r = 0; r < step.cotangents.size(); ++r) {
-        const bool known = r < first(a) || k.has_cotangent(r);
-        const std::vector<std::vector<Tensor>> nothing(known ? 0 : static_cast<std::size_t>(end - begin), zeros);
-        feeds.emplace_back(step.cotangents[r], r < first(a) ? joined(arriving, r)
-                                               : known      ? merged(call.cotangents[r]->rows(begin, end))
-                                                            : joined(nothing, r));
-      }
+      for (std::size_t i = varying(a); i < step.inputs.size(); ++i) feeds.emplace_back(step.inputs[i], *call.inputs[i]);
+      for (std::size_t i = 0; i < cut.size(); ++i) feeds.emplace_back(cut[i], joined(left, i));
       settings.offsets = {0};
       return run(k.runtime(), dtype_of<T>(), feeds, settings);
-    }
-    // [T, B, ...] as rows.
-    static Tensor merged(const Tensor& t) {
-      Shape shape(t.shape().begin() + 1, t.shape().end());
-      shape[0] *= t.shape()[0];
-      return t.reshaped(std::move(shape));
     }
     Tensor joined(const std::vector<std::vector<Tensor>>& parts, std::size_t i) const {
       Shape shape = parts[0][i].shape();

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "engine/kernel.h"
+#include "ops/shared/split_backward.h"
 
 namespace weft::ops {
 
@@ -38,8 +39,6 @@ template <class T> void add_entries(T* table, const Tensor& entries, const std::
 
 /// The shape of one entry of a value [B, ...] of such a graph: its sizes without the batch.
 inline Dims entry_dims(const Var& v) { return {v.dims().begin() + 1, v.dims().end()}; }
-inline bool has_rows(const Dims& dims) { return !dims.empty() && dims[0].is("B") && !dims[0].known(); }
-inline bool has_rows(const Var& v) { return has_rows(v.dims()); }
 
 /// The rows of the op's batch: its first input has one number for each.
 inline const Dim& batch_of(const InputDims& in) {
@@ -74,49 +73,63 @@ inline Dims placed(const Dim& rows, const Dim& places, const Dims& entry) {
 
 /// Numbers that such a graph holds at most, run on `rows` entries: forward, or with all its gradients.
 inline double inner_numbers(const Graph& graph, i64 rows, bool backward, Bindings sizes = {}) {
-  std::vector<Var> outputs = graph.results;
-  if (backward) {
-    outputs.clear();
-    std::copy_if(graph.gradients.begin(), graph.gradients.end(), std::back_inserter(outputs),
-                 [](const Var& v) { return bool(v); });
-  }
   sizes["B"] = rows;
-  return static_cast<double>(Run(graph, outputs).peak_bytes(sizes, DType::f32)) / 4;
+  const Run run(graph, backward ? existing(graph.gradients) : graph.results);
+  return static_cast<double>(run.peak_bytes(sizes, DType::f32)) / 4;
 }
 
 /// The runs of such a graph, which a kernel keeps from call to call.
 struct InnerRuns {
-  explicit InnerRuns(const Graph& graph) : forward(graph, graph.results) {}
-  Run forward;
-  std::optional<Run> backward{};
-  std::vector<std::size_t> flows{};  // the inputs whose gradients are computed
+  InnerRuns(const Graph& graph, const std::vector<Var>& kept) : forward(graph, joined(graph.results, kept)) {}
+  Run forward;                               // results, then what is kept
+  std::optional<Run> backward{}, in_end{};   // of a call, of all calls together
+  std::vector<std::size_t> flows{}, sums{};  // the inputs whose gradients they compute
+  std::vector<Var> cut{};                    // what calls leave for the end
 };
 
 template <class T> class InnerGraph {
  public:
-  /// The first `own` inputs of `graph` are given with every call; the others are inputs of the op, from `at` on.
-  InnerGraph(Kernel<T>& k, const Graph& graph, std::size_t own, std::size_t at)
-      : k_(k), graph_(graph), own_(own), at_(at), runs_(*k.once([&] { return std::make_unique<InnerRuns>(graph); })) {}
+  /// The first `own` inputs of `graph` are given with every call; the others are inputs of the op, from `at` on. The
+  /// forward also gives the values `kept`, which the backward takes.
+  InnerGraph(Kernel<T>& k, const Graph& graph, std::size_t own, std::size_t at, std::vector<Var> kept = {})
+      : k_(k), graph_(graph), own_(own), at_(at), kept_(std::move(kept)), runs_(*k.once([&] {
+          return std::make_unique<InnerRuns>(graph, kept_);
+        })) {}
 
   std::vector<Tensor> forward(const std::vector<Tensor>& own, const Entries& entries) {
     return run(runs_.forward, feeds(own, entries), entries);
   }
 
-  /// Gradients of the inputs given with the call, empty where none flows; those of the constants are added to the op's.
+  /// Gradients of the inputs given with the call, empty where none flows. Those of the constants are added to the op's,
+  /// if not `finish` does it: with `together`, where the calls of this backward are rows that do not see each other.
   std::vector<Tensor> backward(const std::vector<Tensor>& own, const std::vector<Tensor>& cotangents,
-                               const Entries& entries) {
-    if (!runs_.backward) start_backward();
+                               const Entries& entries, const std::vector<Tensor>& kept = {}, bool together = false) {
+    if (!runs_.backward) start_backward(together);
     Run::Feeds all = feeds(own, entries);
     for (std::size_t r = 0; r < cotangents.size(); ++r) all.emplace_back(graph_.cotangents[r], cotangents[r]);
-    const auto made = run(*runs_.backward, all, entries);
+    for (std::size_t i = 0; i < kept.size(); ++i) all.emplace_back(kept_[i], kept[i]);
+    auto made = run(*runs_.backward, all, entries);
     std::vector<Tensor> gradients(own_);
-    for (std::size_t f = 0; f < made.size(); ++f) {
+    for (std::size_t f = 0; f < runs_.flows.size(); ++f) {
       const std::size_t i = runs_.flows[f];
       if (i < own_) gradients[i] = made[f];
       else if (has_rows(graph_.inputs[i])) add_entries(k_.gradient(i - own_ + at_).data(), made[f], entries.rows);
       else add_entries(k_.gradient(i - own_ + at_).data(), made[f], {0});
     }
+    made.erase(made.begin(), made.begin() + std::ssize(runs_.flows));
+    if (!made.empty()) left_.push_back(std::move(made));
     return gradients;
+  }
+
+  /// Adds the gradients of constants that calls left for the end.
+  void finish() {
+    if (left_.empty()) return;
+    Run::Feeds all = constants({});
+    for (std::size_t i = 0; i < runs_.cut.size(); ++i) all.emplace_back(runs_.cut[i], of_all_calls(i));
+    left_.clear();
+    const auto made = run(*runs_.in_end, all, {});
+    for (std::size_t f = 0; f < made.size(); ++f)
+      add_entries(k_.gradient(runs_.sums[f] - own_ + at_).data(), made[f], {0});
   }
 
   /// Called once in a backward, before anything is added.
@@ -128,22 +141,49 @@ template <class T> class InnerGraph {
   }
 
  private:
-  void start_backward() {
+  void start_backward(bool together) {
     check(graph_.gradients.size() == graph_.inputs.size(), "{}: its graph was not differentiated", k_.call().op.name);
-    std::vector<Var> gradients;
+    std::vector<Var> flowing, sums;
     for (std::size_t i = 0; i < graph_.inputs.size(); ++i) {
       if (!graph_.gradients[i] || !(i < own_ || k_.wants(i - own_ + at_))) continue;
-      runs_.flows.push_back(i);
-      gradients.push_back(graph_.gradients[i]);
+      (i < own_ ? runs_.flows : runs_.sums).push_back(i);
+      (i < own_ ? flowing : sums).push_back(graph_.gradients[i]);
     }
-    runs_.backward.emplace(graph_, std::move(gradients));
+    const std::vector<Var> others(graph_.inputs.begin() + static_cast<std::ptrdiff_t>(own_), graph_.inputs.end());
+    const auto cut = together ? rows_behind(graph_, sums, others) : std::nullopt;
+    if (cut && !sums.empty()) {
+      runs_.cut = *cut;
+      runs_.in_end.emplace(graph_, std::move(sums), Following{}, runs_.cut);
+      flowing.insert(flowing.end(), runs_.cut.begin(), runs_.cut.end());
+    } else {
+      runs_.flows.insert(runs_.flows.end(), runs_.sums.begin(), runs_.sums.end());
+      flowing.insert(flowing.end(), sums.begin(), sums.end());
+    }
+    runs_.backward.emplace(graph_, std::move(flowing), Following{}, kept_);
+  }
+  // Value `i` of those that calls left, as one batch.
+  Tensor of_all_calls(std::size_t i) {
+    Shape shape = left_[0][i].shape();
+    shape[0] = 0;
+    for (const auto& call : left_) shape[0] += call[i].shape()[0];
+    Tensor all = k_.scratch(std::move(shape));
+    T* to = all.template mutable_values<T>().data();
+    for (auto& call : left_) {
+      to = std::copy_n(call[i].template values<T>().data(), call[i].size(), to);
+      call[i] = Tensor();
+    }
+    return all;
   }
   std::vector<Tensor> run(Run& run, const Run::Feeds& feeds, const Entries& entries) const {
     return run(k_.runtime(), dtype_of<T>(), feeds, settings(entries));
   }
   Run::Feeds feeds(const std::vector<Tensor>& own, const Entries& entries) const {
-    Run::Feeds all;
+    Run::Feeds all = constants(entries);
     for (std::size_t i = 0; i < own_; ++i) all.emplace_back(graph_.inputs[i], own[i]);
+    return all;
+  }
+  Run::Feeds constants(const Entries& entries) const {
+    Run::Feeds all;
     for (std::size_t i = own_; i < graph_.inputs.size(); ++i) {
       const Tensor& given = *k_.call().inputs[i - own_ + at_];
       const Shape& shape = given.shape();
@@ -169,7 +209,9 @@ template <class T> class InnerGraph {
   Kernel<T>& k_;
   const Graph& graph_;
   std::size_t own_, at_;
+  std::vector<Var> kept_;
   InnerRuns& runs_;
+  std::vector<std::vector<Tensor>> left_{};  // by call: values of `runs_.cut`
 };
 
 }  // namespace weft::ops
