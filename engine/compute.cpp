@@ -10,17 +10,23 @@ AttributeValue bound(const AttributeValue& value, const Bindings& bindings) {
   return value;
 }
 
+// All results but those that an op may share with its inputs.
 void make_results(KernelCall& call, DType dtype) {
+  const unsigned shared = call.node.phase == Phase::forward ? call.op.shares : 0;
   for (std::size_t i = 0; i < call.results.size(); ++i) {
     Tensor& result = call.results[i];
     if (!call.result_shapes[i] || result.is_sole_owner()) continue;
-    const DType type = call.graph.value(call.node.outputs[i]).kind == Kind::index ? DType::i32 : dtype;
     result = Tensor();  // first: its block may serve again
-    result = Tensor::uninitialised(*call.result_shapes[i], type, call.runtime->pool());
+    if (!bit(shared, i)) make_result(call, i, dtype);
   }
 }
 
 }  // namespace
+
+void make_result(KernelCall& call, std::size_t i, DType dtype) {
+  const DType type = call.graph.value(call.node.outputs[i]).kind == Kind::index ? DType::i32 : dtype;
+  call.results[i] = Tensor::uninitialised(*call.result_shapes[i], type, call.runtime->pool());
+}
 
 std::vector<AttributeValue> bound_attributes(const Node& node, const Bindings& bindings) {
   std::vector<AttributeValue> all;

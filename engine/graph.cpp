@@ -6,13 +6,6 @@
 #include "engine/op.h"
 
 namespace weft {
-namespace {
-
-// Bit `i` of a mask; its last bit stands for all that follow.
-bool bit(unsigned mask, std::size_t i) { return mask >> std::min<std::size_t>(i, 31) & 1; }
-
-}  // namespace
-
 Var::Var(Graph& graph, i32 id) : graph_(&graph), alive_(graph.alive_), id_(id) {}
 
 Graph& Var::graph() const {

@@ -38,6 +38,8 @@ struct KernelCall {
 KernelCall kernel_call(const Graph& graph, const Node& node, const std::vector<AttributeValue>& attributes,
                        const std::vector<Tensor>& values, const std::vector<Shape>& shapes,
                        const std::vector<bool>* read);
+/// Memory for result `i`, uninitialised.
+void make_result(KernelCall& call, std::size_t i, DType dtype);
 /// Fills `call.results`. A result that is there already, in memory that nobody else holds, is written over.
 void perform(KernelCall& call, const Runtime& runtime, DType dtype, const RunSettings& settings);
 
@@ -75,7 +77,10 @@ template <class T> class Kernel {
     return call_.inputs[i]->template values<i32>();
   }
   /// Forward: output `i` to be written; every element.
-  std::span<T> result(std::size_t i = 0) { return call_.results[i].template mutable_values<T>(); }
+  std::span<T> result(std::size_t i = 0) {
+    if (!call_.results[i]) make_result(call_, i, dtype_of<T>());
+    return call_.results[i].template mutable_values<T>();
+  }
   std::span<i32> index_result(std::size_t i = 0) { return call_.results[i].template mutable_values<i32>(); }
   /// Whether anyone reads output `i`: an op that saves work by it writes zeros.
   bool is_read(std::size_t i) const {
@@ -91,22 +96,18 @@ template <class T> class Kernel {
   std::span<const T> saved(std::size_t i) const { return view(call_.outputs, call_.public_outputs() + i); }
   bool has_cotangent(std::size_t i = 0) const { return call_.cotangents[i] != nullptr; }
   std::span<const T> cotangent(std::size_t i = 0) const { return view(call_.cotangents, i); }
-  bool wants(std::size_t i) const { return i < call_.results.size() && bool(call_.results[i]); }
+  bool wants(std::size_t i) const { return i < call_.results.size() && call_.result_shapes[i]; }
   /// Backward: gradient of input `i` to be written, every element; empty when it is not wanted.
   std::span<T> gradient(std::size_t i) { return wants(i) ? result(i) : std::span<T>{}; }
 
   /// Result `i` is the memory of `tensor` under the result's shape: nothing is copied.
-  void share(std::size_t i, const Tensor& tensor) {
-    Tensor& result = call_.results[i];
-    result = tensor.reshaped(result.shape());
-  }
+  void share(std::size_t i, const Tensor& tensor) { call_.results[i] = tensor.reshaped(*call_.result_shapes[i]); }
 
   /// Forward: result `i` begins with the numbers of `tensor`; the others, behind them, are to be written.
   std::span<T> extend(std::size_t i, const Tensor& tensor) {
-    Tensor& result = call_.results[i];
     std::byte* fresh = nullptr;
-    result = tensor.extended(result.shape(), call_.runtime->pool(), fresh);
-    return {reinterpret_cast<T*>(fresh), static_cast<std::size_t>(result.size() - tensor.size())};
+    call_.results[i] = tensor.extended(*call_.result_shapes[i], call_.runtime->pool(), fresh);
+    return {reinterpret_cast<T*>(fresh), static_cast<std::size_t>(call_.results[i].size() - tensor.size())};
   }
 
   // Work.

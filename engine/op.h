@@ -36,6 +36,9 @@ struct Input {
   bool is(Flags flag) const { return (flags & flag) != 0; }
 };
 
+/// Bit `i` of a mask; the last stands for all that follow.
+inline bool bit(unsigned mask, std::size_t i) { return mask >> (i < 31 ? i : 31) & 1; }
+
 /// Which inputs and public outputs the backward reads, as bits; saved outputs are always read. All else is freed.
 struct Reads {
   unsigned inputs = ~0u;
@@ -161,6 +164,7 @@ struct Op {
   std::vector<AttributeInfo> attributes;
   Reads reads;
   unsigned passes_cotangent = 0;  // bit i: the gradient of input i is the cotangent itself (add)
+  unsigned shares = 0;            // bit i: output i may be the memory of an input; else the kernel makes it
   std::vector<StateInfo> states;
 
   /// Shapes of all outputs and saved values.
@@ -210,6 +214,7 @@ struct OpDefaults {
   static constexpr std::size_t saved = 0;
   static constexpr Reads reads{};
   static constexpr unsigned passes_cotangent = 0;
+  static constexpr unsigned shares = 0;
   static constexpr bool causal_axis = false;
   static constexpr bool random = false;
   static constexpr bool straight_through = false;

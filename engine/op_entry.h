@@ -284,6 +284,7 @@ template <class D> Op make_op(const char* name) {
   op.attributes = detail::describe_attributes<D>();
   op.reads = D::reads;
   op.passes_cotangent = D::passes_cotangent;
+  op.shares = D::shares;
   op.states = D::states();
   op.output_kind = &D::output_kind;
   op.samples = &D::samples;

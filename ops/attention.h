@@ -16,6 +16,7 @@ struct Attention : General {
       "dq = scale dS keys, dS = p * (dp - rowsum(p * dp)), dp = dy values^T, p = softmax(scale q keys^T)\n"
       "[dpast_k; dk] = dkeys + scale dS^T q\n"
       "[dpast_v; dv] = dvalues + p^T dy";
+  static constexpr unsigned shares = 0b110;  // keys and values
   static constexpr Along along = Along::streams;
   static constexpr std::array inputs{Input{"q", Input::plain, 2}, Input{"k", Input::plain, 2},
                                      Input{"v", Input::plain, 2}, Input{"past_k", Input::optional, 2},

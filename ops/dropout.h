@@ -7,6 +7,7 @@ struct Dropout : General {
   static constexpr Doc doc{"in training, zeroes each element with probability p and scales the others up; else nothing",
                            "y = x / (1 - p) with probability 1 - p, else 0", "Srivastava et al. 2014, JMLR 15"};
   static constexpr const char* gradient = "dx = dy / (1 - p) where x was kept, else 0; in evaluation dx = dy";
+  static constexpr unsigned shares = 1;
   static constexpr bool random = true;
   static constexpr Reads reads{.inputs = 0};
   struct Attrs {

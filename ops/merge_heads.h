@@ -6,6 +6,7 @@ namespace weft::ops {
 struct MergeHeads : General {
   static constexpr Doc doc{"puts heads side by side: undoes to_heads", "y[t, h d + i] = x[h, t, i]"};
   static constexpr const char* gradient = "dx[h, t, i] = dy[t, h d + i]";
+  static constexpr unsigned shares = 1;
   static constexpr std::array inputs{Input{"x", Input::plain, 3}};
   static constexpr Reads reads{.inputs = 0};
 

@@ -9,6 +9,7 @@ struct Rearrange : General {
                            "\"T (H k) -> H T k\": y[h, t, i] = x[t, h k + i]",
                            "Rogozhnikov 2022, Einops, ICLR; here a size is written with its name, as in (H=4 k)"};
   static constexpr const char* gradient = "\"T (H k) -> H T k\": dx[t, h k + i] = dy[h, t, i]";
+  static constexpr unsigned shares = 1;
   static constexpr Reads reads{.inputs = 0};
   struct Attrs {
     std::string pattern;

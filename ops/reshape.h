@@ -6,6 +6,7 @@ namespace weft::ops {
 struct Reshape : General {
   static constexpr Doc doc{"the same numbers in the same order under another shape; nothing is copied", "y = x"};
   static constexpr const char* gradient = "dx = dy, under the shape of x";
+  static constexpr unsigned shares = 1;
   static constexpr Reads reads{.inputs = 0};
   struct Attrs {
     Dims shape;

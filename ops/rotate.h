@@ -42,17 +42,24 @@ struct Rotate : General {
   template <class T> struct Factors {
     const Kernel<T>& k;
     i64 sign, steps, half, rows = 1, row_size = 1;
-    Shape lead, own;  // leading dimensions of x, and those of theta and scale together
-    Leads own_line;
+    struct Lines {
+      Shape lead, own;  // leading dimensions of x, and those of theta and scale together
+      Leads of_own, of_theta, of_scale;
+      explicit Lines(const Kernel<T>& k)
+          : lead(k.shape(0).begin(), k.shape(0).end() - 2),
+            own(own_of(k)),
+            of_own(own, 0, lead),
+            of_theta(k.shape(1), 1, own),
+            of_scale(k.shape(k.has(2) ? 2 : 1), 1, own) {}
+    };
+    const Lines& lines;
+    const Shape& lead = lines.lead;
+    i64 own = element_count(lines.own);
     Tensor memory;
     T *cosine, *sine;  // [rows, own, T, D / 2]
 
     Factors(const Attrs& attrs, const Kernel<T>& kernel)
-        : k(kernel),
-          sign(attrs.inverse ? -1 : 1),
-          lead(k.shape(0).begin(), k.shape(0).end() - 2),
-          own(own_of(k)),
-          own_line(own, 0, lead) {
+        : k(kernel), sign(attrs.inverse ? -1 : 1), lines(k.once([&] { return Lines(k); })) {
       const Shape& x = k.shape(0);
       steps = x[x.size() - 2], half = x.back() / 2;
       const int axis = k.place().row_axis;
@@ -61,7 +68,7 @@ struct Rotate : General {
       } else {
         k.common_offset();
       }
-      const i64 tables = rows * element_count(own);
+      const i64 tables = rows * own;
       memory = k.scratch({2, tables, steps, half});
       cosine = memory.template mutable_values<T>().data();
       sine = cosine + tables * steps * half;
@@ -75,22 +82,21 @@ struct Rotate : General {
       return bind(all, {});
     }
     i64 row(i64 line) const { return rows == 1 ? 0 : line / row_size % rows; }
-    i64 table(i64 line) const { return (row(line) * element_count(own) + own_line.offset(line)) * steps * half; }
+    i64 table(i64 line) const { return (row(line) * own + lines.of_own.offset(line)) * steps * half; }
     // n at position t of the lines of a row
     i64 power(i64 row_index, i64 t) const { return sign * (k.offset(row_index) + t); }
 
     void fill(i64 tables) {
-      const Leads at_theta(k.shape(1), 1, own), at_scale(k.shape(k.has(2) ? 2 : 1), 1, own);
       const T *theta = k.input(1).data(), *scale = k.input(2).data();
-      const i64 lines = element_count(own);
       if (scale) check_scale(k.input(2));
       k.rows(tables * steps, half * 16, [&](i64 r) {
-        const i64 line = r / steps % lines, n = power(r / steps / lines, r % steps);
-        const T* angles = theta + at_theta.offset(line);
+        const i64 line = r / steps % own, n = power(r / steps / own, r % steps);
+        const T* angles = theta + lines.of_theta.offset(line);
         T *c = cosine + r * half, *s = sine + r * half;
         for (i64 i = 0; i < half; ++i) cos_sin(static_cast<double>(n) * static_cast<double>(angles[i]), c[i], s[i]);
         for (i64 i = 0; scale && i < half; ++i) {
-          const double size = std::pow(static_cast<double>(scale[at_scale.offset(line) + i]), static_cast<double>(n));
+          const double size =
+              std::pow(static_cast<double>(scale[lines.of_scale.offset(line) + i]), static_cast<double>(n));
           c[i] *= static_cast<T>(size), s[i] *= static_cast<T>(size);
         }
       });

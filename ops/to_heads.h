@@ -6,6 +6,7 @@ namespace weft::ops {
 struct ToHeads : General {
   static constexpr Doc doc{"splits the last dimension into heads", "y[h, t, i] = x[t, h D / H + i]"};
   static constexpr const char* gradient = "dx[t, h D / H + i] = dy[h, t, i]";
+  static constexpr unsigned shares = 1;
   static constexpr std::array inputs{Input{"x", Input::plain, 2}};
   static constexpr Reads reads{.inputs = 0};
   struct Attrs {

@@ -19,19 +19,16 @@ template <class T> class HeadLayout {
   using In = LinrecInput;
 
  public:
-  HeadLayout(const Kernel<T>& kernel, Reading read, Reading error) : kernel_(kernel) {
+  HeadLayout(const Kernel<T>& kernel, Reading read, Reading error)
+      : kernel_(kernel), leads_(kernel.once([&] { return all_leads(kernel); })) {
     const Shape& y = kernel.output_shape();
-    const Shape lead(y.begin(), y.end() - 2);
-    heads_ = element_count(lead);
+    heads_ = leads_[In::q].count();
     like_.length = y[y.size() - 2], like_.stride = y.back(), like_.K = kernel.shape(In::k).back();
     like_.read = read, like_.error = error, like_.delta = kernel.has(In::beta) || kernel.has(In::erase);
     const i64 tasks = like_.length > 1 ? kTasks : 1;  // a single position is too little to share
     slices_ = std::clamp<i64>(tasks / std::max<i64>(1, heads_), 1, std::max<i64>(1, y.back() / kColumns));
     like_.V = (y.back() + slices_ - 1) / slices_;
     slices_ = like_.V ? (y.back() + like_.V - 1) / like_.V : 1;
-    for (std::size_t i = 0; i < In::count; ++i) {
-      if (kernel.has(i)) leads_[i] = Leads(kernel.shape(i), In::core[i], lead);
-    }
     set_along(like_.decay, In::decay);
     set_along(like_.beta, In::beta);
   }
@@ -109,6 +106,15 @@ template <class T> class HeadLayout {
   static constexpr i64 kTasks = 8;     // fewer heads than this are cut
   static constexpr i64 kColumns = 32;  // but not into less than this: every slice computes the scores again
 
+  using AllLeads = std::array<Leads, In::count>;
+  static AllLeads all_leads(const Kernel<T>& kernel) {
+    const Shape& y = kernel.output_shape();
+    AllLeads all;
+    for (std::size_t i = 0; i < In::count; ++i) {
+      if (kernel.has(i)) all[i] = Leads(kernel.shape(i), In::core[i], Shape(y.begin(), y.end() - 2));
+    }
+    return all;
+  }
   void set_along(Along1<T>& a, std::size_t i) const {
     if (!kernel_.has(i)) return;
     a.width = i == In::decay ? kernel_.shape(i).back() : 1;
@@ -127,7 +133,7 @@ template <class T> class HeadLayout {
   const Kernel<T>& kernel_;
   i64 heads_ = 0, slices_ = 1;
   Head<T> like_;
-  std::array<Leads, In::count> leads_;
+  const AllLeads& leads_;
   std::array<Tensor, In::count> parts_;
   std::array<T*, In::count> gradient_{};
   std::array<bool, In::count> apart_{};

@@ -22,6 +22,8 @@ class Leads {
         shared_(element_count(shape) != element_count(lead) * own_) {
     for (i64& step : steps_) step *= own_;
   }
+  /// How many leading indices there are.
+  i64 count() const { return element_count(lead_); }
   /// Elements of one part.
   i64 own() const { return own_; }
   /// Whether several leading indices read the same part.

@@ -108,6 +108,19 @@ TEST_CASE("only what the outputs need is computed") {
   CHECK(same_bits(out[0], out[2]));
 }
 
+TEST_CASE("a value that is given is not computed, and has to be there") {
+  Graph g;
+  const Var x = g.input("x", {3}), y = square(x), z = mul(y, x);
+  Run run(g, {z}, {}, {y});
+  CHECK(run.order() == std::vector<i32>{1});
+  const Tensor ones = Tensor::full({3}, 1, DType::f64), in = random({3}, 1);
+  CHECK(same_bits(run(runtime(), DType::f64, {{x, in}, {y, ones}})[0], in));
+  CHECK_THROWS_AS(run(runtime(), DType::f64, {{x, in}}), Error);
+  Run whole(g, {z});
+  CHECK_THROWS_WITH_AS(whole(runtime(), DType::f64, {{x, in}, {y, ones}}),
+                       "run: a value that the graph computes was fed", Error);
+}
+
 TEST_CASE("values are freed after their last use: the peak is the one that was foretold") {
   Graph g;
   // 1,024 numbers of f32 are a block of exactly 4,096 bytes, so that the pool counts what the shapes say.

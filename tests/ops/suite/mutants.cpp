@@ -41,6 +41,7 @@ template <class T, Call Op::*kernel, bool backward> void spoiled(KernelCall& cal
 
 Mutant::Mutant(const Op& o, Mistake m, std::size_t i) : Op(o), original(o), mistake(m), input(i) {
   if (m == Mistake::f32_off || m == Mistake::unwritten) {
+    shares = 0;  // its memory is looked at before it is written
     forward_f32 = &spoiled<float, &Op::forward_f32, false>;
     if (m == Mistake::unwritten) forward_f64 = &spoiled<double, &Op::forward_f64, false>;
     return;
