@@ -158,13 +158,20 @@ struct Fold : General {
     const double tree = Run(*a.merge, a.merge->results).flops({{"B", leaves[0] * leaves[1]}});
     return (a.prefixes ? 2 : 1) * tree + static_cast<double>(element_count(outputs[0]));
   }
-  // The nodes of the first level are half of all: what merging them takes; backward, also the gradients of the tables.
+  // The nodes of the first level are half of all: what merging them takes; backward, also the gradients of the tables,
+  // and of all nodes what gradients of constants are made of.
   static double scratch(const Attrs& a, const std::vector<Shape>& inputs, const std::vector<Shape>& outputs,
                         bool backward) {
     const std::size_t n = static_cast<std::size_t>(a.values);
     const Shape& leaves = inputs[1 + n];
     double numbers = inner_numbers(*a.merge, leaves[0] * (leaves[1] / 2), backward);
     for (std::size_t v = 0; backward && v < n; ++v) numbers += static_cast<double>(element_count(outputs[n + v]));
+    if (!backward || !rows_apart(*a.merge, 2 * n)) return numbers;
+    const auto from = static_cast<std::ptrdiff_t>(2 * n + 1);
+    const std::vector<Var> constants(a.merge->inputs.begin() + from, a.merge->inputs.end());
+    const auto left =
+        rows_behind(*a.merge, existing({a.merge->gradients.begin() + from, a.merge->gradients.end()}), constants);
+    if (left) numbers += static_cast<double>(width_of(*left) * leaves[0] * leaves[1]);
     return numbers;
   }
   static std::vector<Sample> samples() {
