@@ -46,31 +46,40 @@ inline std::vector<Var> joined(std::vector<Var> all, const std::vector<Var>& oth
 
 inline Var value_of(const Graph& graph, i32 id) { return {graph.results[0].graph(), id}; }
 
+/// How many numbers a node makes.
+inline double numbers_of(const Graph& graph, const Node& node, const Bindings& sizes) {
+  double numbers = 0;
+  for (const i32 id : node.outputs) {
+    if (id >= 0) numbers += static_cast<double>(element_count(bind(graph.value(id).dims, sizes)));
+  }
+  return numbers;
+}
+
 /// Values of rows that the backward of `graph` needs and that are kept for it: those that take long to compute again,
-/// as products do. All else it computes from them.
+/// as products and draws do. All else it computes from them.
 inline std::vector<Var> worth_keeping(const Graph& graph) {
   constexpr double kCostly = 32;  // operations a number; to write it and read it again takes as long as some ten
   const Run run(graph, existing(graph.gradients));
   const Bindings one = {{"B", 1}};
   std::vector<bool> needed(graph.values().size());
-  const auto mark = [&](i32 id) {
-    if (id >= 0) needed[static_cast<std::size_t>(id)] = true;
-  };
   std::vector<Var> kept;
   for (auto n = run.order().rbegin(); n != run.order().rend(); ++n) {
     const Node& node = graph.node(*n);
-    if (node.phase == Phase::forward) {
-      const bool any = std::any_of(node.outputs.begin(), node.outputs.end(),
-                                   [&](i32 id) { return id >= 0 && needed[static_cast<std::size_t>(id)]; });
-      if (!any) continue;
-      const Value& value = graph.value(node.outputs[0]);
-      if (node.outputs.size() == 1 && has_rows(value.dims) && value.kind == Kind::real &&
-          run.flops(node, one) >= kCostly * static_cast<double>(element_count(bind(value.dims, one)))) {
-        kept.push_back(value_of(graph, node.outputs[0]));
-        continue;
-      }
+    std::vector<i32> made;
+    std::copy_if(node.outputs.begin(), node.outputs.end(), std::back_inserter(made), [&](i32 id) {
+      return id >= 0 && node.phase == Phase::forward && needed[static_cast<std::size_t>(id)];
+    });
+    if (node.phase == Phase::forward && made.empty()) continue;
+    const bool of_rows = !made.empty() && std::all_of(made.begin(), made.end(), [&](i32 id) {
+      return has_rows(graph.value(id).dims) && graph.value(id).kind == Kind::real;
+    });
+    if (of_rows && (node.op->random || run.flops(node, one) >= kCostly * numbers_of(graph, node, one))) {
+      for (const i32 id : made) kept.push_back(value_of(graph, id));
+      continue;
     }
-    for (const i32 id : node.inputs) mark(id);
+    for (const i32 id : node.inputs) {
+      if (id >= 0) needed[static_cast<std::size_t>(id)] = true;
+    }
   }
   return kept;
 }

@@ -2,6 +2,7 @@
 
 #include "ops/contract.h"
 #include "ops/fold.h"
+#include "ops/gumbel_softmax.h"
 #include "tests/ops/differences.h"
 
 using namespace weft;
@@ -36,7 +37,16 @@ std::vector<std::string> makers(const Graph& graph, const std::vector<Var>& valu
 }  // namespace
 
 TEST_CASE("a product is kept for the backward, what is cheap is computed again") {
-  CHECK(makers(*merge(false), ops::worth_keeping(*merge(false))) == std::vector<std::string>{"contract"});
+  const auto graph = merge(false);
+  CHECK(makers(*graph, ops::worth_keeping(*graph)) == std::vector<std::string>{"contract"});
+}
+
+TEST_CASE("what is drawn is kept, with what its backward reads of it") {
+  Graph graph;
+  graph.inputs = {graph.input("x", {Dim::symbol("B"), 3}, Kind::real, true)};
+  graph.results = {ops::swish(ops::gumbel_softmax(graph.inputs[0]))};
+  graph.differentiate();
+  CHECK(makers(graph, ops::worth_keeping(graph)) == std::vector<std::string>{"gumbel_softmax", "gumbel_softmax"});
 }
 
 TEST_CASE("gradients of constants are made of the rows of all calls, unless they hang on something else") {
