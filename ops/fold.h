@@ -69,8 +69,7 @@ struct Fold : General {
       });
     }
     const std::size_t saved = k.call().public_outputs();
-    InnerGraph<T> merge(k, *a.merge, 2 * tree.values + 1, 1 + 2 * tree.values,
-                        k.is_read(saved) ? worth_keeping(*a.merge) : std::vector<Var>());
+    InnerGraph<T> merge(k, *a.merge, 2 * tree.values + 1, 1 + 2 * tree.values, k.is_read(saved));
     T* kept = k.save(0).data();
     for (const TreeRound& round : tree.rounds) {
       const Batch batch(k, round);
@@ -114,8 +113,8 @@ struct Fold : General {
         if (slot >= 0 && k.has_cotangent(output)) tree.add(v, k.cotangent(output).data() + at, slopes[v], slot);
       });
     }
-    const std::vector<Var> kept = worth_keeping(*a.merge);
-    InnerGraph<T> merge(k, *a.merge, 2 * tree.values + 1, 1 + 2 * tree.values, kept);
+    InnerGraph<T> merge(k, *a.merge, 2 * tree.values + 1, 1 + 2 * tree.values, true);
+    const std::vector<Var>& kept = merge.kept();
     merge.clear_constants();
     const bool together = rows_apart(*a.merge, 2 * tree.values);
     const Tensor all_kept = k.call().outputs[k.call().public_outputs()]->reshaped({std::ssize(k.saved(0))});

@@ -80,7 +80,9 @@ inline double inner_numbers(const Graph& graph, i64 rows, bool backward, Binding
 
 /// The runs of such a graph, which a kernel keeps from call to call.
 struct InnerRuns {
-  InnerRuns(const Graph& graph, const std::vector<Var>& kept) : forward(graph, joined(graph.results, kept)) {}
+  InnerRuns(const Graph& graph, bool keep)
+      : kept(keep ? worth_keeping(graph) : std::vector<Var>()), forward(graph, joined(graph.results, kept)) {}
+  std::vector<Var> kept;                     // values that the backward is given
   Run forward;                               // results, then what is kept
   std::optional<Run> backward{}, in_end{};   // of a call, of all calls together
   std::vector<std::size_t> flows{}, sums{};  // the inputs whose gradients they compute
@@ -90,11 +92,14 @@ struct InnerRuns {
 template <class T> class InnerGraph {
  public:
   /// The first `own` inputs of `graph` are given with every call; the others are inputs of the op, from `at` on. The
-  /// forward also gives the values `kept`, which the backward takes.
-  InnerGraph(Kernel<T>& k, const Graph& graph, std::size_t own, std::size_t at, std::vector<Var> kept = {})
-      : k_(k), graph_(graph), own_(own), at_(at), kept_(std::move(kept)), runs_(*k.once([&] {
-          return std::make_unique<InnerRuns>(graph, kept_);
-        })) {}
+  /// forward also gives the values `kept()`, which the backward takes; none unless `keep`.
+  InnerGraph(Kernel<T>& k, const Graph& graph, std::size_t own, std::size_t at, bool keep = false)
+      : k_(k),
+        graph_(graph),
+        own_(own),
+        at_(at),
+        runs_(*k.once([&] { return std::make_unique<InnerRuns>(graph, keep); })) {}
+  const std::vector<Var>& kept() const { return runs_.kept; }
 
   std::vector<Tensor> forward(const std::vector<Tensor>& own, const Entries& entries) {
     return run(runs_.forward, feeds(own, entries), entries);
@@ -107,7 +112,7 @@ template <class T> class InnerGraph {
     if (!runs_.backward) start_backward(together);
     Run::Feeds all = feeds(own, entries);
     for (std::size_t r = 0; r < cotangents.size(); ++r) all.emplace_back(graph_.cotangents[r], cotangents[r]);
-    for (std::size_t i = 0; i < kept.size(); ++i) all.emplace_back(kept_[i], kept[i]);
+    for (std::size_t i = 0; i < kept.size(); ++i) all.emplace_back(runs_.kept[i], kept[i]);
     auto made = run(*runs_.backward, all, entries);
     std::vector<Tensor> gradients(own_);
     for (std::size_t f = 0; f < runs_.flows.size(); ++f) {
@@ -159,7 +164,7 @@ template <class T> class InnerGraph {
       runs_.flows.insert(runs_.flows.end(), runs_.sums.begin(), runs_.sums.end());
       flowing.insert(flowing.end(), sums.begin(), sums.end());
     }
-    runs_.backward.emplace(graph_, std::move(flowing), Following{}, kept_);
+    runs_.backward.emplace(graph_, std::move(flowing), Following{}, runs_.kept);
   }
   // Value `i` of those that calls left, as one batch.
   Tensor of_all_calls(std::size_t i) {
@@ -209,7 +214,6 @@ template <class T> class InnerGraph {
   Kernel<T>& k_;
   const Graph& graph_;
   std::size_t own_, at_;
-  std::vector<Var> kept_;
   InnerRuns& runs_;
   std::vector<std::vector<Tensor>> left_{};  // by call: values of `runs_.cut`
 };
