@@ -70,18 +70,19 @@ void LaneSum::add(std::size_t lane, std::vector<Tensor> tensors, double weight) 
   const std::lock_guard lock(mutex_);
   waiting_[lane] = {std::move(tensors), weight};
   for (auto it = waiting_.begin(); it != waiting_.end() && it->first == next_; it = waiting_.erase(it), ++next_) {
-    add(it->second);
+    add(std::move(it->second));
   }
 }
 
-void LaneSum::add(const Given& given) {
+void LaneSum::add(Given given) {
   const bool first = sum_.empty();
   for (std::size_t i = 0; i < given.tensors.size(); ++i) {
-    const Tensor& t = given.tensors[i];
-    if (first) sum_.push_back(Tensor::uninitialised(t.shape(), t.dtype(), runtime_.pool()));
-    const double weight = given.weight;
-    if (t.dtype() == DType::f64) add_weighted<double>(runtime_.isa(), sum_[i], first, t, weight);
-    else add_weighted<float>(runtime_.isa(), sum_[i], first, t, weight);
+    Tensor& t = given.tensors[i];
+    if (first)
+      sum_.push_back(t.is_sole_owner() ? std::move(t) : Tensor::uninitialised(t.shape(), t.dtype(), runtime_.pool()));
+    const Tensor& from = t ? t : sum_[i];  // of the first lane, what it gave becomes the sum
+    if (from.dtype() == DType::f64) add_weighted<double>(runtime_.isa(), sum_[i], first, from, given.weight);
+    else add_weighted<float>(runtime_.isa(), sum_[i], first, from, given.weight);
   }
 }
 

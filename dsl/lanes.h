@@ -43,7 +43,7 @@ class LaneSum {
     std::vector<Tensor> tensors;
     double weight;
   };
-  void add(const Given& given);
+  void add(Given given);
   const Runtime& runtime_;
   std::size_t lanes_, next_ = 0;
   std::map<std::size_t, Given> waiting_;

@@ -5,6 +5,12 @@
 #include "dsl/compose.h"
 
 namespace weft::dsl {
+namespace {
+
+// Tokens of a lane from which memory is dearer than the few percent of time that cheap values take once more.
+constexpr i64 kRecomputing = 2048;
+
+}  // namespace
 
 Var lower_model(Program& p, const Blueprint& plan, const Var& tokens) {
   Diagnostics& diagnostics = p.diagnostics;
@@ -97,18 +103,22 @@ Lowered::Lowered(std::unique_ptr<Lowering> train, std::unique_ptr<Lowering> eval
     outputs.push_back(s.out);
     if (s.start) starts.push_back(s.start);
   }
-  stream_run_ = std::make_unique<Run>(stream_->program.graph, outputs, Following{.stay = true, .growing = "P"});
+  stream_run_ = std::make_unique<Run>(stream_->program.graph, outputs, RunMemory{.stay = true, .growing = "P"});
   start_run_ = std::make_unique<Run>(stream_->program.graph, starts);
 }
 
-const Lowered::Runs& Lowered::train_runs(std::size_t count) const {
+const Lowered::Runs& Lowered::train_runs(std::size_t count, i64 tokens) const {
   std::vector<Var> outputs = {train_->loss};
   for (const Var& g : train_->gradients) {
     if (g) outputs.push_back(g);
   }
   for (const StreamState& s : train_->program.states) outputs.push_back(s.out);  // under `carry_state`
-  while (train_runs_.size() < count) train_runs_.push_back(std::make_unique<Run>(train_->program.graph, outputs));
-  return train_runs_;
+  const bool is_long = tokens >= kRecomputing;
+  Runs& runs = is_long ? long_train_runs_ : train_runs_;
+  RunMemory memory;
+  if (is_long) memory.recompute = {{"B", 1}, {"T", kRecomputing}};
+  while (runs.size() < count) runs.push_back(std::make_unique<Run>(train_->program.graph, outputs, memory));
+  return runs;
 }
 
 const Lowered::Runs& Lowered::loss_runs(std::size_t count) const {

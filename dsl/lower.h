@@ -47,9 +47,9 @@ class Lowered {
   const Lowering& stream() const { return *stream_; }
   const std::vector<Weight>& weights() const { return weights_; }
   // A run keeps plans between calls, which no caller can see; lanes that are computed at the same time have one each.
-  Run& train_run() const { return *train_runs(1)[0]; }
   using Runs = std::vector<std::unique_ptr<Run>>;
-  const Runs& train_runs(std::size_t count) const;
+  /// For lanes of so many tokens: what is cheap is computed again in those where memory is short.
+  const Runs& train_runs(std::size_t count, i64 tokens) const;
   const Runs& loss_runs(std::size_t count) const;
   /// Whether a recurrence is computed position by position.
   bool loops() const { return loops_; }
@@ -63,7 +63,7 @@ class Lowered {
   std::unique_ptr<Lowering> train_, evaluate_, stream_;
   std::vector<Weight> weights_;
   bool loops_, folds_;
-  mutable Runs train_runs_, loss_runs_;
+  mutable Runs train_runs_, long_train_runs_, loss_runs_;
   std::unique_ptr<Run> logits_run_, stream_run_, start_run_;
 };
 

@@ -72,7 +72,7 @@ std::size_t peak_bytes(const Lowered& lowered, i64 batch, i64 context, DType dty
   const auto lanes = dsl::lanes_of(batch, context, lowered.loops());
   i64 rows = 0;
   for (const Lane& lane : lanes) rows = std::max(rows, lane.rows());
-  const std::size_t one = lowered.train_run().peak_bytes({{"B", rows}, {"T", context}}, dtype);
+  const std::size_t one = lowered.train_runs(1, rows * context)[0]->peak_bytes({{"B", rows}, {"T", context}}, dtype);
   if (lanes.size() == 1) return one;
   if (threads == 0) threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   const auto held = static_cast<std::size_t>(std::min<i64>(std::ssize(lanes), threads));
@@ -133,7 +133,7 @@ void Model::redraw(u64 seed, i64 step, std::vector<Tensor>& weights) const {
 
 StepCost Model::cost(i64 batch, i64 context, DType dtype, int threads) const {
   StepCost c;
-  c.flops = lowered_->train_run().flops({{"B", batch}, {"T", context}});
+  c.flops = lowered_->train_runs(1, context)[0]->flops({{"B", batch}, {"T", context}});
   c.weight_bytes = static_cast<std::size_t>(weight_count()) * byte_size(dtype);
   c.peak_bytes = peak_bytes(*lowered_, batch, context, dtype, threads, c.weight_bytes);
   c.folds = lowered_->folds();
@@ -174,7 +174,7 @@ LossSum Model::gradients(Runtime& runtime, const std::vector<Tensor>& weights, c
                          std::vector<Tensor>& gradients, Observer* observer, Carried* carried) const {
   const Lowering& l = lowered_->train();
   const auto lanes = lanes_of(*lowered_, batch);
-  const auto& runs = lowered_->train_runs(at_once(runtime, lanes.size()));
+  const auto& runs = lowered_->train_runs(at_once(runtime, lanes.size()), lanes[0].rows() * batch.tokens.shape()[1]);
   const double all = static_cast<double>(std::max<i64>(1, counted(batch.targets)));
   std::vector<LossSum> sums(lanes.size());
   std::vector<std::vector<Tensor>> states(lanes.size());

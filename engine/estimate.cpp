@@ -23,7 +23,7 @@ constexpr std::size_t kStay = 1 << 20;
 }  // namespace
 
 bool Run::may_stay(const Bindings& bindings, DType dtype) const {
-  return following_.stay && inner_bytes(bindings, dtype) <= kStay;
+  return memory_.stay && inner_bytes(bindings, dtype) <= kStay;
 }
 
 std::size_t Run::bytes(i32 id, const Bindings& bindings, DType dtype) const {
@@ -72,7 +72,9 @@ std::size_t Run::peak_bytes(const Bindings& bindings, DType dtype) const {
     }
     peak = std::max(peak, live);
     for (const i32 id : last_use_[at]) {
-      if (!is_fed(id) && !graph_.value(id).constant && !stay) live -= bytes(id, bindings, dtype);
+      if (is_fed(id) || graph_.value(id).constant || stay) continue;
+      live -= bytes(id, bindings, dtype);
+      counted[static_cast<std::size_t>(id)] = false;
     }
   }
   return peak;
@@ -80,7 +82,11 @@ std::size_t Run::peak_bytes(const Bindings& bindings, DType dtype) const {
 
 double Run::flops(const Bindings& bindings) const {
   double total = 0;
-  for (const i32 n : order_) total += flops(graph_.node(n), bindings);
+  std::vector<bool> counted(graph_.nodes().size());
+  for (const i32 n : order_) {
+    if (!counted[static_cast<std::size_t>(n)]) total += flops(graph_.node(n), bindings);
+    counted[static_cast<std::size_t>(n)] = true;
+  }
   return total;
 }
 
@@ -90,6 +96,15 @@ double Run::flops(const Node& node, const Bindings& bindings) const {
   if (!f.op->cost) return 0;
   const Sizes s(graph_, f, bindings);
   return (forward ? 1 : 2) * f.op->cost(s.attributes, s.inputs, s.outputs).flops;
+}
+
+bool Run::is_costly(const Node& node, const Bindings& bindings) const {
+  constexpr double kCostly = 32;  // operations a number; to write it and read it again takes as long as some ten
+  double numbers = 0;
+  for (const i32 id : node.outputs) {
+    if (id >= 0) numbers += static_cast<double>(element_count(bind(graph_.value(id).dims, bindings)));
+  }
+  return node.op->random || flops(node, bindings) >= kCostly * numbers;
 }
 
 std::size_t Run::scratch_bytes(const Node& node, const Bindings& bindings, DType dtype) const {

@@ -46,7 +46,7 @@ Run::Plan& Run::plan(const Feeds& feeds, DType dtype) {
       std::find_if(plans_.begin(), plans_.end(), [&](const auto& p) { return p->fits(graph_, feeds, dtype); });
   if (found != plans_.end()) {
     std::rotate(plans_.begin(), found, found + 1);
-  } else if (Plan* p = following_.growing.empty() ? nullptr : regrown(feeds, dtype)) {
+  } else if (Plan* p = memory_.growing.empty() ? nullptr : regrown(feeds, dtype)) {
     return *p;
   } else {
     if (plans_.size() >= most) plans_.resize(most - 1);
@@ -66,7 +66,7 @@ Run::Plan* Run::regrown(const Feeds& feeds, DType dtype) {
                                                             });
     const bool same_sizes =
         std::equal(now.begin(), now.end(), p.bindings.begin(), p.bindings.end(), [&](const auto& a, const auto& b) {
-          return a.first == b.first && (a.second == b.second || a.first == following_.growing);
+          return a.first == b.first && (a.second == b.second || a.first == memory_.growing);
         });
     if (!same_inputs || !same_sizes) continue;
     p.bindings = std::move(now);

@@ -39,8 +39,8 @@ bool repeats(const Graph& graph, const Node& node) {
 
 Run::~Run() = default;
 
-Run::Run(const Graph& graph, std::vector<Var> outputs, Following following, const std::vector<Var>& given)
-    : graph_(graph), outputs_(std::move(outputs)), given_(graph.values().size()), following_(std::move(following)) {
+Run::Run(const Graph& graph, std::vector<Var> outputs, RunMemory memory, const std::vector<Var>& given)
+    : graph_(graph), outputs_(std::move(outputs)), given_(graph.values().size()), memory_(std::move(memory)) {
   for (const Var& v : given) given_[static_cast<std::size_t>(v.id())] = true;
   // From the back: a node runs when something that runs needs one of its values.
   std::vector<bool> needed(graph.values().size());
@@ -64,14 +64,15 @@ Run::Run(const Graph& graph, std::vector<Var> outputs, Following following, cons
   read_ = std::move(needed);
 
   find_fixed();
+  if (memory_.recompute) find_recomputed();
   find_last_uses();
-  if (!following_.growing.empty()) find_growing();
+  if (!memory_.growing.empty()) find_growing();
 }
 
 void Run::find_growing() {
   std::vector<bool> grows(graph_.values().size());
   for (std::size_t id = 0; id < grows.size(); ++id) {
-    grows[id] = depends(graph_.values()[id].dims, following_.growing);
+    grows[id] = depends(graph_.values()[id].dims, memory_.growing);
     if (grows[id]) growing_values_.push_back(static_cast<i32>(id));
   }
   const auto any = [&](const std::vector<i32>& ids) {
@@ -82,7 +83,7 @@ void Run::find_growing() {
     const Node& f = node.phase == Phase::forward ? node : graph_.node(node.forward_node);
     if (any(f.inputs) || any(f.outputs) ||
         std::any_of(node.attributes.begin(), node.attributes.end(),
-                    [&](const AttributeValue& a) { return depends(a, following_.growing); })) {
+                    [&](const AttributeValue& a) { return depends(a, memory_.growing); })) {
       growing_nodes_.push_back(at);
     }
   }
@@ -99,20 +100,24 @@ bool Run::is_fed(i32 id) const {
 
 void Run::find_last_uses() {
   std::vector<i32> last(graph_.values().size(), -1);
+  last_use_.resize(order_.size());
+  const auto end_use = [&](std::size_t id) {
+    if (last[id] >= 0 && !lasts(static_cast<i32>(id)))
+      last_use_[static_cast<std::size_t>(last[id])].push_back(static_cast<i32>(id));
+  };
   for (std::size_t at = 0; at < order_.size(); ++at) {
     const Node& node = graph_.node(order_[at]);
-    for (const auto& list : {node.inputs, node.outputs}) {
-      for (const i32 id : list) {
-        if (id >= 0) last[static_cast<std::size_t>(id)] = static_cast<i32>(at);
-      }
+    for (const i32 id : node.inputs) {
+      if (id >= 0) last[static_cast<std::size_t>(id)] = static_cast<i32>(at);
+    }
+    for (const i32 id : node.outputs) {
+      if (id < 0) continue;
+      end_use(static_cast<std::size_t>(id));  // of the first time, where it is computed again
+      last[static_cast<std::size_t>(id)] = static_cast<i32>(at);
     }
   }
   for (const Var& v : outputs_) last[static_cast<std::size_t>(v.id())] = -1;
-  last_use_.resize(order_.size());
-  for (std::size_t id = 0; id < last.size(); ++id) {
-    if (last[id] >= 0 && !lasts(static_cast<i32>(id)))
-      last_use_[static_cast<std::size_t>(last[id])].push_back(static_cast<i32>(id));
-  }
+  for (std::size_t id = 0; id < last.size(); ++id) end_use(id);
 }
 
 void Run::find_fixed() {

@@ -5,6 +5,7 @@
 #pragma once
 #include <functional>
 #include <map>
+#include <optional>
 
 #include "engine/graph.h"
 #include "engine/runtime.h"
@@ -29,17 +30,20 @@ struct RunSettings {
   i64 step = 0;                                // of training, from 1 on; 0: none, and what is annealed has arrived
 };
 
-/// For runs that follow each other at once, as the tokens of a stream do.
-struct Following {
+/// What becomes of the memory of a run's values. `stay` and `growing` are for runs that follow each other at once, as
+/// the tokens of a stream do.
+struct RunMemory {
   bool stay = false;         // values that together fit the second cache keep their memory from run to run
   std::string growing = {};  // a symbol that has another value in every run, as the length of a cache
+  /// What costs little at these sizes, and can be made of what is kept, is computed again where the backward reads it.
+  std::optional<Bindings> recompute = {};
 };
 
 class Run {
  public:
   /// `graph` must outlive the run; `outputs` are what `operator()` returns, in this order. Values `given` are fed,
   /// though the graph could compute them.
-  Run(const Graph& graph, std::vector<Var> outputs, Following following = {}, const std::vector<Var>& given = {});
+  Run(const Graph& graph, std::vector<Var> outputs, RunMemory memory = {}, const std::vector<Var>& given = {});
   ~Run();
 
   using Feeds = std::vector<std::pair<Var, Tensor>>;
@@ -51,15 +55,17 @@ class Run {
   /// Gives back the memory of values that stay.
   void release();
 
-  /// The nodes that are computed, in order.
+  /// The nodes that are computed, in order; twice, where one is computed again.
   const std::vector<i32>& order() const { return order_; }
   /// Symbols from the shapes of the feeds.
   Bindings bindings(const Feeds& feeds) const;
   /// Highest sum of the bytes of live values under these bindings. Feeds and constants count from beginning to end.
   std::size_t peak_bytes(const Bindings& bindings, DType dtype) const;
-  /// Floating point operations of a first run; a backward counts as two forwards.
+  /// Floating point operations of a first run; a backward counts as two forwards, what is computed again as nothing.
   double flops(const Bindings& bindings) const;
   double flops(const Node& node, const Bindings& bindings) const;
+  /// Whether what the node makes takes longer to compute than to keep and to read again, as products and draws do.
+  bool is_costly(const Node& node, const Bindings& bindings) const;
 
  private:
   struct Plan;
@@ -88,6 +94,7 @@ class Run {
     std::vector<std::pair<i32, Tensor>> values;
   };
   void find_fixed();
+  void find_recomputed();
   void find_last_uses();
   void find_growing();
   bool lasts(i32 id) const;     // a constant, or one of `kept_`
@@ -95,7 +102,7 @@ class Run {
   std::vector<bool> fixed_;     // by place in the order
   std::vector<i32> kept_;       // their values that others read
   std::vector<i32> constants_;  // that are read
-  Following following_;
+  RunMemory memory_;
   std::vector<i32> growing_values_;         // whose shape changes with it
   std::vector<std::size_t> growing_nodes_;  // that see one of them, by place in the order
   std::map<DType, Fixed> fixed_values_;

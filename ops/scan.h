@@ -68,7 +68,7 @@ struct Scan : General {
 
   template <class T> static void forward(const Attrs& a, Kernel<T>& k) {
     Steps<T> steps(a, k);
-    Run& run = *k.once([&] { return std::make_unique<Run>(*a.step, a.step->results, Following{.stay = true}); });
+    Run& run = *k.once([&] { return std::make_unique<Run>(*a.step, a.step->results, RunMemory{.stay = true}); });
     const std::size_t states = first(a);
     std::vector<Tensor> state = steps.initial();
     T* kept = k.save(0).data();

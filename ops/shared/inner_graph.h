@@ -158,13 +158,13 @@ template <class T> class InnerGraph {
     const auto cut = together ? rows_behind(graph_, sums, others) : std::nullopt;
     if (cut && !sums.empty()) {
       runs_.cut = *cut;
-      runs_.in_end.emplace(graph_, std::move(sums), Following{}, runs_.cut);
+      runs_.in_end.emplace(graph_, std::move(sums), RunMemory{}, runs_.cut);
       flowing.insert(flowing.end(), runs_.cut.begin(), runs_.cut.end());
     } else {
       runs_.flows.insert(runs_.flows.end(), runs_.sums.begin(), runs_.sums.end());
       flowing.insert(flowing.end(), sums.begin(), sums.end());
     }
-    runs_.backward.emplace(graph_, std::move(flowing), Following{}, runs_.kept);
+    runs_.backward.emplace(graph_, std::move(flowing), RunMemory{}, runs_.kept);
   }
   // Value `i` of those that calls left, as one batch.
   Tensor of_all_calls(std::size_t i) {

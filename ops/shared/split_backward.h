@@ -46,19 +46,9 @@ inline std::vector<Var> joined(std::vector<Var> all, const std::vector<Var>& oth
 
 inline Var value_of(const Graph& graph, i32 id) { return {graph.results[0].graph(), id}; }
 
-/// How many numbers a node makes.
-inline double numbers_of(const Graph& graph, const Node& node, const Bindings& sizes) {
-  double numbers = 0;
-  for (const i32 id : node.outputs) {
-    if (id >= 0) numbers += static_cast<double>(element_count(bind(graph.value(id).dims, sizes)));
-  }
-  return numbers;
-}
-
 /// Values of rows that the backward of `graph` needs and that are kept for it: those that take long to compute again,
 /// as products and draws do. All else it computes from them.
 inline std::vector<Var> worth_keeping(const Graph& graph) {
-  constexpr double kCostly = 32;  // operations a number; to write it and read it again takes as long as some ten
   const Run run(graph, existing(graph.gradients));
   const Bindings one = {{"B", 1}};
   std::vector<bool> needed(graph.values().size());
@@ -73,7 +63,7 @@ inline std::vector<Var> worth_keeping(const Graph& graph) {
     const bool of_rows = !made.empty() && std::all_of(made.begin(), made.end(), [&](i32 id) {
       return has_rows(graph.value(id).dims) && graph.value(id).kind == Kind::real;
     });
-    if (of_rows && (node.op->random || run.flops(node, one) >= kCostly * numbers_of(graph, node, one))) {
+    if (of_rows && run.is_costly(node, one)) {
       for (const i32 id : made) kept.push_back(value_of(graph, id));
       continue;
     }

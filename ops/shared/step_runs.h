@@ -25,7 +25,7 @@ struct StepRuns {
         forward(step, joined({step.results.begin(), step.results.begin() + static_cast<std::ptrdiff_t>(count)}, kept),
                 {.stay = true}),
         backward(step, gradients(step, count, varying, wants), {.stay = true}, kept) {
-    if (!of_constants.empty()) of_chunk.emplace(step, of(step, of_constants), Following{}, cut);
+    if (!of_constants.empty()) of_chunk.emplace(step, of(step, of_constants), RunMemory{}, cut);
   }
   // Of each step: those of states, sequences, and constants that a chunk cannot make at once.
   std::vector<Var> gradients(const Graph& step, std::size_t count, std::size_t varying, const Wants& wants) {

@@ -41,6 +41,7 @@ template <class T> void Pick::forward(const Attrs&, Kernel<T>& k) {
 }  // namespace tests
 
 template <> const Op& row<tests::Square>() { return make_row<tests::Square>("square"); }
+template <> const Op& row<tests::Laborious>() { return make_row<tests::Laborious>("laborious"); }
 template <> const Op& row<tests::Add>() { return make_row<tests::Add>("add"); }
 template <> const Op& row<tests::Mul>() { return make_row<tests::Mul>("mul"); }
 template <> const Op& row<tests::Exponential>() { return make_row<tests::Exponential>("exponential"); }

@@ -37,6 +37,13 @@ struct Exponential : Pointwise {
   static std::vector<Sample> samples() { return {}; }
 };
 
+/// A square that says of itself that it takes long.
+struct Laborious : Square {
+  static double flops(const Attrs&, const std::vector<Shape>&, const std::vector<Shape>& outputs) {
+    return 100 * static_cast<double>(element_count(outputs[0]));
+  }
+};
+
 struct Relu : Pointwise {
   static constexpr Doc doc{"positive part", "y = max(x, 0)"};
   template <class T> static T value(const Attrs&, T x) { return x > 0 ? x : T(0); }
@@ -105,6 +112,7 @@ struct Pick : General {
 
 }  // namespace tests
 template <> const Op& row<tests::Square>();
+template <> const Op& row<tests::Laborious>();
 template <> const Op& row<tests::Add>();
 template <> const Op& row<tests::Mul>();
 template <> const Op& row<tests::Exponential>();

@@ -149,6 +149,32 @@ TEST_CASE("values are freed after their last use: the peak is the one that was f
   }
 }
 
+TEST_CASE("cheap values are computed again instead of kept: the same bits in less memory, costly ones once") {
+  Graph g;
+  const Var x = g.input("x", {T, 512}, Kind::real, true);
+  Var y = x;
+  for (int i = 0; i < 4; ++i) y = apply<Laborious>({exponential(square(y))});
+  const Var dy = g.input("dy", {T, 512});
+  const std::vector<Var> wanted{g.backward({&y, 1}, {&dy, 1}, {&x, 1})[0], y};
+  const Bindings sizes{{"T", 2}};
+  Run plain(g, wanted), again(g, wanted, {.recompute = sizes});
+  const Run::Feeds feeds{{x, pooled({2, 512}, 0.5f)}, {dy, pooled({2, 512}, 0.01f)}};
+  std::vector<Tensor> made;
+  for (Run* run : {&plain, &again}) {
+    for (int turn = 0; turn < 2; ++turn) {  // the second by its plan
+      const std::size_t before = runtime().pool()->live_bytes();
+      runtime().pool()->reset_peak();
+      for (const Tensor& t : (*run)(runtime(), DType::f32, feeds)) made.push_back(t.copy());
+      CHECK(runtime().pool()->peak_bytes() - before + 2 * 4096 == run->peak_bytes(sizes, DType::f32));
+    }
+  }
+  for (std::size_t i = 2; i < made.size(); ++i) CHECK(same_bits(made[i], made[i % 2]));
+  // The backward reads what goes into a layer and what goes into its product; the square between them it does not.
+  CHECK(again.peak_bytes(sizes, DType::f32) <= plain.peak_bytes(sizes, DType::f32) - 3 * 4096);
+  CHECK(again.order().size() == plain.order().size() + 4 * 2);
+  CHECK(again.flops(sizes) == plain.flops(sizes));
+}
+
 TEST_CASE("where runs follow each other small values keep their memory, results never, and every bit is the same") {
   Graph g;
   const Var x = g.input("x", {T, 512}), y = exponential(square(x)), z = mul(y, add(y, x));
