@@ -4,7 +4,7 @@
 
 #include "engine/kernel.h"
 #include "engine/math.h"
-#include "ops/shared/lanes.h"
+#include "ops/shared/cached_attention.h"
 
 namespace weft::ops {
 
@@ -147,6 +147,11 @@ struct Attention : General {
     const All<T> keys = append_past(h, k, 1, 3, 1), values = append_past(h, k, 2, 4, 2);
     const T* q = k.input(0).data();
     T *y = k.result(0).data(), *lse = k.save(0).data();
+    if (k.has(3) && h.queries == 1 && h.count > 0) {
+      const i64 heads = keys.order.heads;
+      return CachedAttention<T>{h.count / heads, heads, h.keys, h.dk, h.dv, h.scale, q, keys.data, values.data}(k, y,
+                                                                                                                lse);
+    }
     k.ranges(h.count * h.blocks(), 1, [&](i64 begin, i64 end) {
       Tensor memory = k.scratch({std::min(kBlock, h.queries) * std::max<i64>(1, h.keys)});
       T* s = memory.template mutable_values<T>().data();
@@ -282,6 +287,7 @@ struct Attention : General {
             {{{70, 2}, {70, 2}, {70, 2}, {-1}, {-1}}},
             {{{1, 2, 3, 2}, {1, 2, 3, 2}, {1, 2, 3, 3}, {1, 4, 2, 2}, {1, 4, 2, 3}}},
             {{{2, 2, 3, 2}, {2, 2, 3, 2}, {2, 2, 3, 3}, {2, 4, 2, 2}, {2, 4, 2, 3}}},
+            {{{2, 2, 1, 9}, {2, 2, 1, 9}, {2, 2, 1, 3}, {2, 10, 2, 9}, {2, 10, 2, 3}}},
             {{{2, 2, 5, 2}, {2, 2, 5, 2}, {2, 2, 5, 3}, {-1}, {-1}}}};
   }
   static std::vector<ErrorSample> error_samples() {

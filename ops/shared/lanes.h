@@ -48,6 +48,23 @@ template <class T, class F> [[gnu::always_inline]] inline T lane_sum(i64 n, cons
   return even[0] + rest;
 }
 
+/// The sum of each of eight vectors, in their order: three instructions a sum, where one by one it takes a dozen.
+[[gnu::always_inline]] inline Lanes<float>::Vector sums_of_eight(const Lanes<float>::Vector (&x)[8]) {
+  using V = Lanes<float>::Vector;
+  typedef i32 Places __attribute__((vector_size(32)));
+  V y[4], z[2];  // numbers of two vectors in turn, then pairs of four, then halves of all
+  for (int i = 0; i < 4; ++i) {
+    y[i] = __builtin_shuffle(x[2 * i], x[2 * i + 1], Places{0, 8, 2, 10, 4, 12, 6, 14}) +
+           __builtin_shuffle(x[2 * i], x[2 * i + 1], Places{1, 9, 3, 11, 5, 13, 7, 15});
+  }
+  for (int i = 0; i < 2; ++i) {
+    z[i] = __builtin_shuffle(y[2 * i], y[2 * i + 1], Places{0, 1, 8, 9, 4, 5, 12, 13}) +
+           __builtin_shuffle(y[2 * i], y[2 * i + 1], Places{2, 3, 10, 11, 6, 7, 14, 15});
+  }
+  return __builtin_shuffle(z[0], z[1], Places{0, 1, 2, 3, 8, 9, 10, 11}) +
+         __builtin_shuffle(z[0], z[1], Places{4, 5, 6, 7, 12, 13, 14, 15});
+}
+
 /// x[0] + ... + x[n - 1], in double: a sum of many floats loses digits. Numbers are `stride` apart; side by side in
 /// memory, eight are added at a time.
 template <class T> [[gnu::always_inline]] inline double sum_in_double(const T* x, i64 n, i64 stride) {

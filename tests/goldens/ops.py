@@ -323,6 +323,8 @@ case("attention", lambda **x: attention(**x, scale=0.7),
      {"q": X((2, 2, 3)), "k": X((2, 2, 3)), "v": X((2, 2, 2)), "past_k": X((2, 2, 3)), "past_v": X((2, 2, 2))}, {"scale": 0.7}, ATTENTION)
 case("attention", attention,
      {"q": X((2, 2, 3, 2)), "k": X((2, 2, 3, 2)), "v": X((2, 2, 3, 3)), "past_k": X((2, 4, 2, 2)), "past_v": X((2, 4, 2, 3))}, outputs=ATTENTION)
+case("attention", attention,  # one query, over a cache
+     {"q": X((1, 2, 1, 9)), "k": X((1, 2, 1, 9)), "v": X((1, 2, 1, 3)), "past_k": X((1, 17, 2, 9)), "past_v": X((1, 17, 2, 3))}, outputs=ATTENTION)
 case("attention", lambda **x: attention(**x, causal=False), {"q": X((3, 2)), "k": X((3, 2)), "v": X((3, 2))}, {"causal": False}, ATTENTION)
 
 
