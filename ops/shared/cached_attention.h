@@ -41,8 +41,10 @@ template <class T> struct CachedAttention {
   }
 
  private:
-  static constexpr i64 kBlock = 64;              // positions between two looks at the highest score
   static constexpr i64 kPart = 256, kParts = 8;  // positions worth a task; tasks of a row
+  // Positions between two looks at the highest score, and bytes of their keys: with 96 KB, and as many of values on
+  // their way, a token of size M took an eighth longer.
+  static constexpr i64 kBlock = 64, kBytes = 48 << 10;
 
   // Of the positions read so far, by head: the highest score, and the sums of e^(score - top), alone and times values.
   struct Found {
@@ -53,8 +55,9 @@ template <class T> struct CachedAttention {
   [[gnu::always_inline]] void read(i64 row, i64 begin, i64 end, T* s, const Found& found) const {
     std::fill_n(found.top, heads, -std::numeric_limits<T>::infinity());
     std::fill_n(found.total, heads * (1 + dv), T(0));
-    for (i64 first = begin; first < end; first += kBlock) {
-      const i64 n = std::min(kBlock, end - first);
+    const i64 fit = kBytes / static_cast<i64>(sizeof(T)) / (heads * std::max<i64>(1, dk)) / 8 * 8;
+    for (i64 first = begin, n = 0; first < end; first += n) {
+      n = std::min(std::clamp<i64>(fit, 8, kBlock), end - first);
       const T* value = values + (row * positions + first) * heads * dv;
       const T *x = q + row * heads * dk, *key = keys + (row * positions + first) * heads * dk;
       i64 i = 0;
