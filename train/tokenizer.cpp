@@ -120,6 +120,16 @@ void Tokenizer::take_characters(std::vector<std::string> sorted) {
   kind_ = Kind::chars;
   pieces_ = std::move(sorted);
   for (const std::string& piece : pieces_) tokens_.emplace(piece, static_cast<i32>(tokens_.size()));
+  for (std::size_t c = 0; c < ascii_.size(); ++c) {
+    const auto found = tokens_.find(std::string(1, static_cast<char>(c)));
+    ascii_[c] = found == tokens_.end() ? -1 : found->second;
+  }
+}
+
+i32 Tokenizer::token_of(std::string_view character) const {
+  if (character.size() == 1) return ascii_[static_cast<std::size_t>(character[0])];
+  const auto found = tokens_.find(character);
+  return found == tokens_.end() ? -1 : found->second;
 }
 
 void TokenizerMaker::add(std::string_view text, const std::string& source) {
@@ -127,6 +137,7 @@ void TokenizerMaker::add(std::string_view text, const std::string& source) {
   if (kind_ != "char") return;
   // Bytewise order of UTF-8 is the order of code points.
   each_character(text, source, Failure::data, [&](std::string_view character, i64) {
+    if (character.size() == 1 && std::exchange(seen_ascii_[static_cast<std::size_t>(character[0])], true)) return;
     if (seen_.find(character) == seen_.end()) seen_.emplace(character);
   });
 }
@@ -186,13 +197,12 @@ std::vector<i32> Tokenizer::encode(std::string_view text, const std::string& sou
     return tokens;
   }
   each_character(text, source, kind, [&](std::string_view character, i64 place) {
-    const auto found = tokens_.find(character);
-    if (found == tokens_.end()) {
+    tokens.push_back(token_of(character));
+    if (tokens.back() < 0) {
       throw Error(fmt::format("{}: character {} is '{}' (U+{:04X}), which is not among the {} the model was trained on",
                               source, place + 1, dsl::printable(character), code_point(character), pieces_.size()),
                   kind);
     }
-    tokens.push_back(found->second);
   });
   return tokens;
 }
