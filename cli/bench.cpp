@@ -21,7 +21,6 @@ namespace weft::cli {
 namespace {
 
 using nlohmann::ordered_json;
-constexpr i64 kWarmUp = 2;      // steps that are not counted: the pool fills, the clock of the processor rises
 constexpr i64 kGenerated = 48;  // tokens that are timed at a position
 constexpr double kMicro = 1e6, kMilli = 1e3;
 
@@ -145,6 +144,7 @@ int bench_model(const BenchOptions& options) {
   require_memory(work, work.job().train);
   Runtime runtime(options.common.runtime);
   if (options.profile) return profile_training(runtime, work, options);
+  if (!options.trace.empty()) return trace_training(runtime, work, options);
   Training training(runtime, work, options.clock);
   if (!options.hand_over.empty()) hand_over(training, *work.model, options.hand_over);
   Measured m;
@@ -222,6 +222,7 @@ Laps Training::step(Observer* observer) {
                   train::schedule_factor(options_.schedule, step_, options_.steps));
   lap(laps.optimizer);
   laps.total = last - start;
+  laps.begin = start;
   return laps;
 }
 
@@ -229,13 +230,18 @@ Verb bench_verb() {
   return {"bench", "speed and memory of a model on this machine, and where the time goes",
           "  ./weft bench examples/quickstart.yaml\n"
           "  ./weft bench examples/quickstart.yaml --profile --by place\n"
+          "  ./weft bench examples/quickstart.yaml --trace step.json\n"
           "  ./weft bench backends\n",
           [](CLI::App& app) {
             auto o = std::make_shared<BenchOptions>();
             add_options(app, o->common, "FILE", "the description; `backends` for the machine and its products");
             app.add_option("--steps", o->steps, "steps that are measured, after two that are not")
                 ->check(CLI::Range(1, 1'000'000));
-            app.add_flag("--profile", o->profile, "time, operations and bytes of every op instead");
+            CLI::Option* profile =
+                app.add_flag("--profile", o->profile, "time, operations and bytes of every op instead");
+            app.add_option("--trace", o->trace,
+                           "write one step, node by node, to this file instead: a timeline for a browser")
+                ->excludes(profile);
             app.add_option("--by", o->by, "rows of the profile: op, or place in the description")
                 ->check(CLI::IsMember({"op", "place"}));
             const std::map<std::string, Clock> clocks = {{"wall", Clock::wall}, {"cpu", Clock::cpu}};

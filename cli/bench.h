@@ -23,7 +23,10 @@ struct BenchOptions {
   std::string by = "op";                     // of a profile: op | place
   std::vector<i64> positions = {100, 1000};  // of generation
   std::string hand_over;                     // a file for the first weights and windows
+  std::string trace;                         // a file for the timeline of a step
 };
+
+inline constexpr i64 kWarmUp = 2;  // steps that are not counted: the pool fills, the clock of the processor rises
 
 /// Quartiles of measured values: one slow moment of a shared machine moves none of them.
 struct Spread {
@@ -34,6 +37,7 @@ Spread spread_of(std::vector<double> values);
 /// Seconds of one step of training and of its parts.
 struct Laps {
   double data = 0, model = 0, norm = 0, optimizer = 0, total = 0;
+  double begin = 0;  // on the clock
 };
 
 /// What `weft train` does between two lines of its log, and no more.
@@ -81,6 +85,7 @@ class Profile final : public Observer {
 };
 
 int profile_training(Runtime& runtime, const Work& work, const BenchOptions& options);
+int trace_training(Runtime& runtime, const Work& work, const BenchOptions& options);
 int bench_backends(const BenchOptions& options);
 
 }  // namespace weft::cli

@@ -80,7 +80,7 @@ void Profile::computed(const Graph& graph, const Node& node, double seconds, dou
 int profile_training(Runtime& runtime, const Work& work, const BenchOptions& options) {
   Training training(runtime, work, options.clock);
   Profile profile(options.by == "place", options.clock);
-  for (i64 i = 0; i < 2; ++i) training.step();  // the pool fills, the clock of the processor rises
+  for (i64 i = 0; i < kWarmUp; ++i) training.step();
   Laps sum;
   for (i64 i = 0; i < options.steps; ++i) {
     const Laps laps = training.step(&profile);

@@ -14,13 +14,13 @@ namespace {
 
 using train::Point;
 using Rows = std::vector<std::vector<std::string>>;
-using Value = std::optional<double> (*)(const Validation&);
+using Figure = std::optional<double> (*)(const Validation&);
 
 std::optional<double> loss_at(const Validation& v) { return v.loss; }
 std::optional<double> accuracy_at(const Validation& v) { return v.accuracy; }
 
 // The steps that all runs of a contender have validated at which did not diverge: there a mean says something.
-std::vector<std::vector<const Validation*>> common(const Contender& c, Value value) {
+std::vector<std::vector<const Validation*>> common(const Contender& c, Figure value) {
   std::map<i64, std::vector<const Validation*>> by_step;
   std::size_t runs = 0;
   for (const TrainRun& run : c.runs) {
@@ -44,7 +44,7 @@ double mean(const std::vector<const Validation*>& of, const std::function<double
 }
 
 // Every seed thin, their mean thick.
-train::Plot curves(const Comparison& all, const std::string& title, const std::string& y, bool by_time, Value value) {
+train::Plot curves(const Comparison& all, const std::string& title, const std::string& y, bool by_time, Figure value) {
   train::Plot plot;
   plot.title = title;
   plot.x = by_time ? "seconds of training" : fmt::format("steps of {} tokens", all.tokens_per_step());
@@ -69,7 +69,7 @@ train::Plot curves(const Comparison& all, const std::string& title, const std::s
 }
 
 // The means, at no more than a dozen places: all of them are in the JSON.
-std::string curve_table(const Comparison& all, bool by_time, Value value) {
+std::string curve_table(const Comparison& all, bool by_time, Figure value) {
   constexpr std::size_t kRows = 12;
   std::map<i64, std::map<std::size_t, std::string>> cells;
   for (std::size_t i = 0; i < all.contenders.size(); ++i) {
@@ -93,7 +93,7 @@ std::string curve_table(const Comparison& all, bool by_time, Value value) {
   return rows.size() > 1 ? train::html_table(rows) : "";
 }
 
-std::string curve(const Comparison& all, const std::string& title, const std::string& y, bool by_time, Value value) {
+std::string curve(const Comparison& all, const std::string& title, const std::string& y, bool by_time, Figure value) {
   train::Plot plot = curves(all, title, y, by_time, value);
   plot.levels = value == loss_at ? all.ground.floors : all.ground.accuracy_floors;
   if (svg(plot).empty()) return {};

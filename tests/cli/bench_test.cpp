@@ -46,6 +46,34 @@ TEST_CASE("a profile names every op with its direction and explains a step of tr
   CHECK(contains(text, "std/layers:"));  // the equation of `embed`
 }
 
+TEST_CASE("a trace has the nodes of one step, one after the other within the time of the model") {
+  Desk desk;
+  const json told = answer(desk, {"bench", "tiny.yaml", "--trace", "step.json", "--json"});
+  CHECK(told["trace"] == "step.json");
+  const json events = json::parse(desk.read("step.json"))["traceEvents"];
+  double begin = 0, end = 0;
+  std::map<i64, double> last;  // by row
+  std::map<std::string, i64> directions;
+  for (const json& e : events) {
+    if (e["ph"] == "X" && e["name"] == "model") begin = e["ts"], end = begin + e["dur"].get<double>();
+  }
+  REQUIRE(end > begin);
+  for (const json& e : events) {
+    if (e["ph"] != "X" || e["cat"] == "step") continue;
+    ++directions[e["cat"]];
+    const double at = e["ts"], after = at + e["dur"].get<double>();
+    CHECK(at >= std::max(begin, last[e["tid"]]) - 1);  // microseconds
+    CHECK(after <= end + 1);
+    last[e["tid"]] = after;
+  }
+  CHECK(directions["forward"] > 3);
+  CHECK(directions["backward"] > 3);
+  CHECK(directions["forward"] + directions["backward"] == told["nodes"]);
+  CHECK(contains(desk.run({"bench", "tiny.yaml", "--trace", "step.json"}).out, "chrome://tracing"));
+  CHECK(desk.run({"bench", "tiny.yaml", "--trace", "none/step.json"}).exit == 4);
+  CHECK(desk.run({"bench", "tiny.yaml", "--trace", "step.json", "--profile"}).exit == 2);
+}
+
 TEST_CASE("bench measures training, generation and memory") {
   Desk desk;
   const json j = answer(desk, {"bench", "tiny.yaml", "--steps", "3", "--position", "5", "--position", "9", "--json"});
