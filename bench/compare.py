@@ -7,6 +7,7 @@
     bench/compare.py gain                  from one thread to two
     bench/compare.py all [--quick]         every target, into docs/speed.md; --quick: a trial, 3 pairs at size S
     bench/compare.py all --go-on           the same, from where it was cut short
+    bench/compare.py all --renew --size L  these rows of the page anew, the others as they were, and marked
 
 Both programs stay alive and take turns, so that a slow moment of the machine meets both; what is printed is the median
 of the paired ratios with its quartiles. First it is checked that the twins are twins: the same loss and the same
@@ -142,6 +143,8 @@ def main():
     parser.add_argument("--no-compile", dest="compile", action="store_false", help="leave torch.compile out")
     parser.add_argument("--quick", action="store_true", help="all: a trial, 3 pairs at size S")
     parser.add_argument("--go-on", action="store_true", help="all: one that was cut short, from where it stopped")
+    parser.add_argument("--renew", action="store_true",
+                        help="all: measure what --size and --model name, keep the other rows of the page")
     args = parser.parse_args()
     if not os.path.exists(WEFT):
         sys.exit("build/weft is not there; `./weft --help` builds it")

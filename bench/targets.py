@@ -74,17 +74,19 @@ def measured(kind, model, size, position, args, torch):
     return {"start": measure.start, "gain": measure.gain}[kind](model, size, args)
 
 
-def rows_of(results):
-    """A row for each target and model, with what was reached, if anything was."""
+def rows_of(results, program):
+    """A row for each target and model, with what was reached, if anything was, and whether by an earlier program."""
     rows = []
     for t in TARGETS:
         for model in t.models:
-            reached = results.get((t.kind, model, t.size, t.position), {}).get(t.figure)
+            result = results.get((t.kind, model, t.size, t.position), {})
+            reached = result.get(t.figure)
             better = lambda limit: reached["median"] <= limit if t.least else reached["median"] >= limit
             verdict = ("not measured" if not reached else "missed" if not better(t.floor)
                        else "goal" if t.goal is not None and better(t.goal) else "floor")
             rows.append({"work": t.work, "model": TITLES[model], "size": t.size, "floor": t.floor, "goal": t.goal,
-                         "least": t.least, "reached": reached, "verdict": verdict})
+                         "least": t.least, "reached": reached, "verdict": verdict,
+                         "earlier": bool(reached) and result["program"] != program})
     return rows
 
 
@@ -93,7 +95,8 @@ def table(rows):
     for r in rows:
         limit = lambda name: "" if r[name] is None else f"{'at most ' if r['least'] else ''}{r[name]:g}"
         reached = picture.figure(r["reached"])
-        lines.append(f"| {r['work']} | {r['model']} {r['size']} | {f'**{reached}**' if reached else '-'} "
+        lines.append(f"| {r['work']} | {r['model']} {r['size']} | {f'**{reached}**' if reached else '-'}"
+                     f"{' °' if r['earlier'] else ''} "
                      f"| {limit('floor')} | {limit('goal')} | {r['verdict']} |")
     return "\n".join(lines) + "\n"
 
@@ -106,44 +109,53 @@ def fill_page(rows, about):
         f.write(re.sub(r"<!-- targets -->.*?<!-- end -->", lambda _: block + "<!-- end -->", text, flags=re.S))
 
 
-def known_of(path, conditions):
-    """What a run that was cut short has measured, by key: for `--go-on`, of the same program and pairs alone."""
+def known_of(path, conditions, any_program):
+    """What earlier runs have measured, by key; each says of which program it is. With `--go-on` of this program alone,
+    with `--renew` of any, but always with the same pairs, threads and PyTorch."""
     with open(path) as f:
         before = json.load(f)
-    if before["conditions"] != conditions:
-        sys.exit(f"{os.path.relpath(path, ROOT)} is of another program, or other pairs: start anew, without --go-on")
-    return {tuple(m["key"]): m for m in before["measured"]}
+    program = before["conditions"]["program"]
+    if before["conditions"] != {**conditions, **({"program": program} if any_program else {})}:
+        sys.exit(f"{os.path.relpath(path, ROOT)} is of another program, or other pairs: start anew")
+    return {tuple(m["key"]): {"program": program, **m} for m in before["measured"]}
 
 
 def measure_all(args, torch):
     """All targets, written after each measurement: a run of hours may be cut short, and `--go-on` ends it. A failure
     costs its own row.
 
-    Only a whole run changes bench/results/targets.* and the page; any other is a trial.
+    Only a whole run changes bench/results/targets.* and the page, or one that renews a part of it (`--renew`), whose
+    other rows are marked where they are of an earlier program; any other is a trial.
     """
     if args.quick:
         args.pairs, args.size = 3, ["S"]
-    whole = torch and args.compile and args.pairs >= PAIRS and (args.size, args.model) == (list(SIZES), MODELS)
+    all_of_it = args.renew or (args.size, args.model) == (list(SIZES), MODELS)
+    whole = torch and args.compile and args.pairs >= PAIRS and all_of_it
     path = os.path.join(RESULTS, "targets" if whole else "trial")
     with open(WEFT, "rb") as f:
         program = hashlib.sha256(f.read()).hexdigest()
     version = f"PyTorch {importlib.metadata.version('torch')}" if torch else "no PyTorch"
     conditions = {"program": program, "torch": version, "pairs": args.pairs, "threads": args.threads,
                   "clock": args.clock, "compile": args.compile}
-    results, failed, seen = known_of(f"{path}.json", conditions) if args.go_on else {}, {}, []
+    results = known_of(f"{path}.json", conditions, args.renew) if args.go_on or args.renew else {}
     keys = sorted(measurements(args), key=lambda key: list(SIZES).index(key[2]))  # the quick ones first
+    for key in keys if args.renew else []:
+        results.pop(key, None)
+    failed, seen = {}, [results[key]["on"] for key in results if key not in keys]
     for i, key in enumerate(keys):
         name = " ".join(map(str, key[:3]))
         seen.append(results[key]["on"] if key in results else machine(args))
         if key not in results:
             progress(f"{i + 1}/{len(keys)} {name}")
             try:
-                results[key] = {"key": key, "on": seen[-1], **measured(*key, args, torch)}
+                results[key] = {"key": key, "program": program, "on": seen[-1], **measured(*key, args, torch)}
             except (SystemExit, subprocess.CalledProcessError) as why:
                 failed[name] = str(why)
                 progress(why)
-        rows = rows_of(results)
+        rows = rows_of(results, program)
         about = f"{machine_text(seen, args)}; {version}; {args.pairs} pairs."
+        if any(r["earlier"] for r in rows):
+            about += " °: measured with an earlier program."
         with open(f"{path}.json", "w") as f:
             json.dump({"about": about, "conditions": conditions, "rows": rows, "failed": failed,
                        "measured": list(results.values())}, f, indent=2)

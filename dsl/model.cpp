@@ -72,7 +72,8 @@ std::size_t peak_bytes(const Lowered& lowered, i64 batch, i64 context, DType dty
   const auto lanes = dsl::lanes_of(batch, context, lowered.loops());
   i64 rows = 0;
   for (const Lane& lane : lanes) rows = std::max(rows, lane.rows());
-  const std::size_t one = lowered.train_runs(1, rows * context)[0]->peak_bytes({{"B", rows}, {"T", context}}, dtype);
+  const std::size_t one =
+      lowered.train_runs(1, lanes[0].rows() * context)[0]->peak_bytes({{"B", rows}, {"T", context}}, dtype);
   if (lanes.size() == 1) return one;
   if (threads == 0) threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   const auto held = static_cast<std::size_t>(std::min<i64>(std::ssize(lanes), threads));

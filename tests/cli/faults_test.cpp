@@ -133,7 +133,7 @@ TEST_CASE("whichever write, fsync, rename, open or mkdir of a run fails, nothing
 }
 
 TEST_CASE("an allocation that fails ends a run with exit 6 and loses nothing") {
-  try_allocations(7, 997, "once");
+  try_allocations(7, 499, "once");
   try_allocations(11, 1999, "sticky");
 }
 
