@@ -36,7 +36,7 @@ def bar(row, y, scale):
         parts += [f'<rect x="{BAR_LEFT}" y="{y - BAR // 2}" width="{at["median"] - BAR_LEFT:.1f}" height="{BAR}" '
                   f'fill="{COLOURS[row["verdict"]]}"/>',
                   f'<path d="M{at["low"]:.1f} {y}H{at["high"]:.1f}" stroke="#222" stroke-opacity="0.55"/>']
-    parts.append(text(REACHED, y + 4, figure(reached) or "not measured",
+    parts.append(text(REACHED, y + 4, (figure(reached) or "not measured") + (" °" if row["earlier"] else ""),
                       ' font-weight="bold"' if reached else ' fill="#888"'))
     for name, x in (("floor", FLOOR), ("goal", GOAL)):
         if row[name] is not None:
