@@ -4,6 +4,7 @@
 
 #include "dsl/lower.h"
 #include "dsl/model.h"
+#include "engine/layouts.h"
 
 namespace weft::dsl {
 namespace {
@@ -11,14 +12,14 @@ namespace {
 // [B, T, V] -> [B, V], the last position.
 Tensor last_position(const Tensor& logits) {
   const i64 B = logits.shape()[0], T = logits.shape()[1], V = logits.shape()[2];
-  std::vector<double> values;
-  const Tensor wide = logits.converted(DType::f64);
-  const auto all = wide.values<double>();
-  for (i64 b = 0; b < B; ++b) {
-    const auto row = all.subspan(static_cast<std::size_t>((b * T + T - 1) * V), static_cast<std::size_t>(V));
-    values.insert(values.end(), row.begin(), row.end());
+  if (T == 1) return logits.reshaped({B, V});
+  Tensor last = Tensor::zeros({B, V}, logits.dtype());
+  const std::size_t bytes = last.bytes() / static_cast<std::size_t>(std::max<i64>(1, B));
+  for (i64 b = 0; b < B && bytes > 0; ++b) {
+    std::memcpy(last.mutable_raw() + static_cast<std::size_t>(b) * bytes,
+                logits.raw() + static_cast<std::size_t>(b * T + T - 1) * bytes, bytes);
   }
-  return Tensor::from(values, {B, V}, logits.dtype());
+  return last;
 }
 
 void check_tokens(const Tensor& tokens, const std::vector<i64>& positions) {
@@ -77,21 +78,28 @@ std::vector<Tensor> fitted(const Kept& kept, const std::vector<StreamState>& slo
   return states;
 }
 
-// All that is kept are the states.
+// All that is kept are the states, beside the weights and their layouts.
 class StateStream final : public Stream {
  public:
-  StateStream(std::shared_ptr<const Lowered> lowered, Runtime& runtime, std::vector<Tensor> weights)
-      : lowered_(std::move(lowered)), runtime_(runtime), weights_(std::move(weights)) {}
+  StateStream(std::shared_ptr<const Lowered> lowered, Runtime& runtime, const std::vector<Tensor>& weights)
+      : lowered_(std::move(lowered)),
+        runtime_(runtime),
+        dtype_(dtype_of(weights)),
+        layouts_(weights),
+        feeds_(feeds_of(lowered_->stream(), weights, {})),
+        fixed_(std::ssize(feeds_)) {}
 
   Tensor feed(const Tensor& tokens) override {
     check_tokens(tokens, positions_);
-    auto feeds = feeds_of(lowered_->stream(), weights_, tokens);
-    if (positions_.empty()) start(feeds, tokens.shape()[0]);
-    for (std::size_t i = 0; i < slots().size(); ++i) feeds.emplace_back(slots()[i].in, states_[i]);
+    feeds_.erase(feeds_.begin() + fixed_, feeds_.end());
+    feeds_.front().second = tokens;
+    if (positions_.empty()) start(tokens.shape()[0]);
+    for (std::size_t i = 0; i < slots().size(); ++i) feeds_.emplace_back(slots()[i].in, states_[i]);
     RunSettings settings;
     settings.offsets = positions_.empty() ? std::vector<i64>{0} : positions_;
+    settings.layouts = &layouts_;
     if (same(settings.offsets)) settings.offsets.resize(1);
-    auto results = lowered_->stream_run()(runtime_, dtype_of(weights_), feeds, settings);
+    auto results = lowered_->stream_run()(runtime_, dtype_, feeds_, settings);
     for (std::size_t i = 0; i < states_.size(); ++i) states_[i] = std::move(results[i + 1]);
     advance(positions_, tokens);
     return last_position(results[0]);
@@ -103,7 +111,7 @@ class StateStream final : public Stream {
     return kept;
   }
   void go_on(const Kept& kept) override {
-    states_ = kept.rows() == 0 ? std::vector<Tensor>() : fitted(kept, slots(), graph(), dtype_of(weights_));
+    states_ = kept.rows() == 0 ? std::vector<Tensor>() : fitted(kept, slots(), graph(), dtype_);
     positions_ = kept.positions;
   }
   bool rows_apart() const override {
@@ -119,18 +127,21 @@ class StateStream final : public Stream {
  private:
   const std::vector<StreamState>& slots() const { return lowered_->stream().program.states; }
   const Graph& graph() const { return lowered_->stream().program.graph; }
-  void start(const Run::Feeds& feeds, i64 rows) {
-    const DType dtype = dtype_of(weights_);
-    const auto started = lowered_->start_run()(runtime_, dtype, feeds);
+  void start(i64 rows) {
+    const auto started = lowered_->start_run()(runtime_, dtype_, feeds_);
     std::size_t next = 0;
     for (const StreamState& s : slots()) {
-      states_.push_back(s.start ? started[next++] : Tensor::zeros(bind(s.in.dims(), {{"B", rows}, {"P", 0}}), dtype));
+      states_.push_back(s.start ? started[next++] : Tensor::zeros(bind(s.in.dims(), {{"B", rows}, {"P", 0}}), dtype_));
     }
   }
 
   std::shared_ptr<const Lowered> lowered_;
   Runtime& runtime_;
-  std::vector<Tensor> weights_, states_;
+  DType dtype_;
+  Layouts layouts_;
+  Run::Feeds feeds_;      // tokens, weights, states
+  std::ptrdiff_t fixed_;  // of these, those that are there before a start
+  std::vector<Tensor> states_;
   std::vector<i64> positions_;
 };
 
@@ -236,7 +247,7 @@ Kept row(const Kept& kept, i64 row) {
 
 std::unique_ptr<Stream> Model::stream(Runtime& runtime, std::vector<Tensor> weights) const {
   if (!streams()) return std::make_unique<PrefixStream>(lowered_, runtime, std::move(weights));
-  return std::make_unique<StateStream>(lowered_, runtime, std::move(weights));
+  return std::make_unique<StateStream>(lowered_, runtime, weights);
 }
 
 }  // namespace weft::dsl

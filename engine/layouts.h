@@ -1,10 +1,13 @@
 // Weights as a backend likes to read them: laid out once for all products of a step, in every lane and both directions
-// of it. For lanes of 384 rows, which would each lay out their own, that is a twentieth of a product.
+// of it. For lanes of 384 rows, which would each lay out their own, that is a twentieth of a product. A stream lays
+// them out once for all of its tokens: read from beginning to end they come at 74 GB/s from the third cache, row by row
+// at 55.
 #pragma once
 #include <compare>
 #include <functional>
 #include <map>
 #include <mutex>
+#include <unordered_set>
 #include <vector>
 
 #include "engine/tensor.h"
@@ -15,7 +18,7 @@ class Layouts {
  public:
   /// Of these tensors alone, which it holds: nothing else may come to lie where they are.
   explicit Layouts(std::vector<Tensor> weights);
-  bool knows(const void* data) const;
+  bool knows(const void* data) const { return known_.contains(data); }
   /// A matrix in the memory of a weight.
   struct Matrix {
     const void* data;
@@ -24,10 +27,11 @@ class Layouts {
     auto operator<=>(const Matrix&) const = default;
   };
   /// The layout of `matrix`; whoever needs it first makes it.
-  Tensor get(const Matrix& matrix, const std::function<Tensor()>& make) const;
+  const Tensor& get(const Matrix& matrix, const std::function<Tensor()>& make) const;
 
  private:
   std::vector<Tensor> weights_;
+  std::unordered_set<const void*> known_;
   mutable std::mutex mutex_;
   mutable std::map<Matrix, Tensor> made_;
 };

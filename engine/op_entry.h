@@ -28,9 +28,10 @@ template <class F> void from_value(const AttributeValue& value, F& field) {
 }
 
 template <class D> typename D::Attrs attrs_of(const std::vector<AttributeValue>& values) {
+  static const auto fields = D::attributes();  // once: making those of linrec takes 2 us, half of its step
   typename D::Attrs attrs;
   std::size_t i = 0;
-  std::apply([&](const auto&... a) { (from_value(values[i++], attrs.*(a.field)), ...); }, D::attributes());
+  std::apply([&](const auto&... a) { (from_value(values[i++], attrs.*(a.field)), ...); }, fields);
   return attrs;
 }
 

@@ -42,24 +42,34 @@ template <class T> struct Columns {
 
 /// C[0 .. M) = alpha A panel + beta C: the sums of M rows and V vectors of columns are kept in registers. The loops
 /// over them are unrolled by force, and nothing takes their address: else they are cleared in memory first, 8 % of a
-/// sum of 128 and a quarter of a head's.
+/// sum of 128 and a quarter of a head's. A single row has four sums of each, which begin at neighbours: of one alone
+/// each addition waits for the last.
 template <class S, int M = S::M, class T>
 [[gnu::always_inline]] inline void tile(i64 depth, Rows<T> a, const T* panel, const Columns<T>& c) {
-  constexpr int V = S::V, W = S::W;
+  constexpr int V = S::V, W = S::W, parts = M == 1 ? 4 : 1;
   using Vector = typename S::Vector;
-  Vector sums[M][V];
+  Vector sums[M * parts][V];
 #pragma GCC unroll 8
-  for (int i = 0; i < M; ++i) {
+  for (int i = 0; i < M * parts; ++i) {
 #pragma GCC unroll 8
     for (int v = 0; v < V; ++v) sums[i][v] = Vector{};
   }
-  for (i64 l = 0; l < depth; ++l, panel += V * W) {
+  i64 l = 0;
+  for (; l + parts <= depth; l += parts, panel += parts * V * W) {
 #pragma GCC unroll 8
-    for (int i = 0; i < M; ++i) {
-      const T x = a.data[i * a.row + l * a.column];
+    for (int i = 0; i < M * parts; ++i) {
+      const T x = a.data[i / parts * a.row + (l + i % parts) * a.column];
 #pragma GCC unroll 8
-      for (int v = 0; v < V; ++v) sums[i][v] += x * *reinterpret_cast<const Vector*>(panel + v * W);
+      for (int v = 0; v < V; ++v) sums[i][v] += x * *reinterpret_cast<const Vector*>(panel + (i % parts * V + v) * W);
     }
+  }
+  if constexpr (parts > 1) {
+    for (; l < depth; ++l, panel += V * W) {
+#pragma GCC unroll 8
+      for (int v = 0; v < V; ++v) sums[0][v] += a.data[l * a.column] * *reinterpret_cast<const Vector*>(panel + v * W);
+    }
+#pragma GCC unroll 8
+    for (int v = 0; v < V; ++v) sums[0][v] = (sums[0][v] + sums[1][v]) + (sums[2][v] + sums[3][v]);
   }
 #pragma GCC unroll 8
   for (int i = 0; i < M; ++i) {
@@ -216,7 +226,7 @@ class Packed final : public Products {
     if (for_library(p)) return library_->multiply(p);
     static thread_local std::vector<T> own;
     for_tiles(isa_, [&]<template <class> class S>() {
-      if (p.m == 1) row_product<S<T>>(p, own);
+      if (p.m == 1 && !p.panels.data) row_product<S<T>>(p, own);
       else product<S<T>>(p, own);
     });
   }
@@ -230,9 +240,7 @@ class Packed final : public Products {
     for_tiles(isa_, [&]<template <class> class S>() { width = S<T>::width; });
     return (n + width - 1) / width * width;
   }
-  template <class T> i64 padded(const Product<T>& p) const {
-    return p.m == 1 || for_library(p) ? 0 : columns<T>(p.n) * p.k;
-  }
+  template <class T> i64 padded(const Product<T>& p) const { return for_library(p) ? 0 : columns<T>(p.n) * p.k; }
   template <class T> void lay(const Product<T>& p, i64 begin, i64 end, T* to) const {
     for (i64 l = 0; l < p.k; l += kDepth) {
       const i64 depth = std::min(kDepth, p.k - l);

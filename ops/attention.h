@@ -86,8 +86,9 @@ struct Attention : General {
     i64 at(i64 n) const { return n / heads * row + n % heads * head; }
   };
 
-  // Sizes of a call, and the scores of a block of queries: rows of `keys` numbers, of which `visible` count.
-  static constexpr i64 kBlock = 64;
+  // Sizes of a call, and the scores of a block of queries: rows of `keys` numbers, of which `visible` count. The keys
+  // behind a block's last query are left out: with blocks of 64, all of a window at size S, its step took 2.5 % longer.
+  static constexpr i64 kBlock = 32;
   template <class T> struct Heads {
     i64 count, queries, keys, past, dk, dv;
     bool causal;

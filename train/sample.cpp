@@ -14,15 +14,36 @@ struct Candidate {
   double weight;  // its probability, up to a common factor
 };
 
-// Likeliest first, equals in order of their tokens, so that the order is one and the same
-// everywhere.
+// Of equals the one with the smaller token, so that the order is one and the same everywhere.
+bool likelier(const Candidate& a, const Candidate& b) {
+  return a.weight != b.weight ? a.weight > b.weight : a.token < b.token;
+}
+
+// Candidates from the likeliest on, as far as they are asked for: a draw seldom goes far, and a vocabulary is large.
+class Likeliest {
+ public:
+  explicit Likeliest(std::vector<Candidate> all) : rest_(std::move(all)) {
+    std::make_heap(rest_.begin(), rest_.end(), after);
+  }
+  bool empty() const { return rest_.empty(); }
+  Candidate next() {
+    std::pop_heap(rest_.begin(), rest_.end(), after);
+    const Candidate c = rest_.back();
+    rest_.pop_back();
+    return c;
+  }
+
+ private:
+  static bool after(const Candidate& a, const Candidate& b) { return likelier(b, a); }
+  std::vector<Candidate> rest_;
+};
+
 std::vector<Candidate> candidates(std::span<const double> logits, double temperature) {
   const double top = *std::max_element(logits.begin(), logits.end());
-  std::vector<Candidate> all;
+  std::vector<Candidate> all(logits.size());
   for (std::size_t i = 0; i < logits.size(); ++i) {
-    all.push_back({static_cast<i32>(i), std::exp((logits[i] - top) / temperature)});
+    all[i] = {static_cast<i32>(i), std::exp((logits[i] - top) / temperature)};
   }
-  std::stable_sort(all.begin(), all.end(), [](const Candidate& a, const Candidate& b) { return a.weight > b.weight; });
   return all;
 }
 
@@ -30,12 +51,22 @@ double total(const std::vector<Candidate>& all) {
   return std::accumulate(all.begin(), all.end(), 0.0, [](double sum, const Candidate& c) { return sum + c.weight; });
 }
 
+void keep_top_k(std::vector<Candidate>& all, i64 k) {
+  if (k <= 0 || k >= std::ssize(all)) return;
+  std::nth_element(all.begin(), all.begin() + k, all.end(), likelier);
+  all.resize(static_cast<std::size_t>(k));
+}
+
 void keep_top_p(std::vector<Candidate>& all, double p) {
+  if (p == 1) return;
   const double wanted = p * total(all);
+  Likeliest likeliest(std::move(all));
+  all.clear();
   double sum = 0;
-  std::size_t kept = 0;
-  while (kept < all.size() && sum < wanted) sum += all[kept++].weight;
-  all.resize(std::max<std::size_t>(1, kept));
+  do {
+    all.push_back(likeliest.next());
+    sum += all.back().weight;
+  } while (sum < wanted && !likeliest.empty());
 }
 
 void check_logits(std::span<const double> logits) {
@@ -82,18 +113,16 @@ i32 sample(std::span<const double> logits, const GenerateOptions& options, i64 i
     return static_cast<i32>(std::max_element(logits.begin(), logits.end()) - logits.begin());
   }
   std::vector<Candidate> all = candidates(logits, options.temperature);
-  if (options.top_k > 0 && options.top_k < static_cast<i64>(all.size())) {
-    all.resize(static_cast<std::size_t>(options.top_k));
-  }
-  if (options.top_p < 1) keep_top_p(all, options.top_p);
+  keep_top_k(all, options.top_k);
+  keep_top_p(all, options.top_p);
   Key key = Key{options.seed}.fold("generate");
   if (copy > 0) key = key.fold("copy").fold(static_cast<u64>(copy));  // the first is what a single text is
   double left = uniform(key, static_cast<u64>(index)) * total(all);
-  for (const Candidate& c : all) {
-    left -= c.weight;
-    if (left < 0) return c.token;
-  }
-  return all.front().token;  // rounding used up the weights before the draw
+  Likeliest likeliest(std::move(all));
+  const Candidate first = likeliest.next();
+  Candidate c = first;
+  while ((left -= c.weight) >= 0 && !likeliest.empty()) c = likeliest.next();
+  return left < 0 ? c.token : first.token;  // else rounding used up the weights before the draw
 }
 
 std::vector<i32> prompt_tokens(const GenerateOptions& options, const Tokenizer& tokenizer) {

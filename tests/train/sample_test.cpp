@@ -59,6 +59,10 @@ TEST_CASE("top_k and top_p leave only the likeliest tokens") {
   const auto three = frequencies(logits, {.temperature = 1, .top_p = 0.9});
   CHECK(three[2] == 0);
   CHECK(three[0] > 0.05);
+  const std::vector<double> equal(5, 1.5);  // of equals the first
+  const auto first = frequencies(equal, {.temperature = 1, .top_k = 2}), half = frequencies(equal, {.top_p = 0.5});
+  CHECK(first[0] + first[1] == doctest::Approx(1));
+  CHECK(half[0] + half[1] + half[2] == doctest::Approx(1));
 }
 
 TEST_CASE("the penalty divides logits above 0 of seen tokens and multiplies those below, and no others") {
