@@ -213,7 +213,6 @@ std::string text(const Dims& dims) {
 
 Shape bind(const Dims& dims, const Bindings& bindings) {
   Shape shape;
-  shape.reserve(dims.size());
   for (const auto& d : dims) shape.push_back(d.value(bindings));
   return shape;
 }

@@ -10,12 +10,10 @@
 #include <string>
 #include <vector>
 
-#include "engine/error.h"
+#include "engine/shape.h"
 
 namespace weft {
 
-/// A concrete shape; row-major, the last dimension is contiguous.
-using Shape = std::vector<i64>;
 /// The product of the sizes; an error of kind `size` when it is beyond 64 bits.
 i64 element_count(const Shape& shape);
 std::string text(const Shape& shape);

@@ -4,7 +4,6 @@
 // at 55.
 #pragma once
 #include <compare>
-#include <functional>
 #include <map>
 #include <mutex>
 #include <unordered_set>
@@ -17,7 +16,9 @@ namespace weft {
 class Layouts {
  public:
   /// Of these tensors alone, which it holds: nothing else may come to lie where they are.
-  explicit Layouts(std::vector<Tensor> weights);
+  explicit Layouts(std::vector<Tensor> weights) : weights_(std::move(weights)) {
+    for (const Tensor& t : weights_) known_.insert(t.raw());
+  }
   bool knows(const void* data) const { return known_.contains(data); }
   /// A matrix in the memory of a weight.
   struct Matrix {
@@ -26,8 +27,13 @@ class Layouts {
     i64 rows, columns, stride;
     auto operator<=>(const Matrix&) const = default;
   };
-  /// The layout of `matrix`; whoever needs it first makes it.
-  const Tensor& get(const Matrix& matrix, const std::function<Tensor()>& make) const;
+  /// The layout of `matrix`; whoever needs it first makes it, and others wait.
+  template <class F> const Tensor& get(const Matrix& matrix, const F& make) const {
+    const std::lock_guard lock(mutex_);
+    Tensor& layout = made_[matrix];
+    if (!layout) layout = make();
+    return layout;
+  }
 
  private:
   std::vector<Tensor> weights_;

@@ -58,7 +58,7 @@ template <class T> struct BlockSource {
   BlockSource(const Tensor* tensor, const Shape& from, const Shape& to_shape) : to(to_shape) {
     if (!tensor) return;
     data = tensor->values<T>().data();
-    if (from != to) steps = broadcast_strides(from, to);
+    if (element_count(from) != element_count(to)) steps = broadcast_strides(from, to);
   }
   // Elements begin .. begin + count: in place, or expanded into `buffer`.
   const T* block(i64 begin, i64 count, T* buffer) const {
