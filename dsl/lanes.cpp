@@ -15,12 +15,11 @@ constexpr i64 kLanes = 8;
 // Rows in a loop: with two, each position reads its weights for two rows.
 constexpr i64 kLoopRows = 6;
 
-template <class T> void add_weighted(Isa isa, Tensor& sum, bool first, const Tensor& t, double weight) {
-  const auto w = static_cast<T>(weight);
+// Elements begin .. end of the sum.
+template <class T> void add(Isa isa, Tensor& sum, const Tensor& t, i64 begin, i64 end) {
   T* to = sum.mutable_values<T>().data();
   const T* from = t.values<T>().data();
-  if (first) loop(isa, 0, t.size(), [=](i64 i) { to[i] = w * from[i]; });
-  else loop(isa, 0, t.size(), [=](i64 i) { to[i] += w * from[i]; });
+  loop(isa, begin, end, [=](i64 i) { to[i] += from[i]; });
 }
 
 }  // namespace
@@ -62,28 +61,40 @@ void each_lane(const Runtime& runtime, std::size_t lanes, bool one_by_one,
   });
 }
 
-void LaneSum::add(std::size_t lane, std::vector<Tensor> tensors, double weight) {
-  if (lanes_ == 1) {
-    sum_ = std::move(tensors);
-    return;
-  }
+void LaneSum::add(std::size_t lane, std::vector<Tensor> tensors) {
   const std::lock_guard lock(mutex_);
-  waiting_[lane] = {std::move(tensors), weight};
-  for (auto it = waiting_.begin(); it != waiting_.end() && it->first == next_; it = waiting_.erase(it), ++next_) {
-    add(std::move(it->second));
-  }
+  waiting_[lane] = std::move(tensors);
+  while (next_ + 1 < lanes_ && waiting_.contains(next_)) add_next(runtime_.alone());
 }
 
-void LaneSum::add(Given given) {
-  const bool first = sum_.empty();
-  for (std::size_t i = 0; i < given.tensors.size(); ++i) {
-    Tensor& t = given.tensors[i];
-    if (first)
-      sum_.push_back(t.is_sole_owner() ? std::move(t) : Tensor::uninitialised(t.shape(), t.dtype(), runtime_.pool()));
-    const Tensor& from = t ? t : sum_[i];  // of the first lane, what it gave becomes the sum
-    if (from.dtype() == DType::f64) add_weighted<double>(runtime_.isa(), sum_[i], first, from, given.weight);
-    else add_weighted<float>(runtime_.isa(), sum_[i], first, from, given.weight);
+std::vector<Tensor> LaneSum::take() {
+  if (!waiting_.empty()) add_next(runtime_);
+  return std::move(sum_);
+}
+
+void LaneSum::add_next(const Runtime& on) {
+  std::vector<Tensor> given = std::move(waiting_.begin()->second);
+  waiting_.erase(waiting_.begin());
+  if (next_++ == 0) {
+    for (Tensor& t : given) sum_.push_back(t.is_sole_owner() ? std::move(t) : t.copy());
+    return;
   }
+  constexpr i64 kPart = 1 << 16;  // elements
+  struct Part {
+    std::size_t tensor;
+    i64 begin, end;
+  };
+  std::vector<Part> parts;
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    for (i64 b = 0; b < given[i].size(); b += kPart) parts.push_back({i, b, std::min(b + kPart, given[i].size())});
+  }
+  on.parallel().ranges(std::ssize(parts), 1, [&](i64 begin, i64 end) {
+    for (auto p = parts.begin() + begin; p != parts.begin() + end; ++p) {
+      const Tensor& t = given[p->tensor];
+      if (t.dtype() == DType::f64) dsl::add<double>(on.isa(), sum_[p->tensor], t, p->begin, p->end);
+      else dsl::add<float>(on.isa(), sum_[p->tensor], t, p->begin, p->end);
+    }
+  });
 }
 
 }  // namespace weft::dsl

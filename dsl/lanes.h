@@ -30,23 +30,21 @@ std::size_t at_once(const Runtime& runtime, std::size_t lanes);
 void each_lane(const Runtime& runtime, std::size_t lanes, bool one_by_one,
                const std::function<void(std::size_t lane, std::size_t place, const Runtime&)>& body);
 
-/// The weighted sum of tensors that lanes give when they are done, in the order of the lanes.
+/// The sum of tensors that lanes give when they are done, in the order of the lanes. What the first gave becomes the
+/// sum. A lane adds what those before it left, while others are computed; the last one's is added by all threads
+/// together: by one alone, a step of two lanes waited for 2 % of its time.
 class LaneSum {
  public:
   LaneSum(const Runtime& runtime, std::size_t lanes) : runtime_(runtime), lanes_(lanes) {}
   /// By each lane once.
-  void add(std::size_t lane, std::vector<Tensor> tensors, double weight);
-  std::vector<Tensor> take() { return std::move(sum_); }
+  void add(std::size_t lane, std::vector<Tensor> tensors);
+  std::vector<Tensor> take();
 
  private:
-  struct Given {
-    std::vector<Tensor> tensors;
-    double weight;
-  };
-  void add(Given given);
+  void add_next(const Runtime& on);
   const Runtime& runtime_;
   std::size_t lanes_, next_ = 0;
-  std::map<std::size_t, Given> waiting_;
+  std::map<std::size_t, std::vector<Tensor>> waiting_;
   std::vector<Tensor> sum_;
   std::mutex mutex_;
 };

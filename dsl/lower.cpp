@@ -82,8 +82,8 @@ std::unique_ptr<Lowering> lower(const Blueprint& plan, Mode mode, Diagnostics& d
   if (trains(mode)) {
     std::vector<Var> weights;
     for (const WeightSlot& w : p.weights) weights.push_back(w.var);
-    const Var one = p.graph.constant(Tensor::full({}, 1, DType::f64));
-    l->gradients = p.graph.backward({&l->loss, 1}, {&one, 1}, weights);
+    l->share = p.graph.input("share", {});
+    l->gradients = p.graph.backward({&l->loss, 1}, {&l->share, 1}, weights);
   }
   return l;
 }

@@ -12,7 +12,8 @@ struct Lowering {
   Lowering(Mode mode, Diagnostics& diagnostics) : program(mode, diagnostics) {}
   Program program;
   Var tokens, targets, logits, loss;  // targets [B, T], or [B] for the classes of sequences
-  std::vector<Var> gradients;         // train: of the mean loss, one a weight
+  Var share;                          // train: of these rows in the mean loss of a batch
+  std::vector<Var> gradients;         // train: of share * loss, one a weight
 };
 
 /// What is lowered, and with which choices.

@@ -193,12 +193,13 @@ LossSum Model::gradients(Runtime& runtime, const std::vector<Tensor>& weights, c
     if (observer) settings.intervention = observer->inside();
     if (observer && lanes.size() > 1) observer->begins(lanes[i].begin, lanes[i].rows());
     auto feeds = feeds_of(l, weights, part.tokens, part.targets);
+    feeds.emplace_back(l.share, Tensor::full({}, count / all, dtype_of(weights)));
     if (carries()) feed_carried(l.program, carried, lanes[i], dtype_of(weights), feeds, settings);
     auto results = (*runs[place])(on, dtype_of(weights), feeds, settings, observer);
     sums[i] = {scalar(results[0]) * count, counted(part.targets)};
     const auto end = results.end() - std::ssize(l.program.states);
     states[i].assign(std::make_move_iterator(end), std::make_move_iterator(results.end()));
-    total.add(i, {std::make_move_iterator(results.begin() + 1), std::make_move_iterator(end)}, count / all);
+    total.add(i, {std::make_move_iterator(results.begin() + 1), std::make_move_iterator(end)});
   });
   gradients.clear();
   std::vector<Tensor> made = total.take();
