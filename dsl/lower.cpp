@@ -3,12 +3,40 @@
 #include <fmt/format.h>
 
 #include "dsl/compose.h"
+#include "ops/shared/contraction.h"
 
 namespace weft::dsl {
 namespace {
 
 // Tokens of a lane from which memory is dearer than the few percent of time that cheap values take once more.
 constexpr i64 kRecomputing = 2048;
+// Classes from which on a training step makes logits by blocks: [T, V] and its gradient would be most of its memory.
+constexpr i64 kManyClasses = 4096;
+
+// The weight that the last product of `logits` [..., V] multiplies with, and whether it is a table [V, D].
+std::optional<bool> head_is_table(const Graph& graph, const Var& logits) {
+  const i32 made_by = graph.value(logits.id()).node;
+  if (made_by < 0 || graph.node(made_by).op->name != "contract") return {};
+  const auto p = ops::Pattern::parse(std::get<std::string>(graph.node(made_by).attributes[0]));
+  if (p.a.empty() || p.b.size() != 2 || p.out.empty()) return {};
+  const std::string rows = p.a.substr(0, p.a.size() - 1);
+  if (p.out != rows + p.out.back() || p.out.back() == p.a.back()) return {};
+  const std::string d_v = {p.a.back(), p.out.back()}, v_d = {p.out.back(), p.a.back()};
+  if (p.b == v_d) return true;
+  return p.b == d_v ? std::optional(false) : std::nullopt;
+}
+
+// Evaluation reads logits for more than the loss, and has them whole.
+Var loss_of(Graph& graph, const Var& logits, const Var& targets, bool trains) {
+  const Dim& classes = logits.dims().back();
+  const bool many = trains && classes.known() && classes.value() >= kManyClasses;
+  if (const auto table = many ? head_is_table(graph, logits) : std::nullopt) {
+    const Node& head = graph.node(graph.value(logits.id()).node);
+    return append(graph, "linear_cross_entropy", {Var(graph, head.inputs[0]), Var(graph, head.inputs[1]), targets},
+                  {{"table", *table}})[0];
+  }
+  return append(graph, "cross_entropy", {logits, targets})[0];
+}
 
 }  // namespace
 
@@ -73,7 +101,7 @@ std::unique_ptr<Lowering> lower(const Blueprint& plan, Mode mode, Diagnostics& d
   }
   if (p.failed || diagnostics.has_errors()) return nullptr;
   if (mode == Mode::stream) return l;
-  l->loss = append(p.graph, "cross_entropy", {l->logits, l->targets})[0];
+  l->loss = loss_of(p.graph, l->logits, l->targets, trains(mode));
   if (mode == Mode::carry && p.repeats) {
     diagnostics.error("E0322", *p.repeats, "this needs all positions before, and `train.carry_state` has no end")
         .help("leave `carry_state` out, or write it as a `recurrence`");

@@ -1,8 +1,5 @@
 #pragma once
-#include <algorithm>
-
-#include "engine/math.h"
-#include "engine/op.h"
+#include "ops/shared/target_loss.h"
 
 namespace weft::ops {
 
@@ -44,30 +41,24 @@ struct CrossEntropy : General {
     const T* logits = k.input(0).data();
     const auto targets = k.indices(1);
     const i64 rows = std::ssize(targets), classes = k.shape(0).back();
-    i64 counted = 0;
-    for (const i32 target : targets) {
-      if (target == a.ignore) continue;
-      check(target >= 0 && target < classes, "cross_entropy: the target {} is none of the {} classes", target, classes);
-      ++counted;
-    }
+    const i64 counted = counted_targets(targets, a.ignore, classes, k.op().name);
+    const TargetLoss<T> loss{classes, a.smoothing};
     T* lse = k.save(0).data();
     std::vector<double> losses(static_cast<std::size_t>(rows));
     k.rows(rows, classes, [&](i64 n) {
       const T* x = logits + n * classes;
       double sum = 0;
-      const double log_sum = log_sum_exp(x, classes, sum);
+      const double log_sum = loss.log_sum_exp(x, sum);
       lse[n] = static_cast<T>(log_sum);
-      if (targets[n] == a.ignore) return;
-      losses[n] = log_sum - (1 - a.smoothing) * static_cast<double>(x[targets[n]]);
-      if (a.smoothing > 0) losses[n] -= a.smoothing / static_cast<double>(classes) * sum;
+      if (targets[n] != a.ignore) losses[n] = loss(x, targets[n], log_sum, sum);
     });
     T* y = k.result().data();
     if (a.reduction == "none") {
-      std::transform(losses.begin(), losses.end(), y, [](double loss) { return static_cast<T>(loss); });
+      std::transform(losses.begin(), losses.end(), y, [](double one) { return static_cast<T>(one); });
       return;
     }
     double total = 0;
-    for (const double loss : losses) total += loss;
+    for (const double one : losses) total += one;
     y[0] = static_cast<T>(a.reduction == "sum" ? total : total / static_cast<double>(std::max<i64>(1, counted)));
   }
 
@@ -79,17 +70,15 @@ struct CrossEntropy : General {
     T* dlogits = k.gradient(0).data();
     const i64 counted = rows - std::count(targets.begin(), targets.end(), a.ignore);
     const double share = a.reduction == "mean" ? 1 / static_cast<double>(std::max<i64>(1, counted)) : 1;
+    const TargetLoss<T> loss{classes, a.smoothing};
     k.rows(rows, classes, [&](i64 n) {
       T* d = dlogits + n * classes;
       if (targets[n] == a.ignore) {
         std::fill_n(d, classes, T(0));
         return;
       }
-      const T* x = logits + n * classes;
       const T g = static_cast<T>(static_cast<double>(dy[a.reduction == "none" ? n : 0]) * share);
-      const T log_sum = lse[n], spread = static_cast<T>(a.smoothing / static_cast<double>(classes));
-      for (i64 v = 0; v < classes; ++v) d[v] = g * (exp(x[v] - log_sum) - spread);
-      d[targets[n]] -= g * static_cast<T>(1 - a.smoothing);
+      loss.gradient(logits + n * classes, targets[n], lse[n], g, d);
     });
   }
 
@@ -108,35 +97,6 @@ struct CrossEntropy : General {
     return {{{{{2, 3, 5}, {3}}}, "logits [..., V] need targets [...] ([2, 3, 5] and [3])"},
             {{.shapes = {{9, 2}, {9}}, .classes = 1000}, "is none of the 2 classes"},
             {{{{2, 5}, {2}}, {{"smoothing", 1.5}}}, "smoothing is from 0 to 1, not 1.5"}};
-  }
-
- private:
-  // log sum_v e^{x_v} around the largest element, so that nothing overflows; also the plain sum of x. Lanes of fixed
-  // number, so that the loops are vectors and the order of the sum is one.
-  template <class T> static double log_sum_exp(const T* x, i64 n, double& sum) {
-    constexpr i64 kLanes = 16;
-    T top[kLanes];
-    std::fill_n(top, kLanes, n ? x[0] : T(0));
-    double plain[kLanes] = {}, exps[kLanes] = {};
-    i64 v = 0;
-    for (; v + kLanes <= n; v += kLanes) {
-      for (i64 j = 0; j < kLanes; ++j) top[j] = x[v + j] > top[j] ? x[v + j] : top[j];
-    }
-    for (; v < n; ++v) top[0] = x[v] > top[0] ? x[v] : top[0];
-    const T largest = *std::max_element(top, top + kLanes);
-    for (v = 0; v + kLanes <= n; v += kLanes) {
-      T e[kLanes];
-      for (i64 j = 0; j < kLanes; ++j) e[j] = exp(x[v + j] - largest);
-      for (i64 j = 0; j < kLanes; ++j) exps[j] += static_cast<double>(e[j]);
-      for (i64 j = 0; j < kLanes; ++j) plain[j] += static_cast<double>(x[v + j]);
-    }
-    for (; v < n; ++v) {
-      exps[0] += static_cast<double>(exp(x[v] - largest));
-      plain[0] += static_cast<double>(x[v]);
-    }
-    double total = 0;
-    for (i64 j = 0; j < kLanes; ++j) total += exps[j], sum += plain[j];
-    return static_cast<double>(largest) + std::log(total);
   }
 };
 

@@ -147,8 +147,18 @@ class Contraction {
   template <class T> void operator()(const Kernel<T>& k, const T* a, const T* b, T* out) const {
     if (M_ == 0 || N_ == 0 || batch_ == 0) return;
     if (K_ == 0) return std::fill(out, out + batch_ * M_ * N_, T(0));
+    compute(k, a, b, out, T(0));
+  }
+  /// out += a contracted with b, where the result is read as it lies.
+  template <class T> void add(const Kernel<T>& k, const T* a, const T* b, T* out) const {
+    if (out_.copied()) throw Error("contract: a sum cannot be added to where it does not lie", Failure::internal);
+    if (K_ > 0 && M_ > 0 && N_ > 0 && batch_ > 0) compute(k, a, b, out, T(1));
+  }
+
+ private:
+  template <class T> void compute(const Kernel<T>& k, const T* a, const T* b, T* out, T beta) const {
     Tensor copy_a, copy_b, result;
-    Operands<T> at{ready(k, a_, a, copy_a), ready(k, b_, b, copy_b), out};
+    Operands<T> at{ready(k, a_, a, copy_a), ready(k, b_, b, copy_b), out, beta};
     if (out_.copied()) {
       result = k.scratch({batch_ * M_ * N_});
       at.out = result.template mutable_values<T>().data();
@@ -156,13 +166,12 @@ class Contraction {
     multiply(k, at);
     if (out_.copied()) permute(k, static_cast<const T*>(at.out), out_shape_, back_, out);
   }
-
- private:
   using Layout = detail_contraction::Layout;
   using Matrices = detail_contraction::Matrices;
   template <class T> struct Operands {
     const T *a, *b;
     T* out;
+    T beta;
   };
   // The groups of letters: batch, rows, columns, summed.
   struct Groups {
@@ -215,6 +224,7 @@ class Contraction {
     g.c = at.out + out_.offset(batch) + i * out_.row + j * out_.column;
     g.k = K_;
     g.ldc = out_.leading;
+    g.beta = at.beta;
     if (out_.transposed) {  // C^T = B^T A^T
       g.m = n, g.n = m;
       g.a = y, g.lda = b_.leading, g.transpose_a = !b_.transposed;
@@ -232,7 +242,8 @@ class Contraction {
   template <class T> void multiply_row(const Kernel<T>& k, const Operands<T>& at, i64 parts) const {
     Tensor memory = k.scratch({parts, N_});
     T* sums = memory.template mutable_values<T>().data();
-    const Product<T> whole = part(at, 0, 0, 0, 1, N_);
+    Product<T> whole = part(at, 0, 0, 0, 1, N_);
+    whole.beta = 0;
     k.ranges(parts, 1, [&](i64 begin, i64 end) {
       for (i64 i = begin; i < end; ++i) {
         Product<T> g = whole;
@@ -244,8 +255,8 @@ class Contraction {
         k.multiply(g);
       }
     });
-    std::copy_n(sums, N_, whole.c);
-    for (i64 i = 1; i < parts; ++i) {
+    if (at.beta == T(0)) std::fill_n(whole.c, N_, T(0));
+    for (i64 i = 0; i < parts; ++i) {
       for (i64 j = 0; j < N_; ++j) whole.c[j] += sums[i * N_ + j];
     }
   }

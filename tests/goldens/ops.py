@@ -550,6 +550,8 @@ TARGETS = [[0, 3, -1], [2, 2, 1]]
 for a in ({}, {"smoothing": 0.1}, {"reduction": "none", "ignore": 2}, {"reduction": "sum", "smoothing": 0.3}):
     targets = np.where(np.array(TARGETS) == -1, a.get("ignore", -1), np.array(TARGETS))
     case("cross_entropy", lambda logits, targets: cross_entropy(logits, targets, **a), {"logits": X((2, 3, 4)), "targets": X(given=targets)}, a)
+for a, shape in (({}, (3, 5)), ({"table": True, "smoothing": 0.1, "block": 4}, (5, 3))):
+    case("linear_cross_entropy", lambda x, weight, targets: cross_entropy(x @ (weight.T if a else weight), targets, a.get("smoothing", 0)), {"x": X((2, 3, 3)), "weight": X(shape), "targets": X(given=TARGETS)}, a)
 for reduction in ("mean", "sum", "none"):
     total = {"mean": np.mean, "sum": np.sum, "none": lambda x: x}[reduction]
     case("mse", lambda x, target: total((x - target) ** 2), {"x": X((2, 3)), "target": X((2, 3))}, {"reduction": reduction})

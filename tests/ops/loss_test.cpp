@@ -1,5 +1,7 @@
+#include "ops/contract.h"
 #include "ops/cross_entropy.h"
 #include "ops/embedding.h"
+#include "ops/linear_cross_entropy.h"
 #include "tests/ops/differences.h"
 
 using namespace weft;
@@ -72,6 +74,25 @@ TEST_CASE("gradients of the loss agree with differences for every reduction") {
       CHECK(gradient_distance({x, targets}, [&](Tape&, const std::vector<Var>& v) {
               return ops::cross_entropy(v[0], v[1], {.smoothing = smoothing, .reduction = reduction});
             }) < 1e-9);
+    }
+  }
+}
+
+TEST_CASE("a loss by blocks of rows is that of all logits, whichever way the weight lies") {
+  const Tensor x = random({2, 5, 7}, 6),
+               targets = Tensor::of_indices(std::vector<i32>{0, 18, -1, 7, 7, -1, 3, 2, 1, 18}, {2, 5});
+  for (const bool table : {false, true}) {
+    const Tensor weight = random(table ? Shape{19, 7} : Shape{7, 19}, 7);
+    Tape tape(runtime(), DType::f64);
+    const Var a = tape.leaf(x), w = tape.leaf(weight), t = tape.leaf(targets);
+    const Var whole =
+        ops::cross_entropy(ops::contract(a, w, table ? "btd,vd->btv" : "btd,dv->btv"), t, {.smoothing = 0.1});
+    const auto expected = tape.gradient(whole, {a, w}, Tensor::full({}, 0.25, DType::f64));
+    for (const i64 block : {0, 1, 4, 10, 64}) {
+      const Var y = ops::linear_cross_entropy(a, w, t, {.table = table, .smoothing = 0.1, .block = block});
+      CHECK(tape.value(y).at(0) == doctest::Approx(tape.value(whole).at(0)).epsilon(1e-14));
+      const auto found = tape.gradient(y, {a, w}, Tensor::full({}, 0.25, DType::f64));
+      for (std::size_t i = 0; i < 2; ++i) CHECK(distance(found[i], expected[i]) < 1e-15);  // numbers of some 0.01
     }
   }
 }
