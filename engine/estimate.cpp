@@ -95,7 +95,7 @@ double Run::flops(const Node& node, const Bindings& bindings) const {
   const Node& f = forward ? node : graph_.node(node.forward_node);
   if (!f.op->cost) return 0;
   const Sizes s(graph_, f, bindings);
-  return (forward ? 1 : 2) * f.op->cost(s.attributes, s.inputs, s.outputs).flops;
+  return (forward ? 1 : f.op->backward_work) * f.op->cost(s.attributes, s.inputs, s.outputs).flops;
 }
 
 bool Run::is_costly(const Node& node, const Bindings& bindings) const {

@@ -165,6 +165,7 @@ struct Op {
   Reads reads;
   unsigned passes_cotangent = 0;  // bit i: the gradient of input i is the cotangent itself (add)
   unsigned shares = 0;            // bit i: output i may be the memory of an input; else the kernel makes it
+  double backward_work = 2;       // of the backward, in forwards
   std::vector<StateInfo> states;
 
   /// Shapes of all outputs and saved values.
@@ -215,6 +216,7 @@ struct OpDefaults {
   static constexpr Reads reads{};
   static constexpr unsigned passes_cotangent = 0;
   static constexpr unsigned shares = 0;
+  static constexpr double backward_work = 2;
   static constexpr bool causal_axis = false;
   static constexpr bool random = false;
   static constexpr bool straight_through = false;

@@ -286,6 +286,7 @@ template <class D> Op make_op(const char* name) {
   op.reads = D::reads;
   op.passes_cotangent = D::passes_cotangent;
   op.shares = D::shares;
+  op.backward_work = D::backward_work;
   op.states = D::states();
   op.output_kind = &D::output_kind;
   op.samples = &D::samples;

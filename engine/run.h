@@ -61,7 +61,8 @@ class Run {
   Bindings bindings(const Feeds& feeds) const;
   /// Highest sum of the bytes of live values under these bindings. Feeds and constants count from beginning to end.
   std::size_t peak_bytes(const Bindings& bindings, DType dtype) const;
-  /// Floating point operations of a first run; a backward counts as two forwards, what is computed again as nothing.
+  /// Floating point operations of a first run; a backward counts as two forwards, unless its op says otherwise, what is
+  /// computed again as nothing.
   double flops(const Bindings& bindings) const;
   double flops(const Node& node, const Bindings& bindings) const;
   /// Whether what the node makes takes longer to compute than to keep and to read again, as products and draws do.

@@ -17,6 +17,7 @@ struct LinearCrossEntropy : General {
                                      Input{"targets", Input::index}};
   static constexpr std::size_t saved = 2;  // the gradients for dy = 1
   static constexpr Reads reads{.inputs = 0};
+  static constexpr double backward_work = 0;
   struct Attrs {
     bool table = false;
     double smoothing = 0;
@@ -115,7 +116,7 @@ struct LinearCrossEntropy : General {
   }
 
   static double flops(const Attrs&, const std::vector<Shape>& in, const std::vector<Shape>&) {
-    return 2 * static_cast<double>(element_count(in[2])) * static_cast<double>(element_count(in[1]));
+    return 6 * static_cast<double>(element_count(in[2])) * static_cast<double>(element_count(in[1]));
   }
   static double scratch(const Attrs& a, const std::vector<Shape>& in, const std::vector<Shape>&, bool backward) {
     const i64 V = in[1][a.table ? 0 : 1];
