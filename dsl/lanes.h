@@ -32,7 +32,7 @@ void each_lane(const Runtime& runtime, std::size_t lanes, bool one_by_one,
 
 /// The sum of tensors that lanes give when they are done, in the order of the lanes. What the first gave becomes the
 /// sum. A lane adds what those before it left, while others are computed; the last one's is added by all threads
-/// together: by one alone, a step of two lanes waited for 2 % of its time.
+/// together: else one of two threads waits for some 2 % of a step of size S.
 class LaneSum {
  public:
   LaneSum(const Runtime& runtime, std::size_t lanes) : runtime_(runtime), lanes_(lanes) {}
