@@ -243,7 +243,8 @@ Verb bench_verb() {
                            "write one step, node by node, to this file instead: a timeline for a browser")
                 ->excludes(profile);
             app.add_option("--by", o->by, "rows of the profile: op, or place in the description")
-                ->check(CLI::IsMember({"op", "place"}));
+                ->check(CLI::IsMember({"op", "place"}))
+                ->needs(profile);
             const std::map<std::string, Clock> clocks = {{"wall", Clock::wall}, {"cpu", Clock::cpu}};
             app.add_option("--clock", o->clock,
                            "wall, or cpu: processor time, steadier where others work, too; best with --parallel serial")

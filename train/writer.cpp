@@ -7,11 +7,13 @@ namespace {
 
 constexpr std::size_t kPart = 1024;  // tokens of a prompt that are read at once
 
-// Row `r` of logits [B, vocab].
-std::vector<double> row_of(const Tensor& logits, i64 r) {
-  const Tensor wide = logits.entry(r).converted(DType::f64);
-  const auto values = wide.values<double>();
-  return {values.begin(), values.end()};
+// Row `r` of logits [B, vocab], in memory that serves for every token.
+const std::vector<double>& row_of(const Tensor& logits, i64 r, std::vector<double>& row) {
+  const i64 V = logits.shape()[1];
+  const auto take = [&](auto all) { row.assign(all.begin() + r * V, all.begin() + (r + 1) * V); };
+  if (logits.dtype() == DType::f64) take(logits.values<double>());
+  else take(logits.values<float>());
+  return row;
 }
 
 // How much of the end of `text` begins `stop`, but for all of it.
@@ -40,7 +42,7 @@ Beginning read(dsl::Stream& stream, std::span<const i32> tokens, i64 vocab, cons
   for (const i32 token : tokens) b.seen[static_cast<std::size_t>(token)] = true;
   check(logits.size() == vocab, "generate: {} logits for a vocabulary of {}", logits.size(), vocab);
   b.kept = stream.kept();
-  b.logits = row_of(logits, 0);
+  row_of(logits, 0, b.logits);
   b.last = tokens.back();
   return b;
 }
@@ -58,9 +60,9 @@ Draft::Draft(const Tokenizer& tokenizer, const GenerateOptions& options, const B
 }
 
 i32 Draft::draw(std::span<const double> logits) {
-  std::vector<double> weighed(logits.begin(), logits.end());
-  penalise(weighed, seen_, options_.repetition_penalty);
-  const i32 token = sample(weighed, options_, tokens_++, copy_);
+  weighed_.assign(logits.begin(), logits.end());
+  penalise(weighed_, seen_, options_.repetition_penalty);
+  const i32 token = sample(weighed_, options_, tokens_++, copy_);
   seen_[static_cast<std::size_t>(token)] = true;
   if (token_) token_({token, log_probability(logits, token)});
   pending_ += tokenizer_.decode({&token, 1});
@@ -112,6 +114,7 @@ void write(dsl::Stream& stream, std::span<Draft> drafts) {
   if (parts.empty()) return;
   stream.go_on(dsl::joined(parts));
   parts.clear();
+  std::vector<double> row;
   for (Tensor logits;;) {
     std::vector<i32> tokens;
     std::vector<i64> rows;
@@ -119,7 +122,7 @@ void write(dsl::Stream& stream, std::span<Draft> drafts) {
     for (std::size_t i = 0; i < going.size(); ++i) {
       Draft& d = *going[i];
       if (d.end() != Draft::End::none) continue;  // no token was wanted
-      const i32 token = d.draw(logits ? row_of(logits, static_cast<i64>(i)) : d.from().logits);
+      const i32 token = d.draw(logits ? row_of(logits, static_cast<i64>(i), row) : d.from().logits);
       if (d.end() != Draft::End::none) continue;
       tokens.push_back(token), rows.push_back(static_cast<i64>(i)), still.push_back(&d);
     }

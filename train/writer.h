@@ -54,6 +54,7 @@ class Draft {
   TextSink text_;
   TokenSink token_;
   std::vector<bool> seen_;
+  std::vector<double> weighed_;
   std::string pending_;  // may be the start of a text to stop at
   std::string stop_;
   i64 tokens_ = 0;

@@ -72,6 +72,7 @@ TEST_CASE("a trace has the nodes of one step, one after the other within the tim
   CHECK(contains(desk.run({"bench", "tiny.yaml", "--trace", "step.json"}).out, "chrome://tracing"));
   CHECK(desk.run({"bench", "tiny.yaml", "--trace", "none/step.json"}).exit == 4);
   CHECK(desk.run({"bench", "tiny.yaml", "--trace", "step.json", "--profile"}).exit == 2);
+  CHECK(desk.run({"bench", "tiny.yaml", "--by", "place"}).exit == 2);
 }
 
 TEST_CASE("bench measures training, generation and memory") {

@@ -103,13 +103,13 @@ TEST_CASE("prompts of different length and copies, side by side, give the texts 
     tokens.push_back(desk.tokens(prompts.back()));
   }
   const Writing how{*desk.stream, desk.tokenizer, options};
-  const auto two = write_all(how, tokens, 2), three = write_all(how, tokens, 3);
+  const auto two = write_all(how, tokens, 2), eight = write_all(how, tokens, 8);
   std::set<i64> lengths;
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     CHECK(two[i][0].text == desk.alone(prompts[i], options));
-    CHECK(two[i][1].text == three[i][1].text);
+    CHECK(two[i][1].text == eight[i][1].text);
     CHECK(two[i][1].text != two[i][0].text);
-    for (const Written& w : three[i]) lengths.insert(w.tokens);
+    for (const Written& w : eight[i]) lengths.insert(w.tokens);
   }
   CHECK(lengths.size() > 4);  // rows end at different times
 }
