@@ -132,7 +132,8 @@ struct LinearCrossEntropy : General {
     return {{{{{2, 3, 5}, {5, 4}, {3}}}, "x [..., D] needs targets [...] ([2, 3, 5] and [3])"},
             {{{{2, 5}, {4, 5}, {2}}}, "x [2, 5] does not fit the weight [4, 5]"},
             {{.shapes = {{9, 2}, {2, 2}, {9}}, .classes = 1000}, "is none of the 2 classes"},
-            {{{{2, 5}, {5, 3}, {2}}, {{"smoothing", 1.5}}}, "smoothing is from 0 to 1, not 1.5"}};
+            {{{{2, 5}, {5, 3}, {2}}, {{"smoothing", 1.5}}}, "smoothing is from 0 to 1, not 1.5"},
+            {{{{2, 5}, {5, 3}, {2}}, {{"block", i64{-1}}}}, "a block has at least one row, not -1"}};
   }
 };
 

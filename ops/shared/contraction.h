@@ -264,8 +264,6 @@ class Contraction {
   template <class T> void multiply(const Kernel<T>& k, const Operands<T>& at) const {
     constexpr i64 kParts = 8;
     const i64 row_parts = std::min({kParts, K_, K_ * N_ / detail_contraction::kRowTask});
-    const bool shared = batch_ == 1 && k.is_shared(part(at, 0, 0, 0, M_, N_).b);
-    if (batch_ == 1 && M_ == 1 && !b_.transposed && row_parts > 1 && !shared) return multiply_row(k, at, row_parts);
     const bool flip = out_.transposed;
     const auto parts = [](i64 n, i64 size) { return (n + size - 1) / size; };
     const i64 row_tiles = parts(M_, tile_.rows), column_tiles = parts(N_, tile_.columns);
@@ -273,8 +271,11 @@ class Contraction {
     // What several tiles read is laid out once; each would else make its own copy.
     constexpr i64 kReaders = 2;
     Tensor panels;
-    if (batch_ == 1 && (shared || (flip ? column_tiles : row_tiles) >= kReaders))
-      panels = k.lay_out(part(at, 0, 0, 0, M_, N_));
+    if (batch_ == 1) {
+      const Product<T> whole = part(at, 0, 0, 0, M_, N_);
+      if ((flip ? column_tiles : row_tiles) >= kReaders || k.is_shared(whole.b)) panels = k.lay_out(whole);
+    }
+    if (!panels && batch_ == 1 && M_ == 1 && !b_.transposed && row_parts > 1) return multiply_row(k, at, row_parts);
     const i64 work = std::max<i64>(1, tile_.rows * tile_.columns * K_);
     k.ranges(batch_ * tiles, std::max<i64>(1, (1 << 17) / work), [&](i64 begin, i64 end) {
       for (i64 t = begin; t < end; ++t) {

@@ -1,4 +1,4 @@
-// A user's whole way with a small model: check, train, stop, resume, generate; and runs that were damaged on the way.
+// A user's whole way with a small model: train, stop, resume; and runs that were damaged on the way.
 #include <doctest/doctest.h>
 
 #include <chrono>
