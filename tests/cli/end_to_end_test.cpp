@@ -16,21 +16,6 @@ namespace {
 
 Finished trained(Desk& desk) { return desk.run({"train", "tiny.yaml", "--run-dir", "r"}); }
 
-// What two equal runs have in common, byte for byte.
-std::string fingerprint(const Desk& desk, const std::string& run) {
-  const auto steps = train::list_checkpoints(desk / run / "checkpoints");
-  return train::read_file(train::checkpoint_file(desk / run / "checkpoints", steps.at(0))) +
-         desk.read(run + "/metrics.csv") + desk.read(run + "/samples.txt") + desk.read(run + "/description.yaml") +
-         desk.read(run + "/checkpoints/best.safetensors");
-}
-
-// Changes one byte near the end of a file, where the tensors are.
-void damage(const Desk& desk, const std::string& file) {
-  std::string bytes = desk.read(file);
-  bytes[bytes.size() - 5] = static_cast<char>(bytes[bytes.size() - 5] ^ 1);
-  desk.write(file, bytes);
-}
-
 }  // namespace
 
 TEST_CASE("a sample that runs out of learned positions ends early and says so; the training goes on") {

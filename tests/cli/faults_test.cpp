@@ -27,7 +27,7 @@ class Disturbed {
  public:
   Disturbed() {
     CHECK(desk_.run(training("whole")).exit == 0);
-    whole_ = fingerprint("whole");
+    whole_ = fingerprint(desk_, "whole");
   }
 
   /// How many calls of that kind an undisturbed run makes.
@@ -37,7 +37,7 @@ class Disturbed {
     desk_.environment.emplace_back("WEFT_FAULT_COUNT", (desk_ / "count").string());
     CHECK(desk_.run(training("r")).exit == 0);
     desk_.environment.clear();
-    CHECK(fingerprint("r") == whole_);
+    CHECK(fingerprint(desk_, "r") == whole_);
     return std::stol(desk_.read("count"));
   }
 
@@ -52,14 +52,14 @@ class Disturbed {
     CAPTURE(fault.how);
     CAPTURE(f.exit);
     CAPTURE(f.err);
-    if (f.exit == 0) CHECK(fingerprint("r") == whole_);
+    if (f.exit == 0) CHECK(fingerprint(desk_, "r") == whole_);
     if (f.exit != kKilled && f.exit != kAborted) CHECK(temporaries() == 0);
     // Stopped before the first checkpoint there is nothing to lose.
     if (train::list_checkpoints(desk_ / "r" / "checkpoints").empty()) return f;
     const Finished resumed = desk_.run({"resume", "r"});
     CAPTURE(resumed.err);
     CHECK(resumed.exit == 0);
-    CHECK(fingerprint("r") == whole_);
+    CHECK(fingerprint(desk_, "r") == whole_);
     CHECK(temporaries() == 0);
     return f;
   }
@@ -72,12 +72,6 @@ class Disturbed {
   void arm(const std::string& call, long n, const Fault& fault) {
     desk_.environment = {{"LD_PRELOAD", WEFT_FAULTS},
                          {"WEFT_FAULT", fmt::format("{} {} {} {}", call, n, fault.how, fault.error)}};
-  }
-  std::string fingerprint(const std::string& run) const {
-    const auto steps = train::list_checkpoints(desk_ / run / "checkpoints");
-    return train::read_file(train::checkpoint_file(desk_ / run / "checkpoints", steps.at(0))) +
-           desk_.read(run + "/metrics.csv") + desk_.read(run + "/samples.txt") + desk_.read(run + "/description.yaml") +
-           desk_.read(run + "/checkpoints/best.safetensors");
   }
   int temporaries() const {
     int found = 0;

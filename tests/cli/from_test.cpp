@@ -24,7 +24,7 @@ generate: {tokens: 0}
 train: {steps: 6, batch: 2, context: 8, save_every: 2TRAIN}
 )";
 
-std::string replaced(std::string text, const std::string& what, const std::string& with) {
+std::string filled(std::string text, const std::string& what, const std::string& with) {
   for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + with.size()))
     text.replace(at, what.size(), with);
   return text;
@@ -32,12 +32,12 @@ std::string replaced(std::string text, const std::string& what, const std::strin
 
 // A small model with a mixer of that name; `train` continues the section.
 std::string mixer(const std::string& name, const std::string& train = "", const std::string& text = "t.txt") {
-  return replaced(replaced(replaced(kMixer, "NAME", name), "TRAIN", train), "TEXT", text);
+  return filled(filled(filled(kMixer, "NAME", name), "TRAIN", train), "TEXT", text);
 }
 
 // A desk with a run `r` of six steps.
-struct Trained : Desk {
-  Trained() {
+struct Pretrained : Desk {
+  Pretrained() {
     write("old.yaml", mixer("old"));
     REQUIRE(run({"train", "old.yaml", "--run-dir", "r"}).exit == 0);
   }
@@ -66,7 +66,7 @@ std::string layer(int i, const std::string& weight) {
 }  // namespace
 
 TEST_CASE("a run starts from the weights of another, by name, in its own precision, and says and records it") {
-  Trained desk;
+  Pretrained desk;
   const Finished f = desk.started(mixer("old", ", from: r, dtype: f64"), "n", {"--set", "train.steps=1"});
   INFO(f.err);
   REQUIRE(f.exit == 0);
@@ -81,7 +81,7 @@ TEST_CASE("a run starts from the weights of another, by name, in its own precisi
 }
 
 TEST_CASE("a path on the command line is relative to where the user stands, one in a file to the file") {
-  Trained desk;
+  Pretrained desk;
   std::filesystem::create_directory(desk / "sub");
   desk.write("sub/new.yaml", mixer("old", "", "../t.txt"));
   CHECK(desk.run({"check", "sub/new.yaml", "--set", "train.from=r"}).exit == 0);
@@ -94,7 +94,7 @@ TEST_CASE("a path on the command line is relative to where the user stands, one 
 }
 
 TEST_CASE("a map gives weights of the new model as expressions of those of the file, each of its own layer") {
-  Trained desk;
+  Pretrained desk;
   desk.write("m.map", "b: {Wa: 2 * Wb, Wb: Wa^T}\n");
   const Finished f = desk.started(mixer("new", ", from: {path: r, map: m.map}"), "n", {"--set", "train.steps=1"});
   INFO(f.err);
@@ -121,13 +121,13 @@ TEST_CASE("a map gives weights of the new model as expressions of those of the f
 
 TEST_CASE(
     "what is missing or has another shape is listed at once, what is not used is named, and missing weights may be drawn") {
-  Trained desk;
+  Pretrained desk;
   const Finished f = desk.started(mixer("new", ", from: r"), "n");
   CHECK(f.exit == 4);
   for (const int i : {0, 1}) CHECK(contains(f.err, "\n  " + layer(i, "new.Wa") + " [8, 8]\n"));
   CHECK(contains(f.err, "train.from.missing=init draws them"));
   CHECK_FALSE(std::filesystem::exists(desk / "n"));
-  const Finished wide = desk.started(replaced(mixer("new", ", from: r"), "width: 8", "width: 6"), "n");
+  const Finished wide = desk.started(filled(mixer("new", ", from: r"), "width: 8", "width: 6"), "n");
   CHECK(wide.exit == 4);
   CHECK(contains(wide.err, "of another shape:\n  model.0.embed.table is [12, 6] and gets [12, 8]\n"));
   CHECK(contains(wide.err, "not in the file:"));
@@ -143,9 +143,9 @@ TEST_CASE(
 }
 
 TEST_CASE("resume needs the file and the map no more, and ends with the same bytes as a run that never stopped") {
-  Trained desk;
+  Pretrained desk;
   desk.write("m.map", "b: {Wa: Wb, Wb: Wa}\n");
-  desk.write("few.txt", replaced(desk.read("t.txt"), "mat", "hat"));  // fewer characters than the file knows
+  desk.write("few.txt", filled(desk.read("t.txt"), "mat", "hat"));  // fewer characters than the file knows
   const std::string description =
       mixer("new", ", schedule: constant, from: {path: r, map: m.map}, freeze: '*.Wa'", "few.txt");
   REQUIRE(desk.started(description, "whole").exit == 0);
@@ -168,8 +168,8 @@ TEST_CASE("resume needs the file and the map no more, and ends with the same byt
 }
 
 TEST_CASE("the tokenizer of the weights is kept where it knows the new text, and else the fix is told") {
-  Trained desk;
-  desk.write("few.txt", replaced(desk.read("t.txt"), "mat", "hat"));
+  Pretrained desk;
+  desk.write("few.txt", filled(desk.read("t.txt"), "mat", "hat"));
   const Finished few = desk.started(mixer("old", ", from: r", "few.txt"), "n", {"--set", "train.steps=1"});
   INFO(few.err);
   CHECK(few.exit == 0);
@@ -186,7 +186,7 @@ TEST_CASE("the tokenizer of the weights is kept where it knows the new text, and
 }
 
 TEST_CASE("frozen weights keep their bits, have no memory in the checkpoint, and a step without them costs less") {
-  Trained desk;
+  Pretrained desk;
   const std::string frozen = mixer("old", ", freeze: ['*.embed.*', '*.Wa']");
   CHECK(desk.started(frozen, "n").exit == 0);
   const auto first = desk.tensors("n", 4), last = desk.tensors("n", 6);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "tests/train/temporary.h"
+#include "train/checkpoint.h"
 
 namespace weft::cli {
 
@@ -112,5 +113,20 @@ class Desk {
   train::TemporaryFolder folder_;
   train::Descriptor master_;
 };
+
+/// What two equal runs have in common, byte for byte.
+inline std::string fingerprint(const Desk& desk, const std::string& run) {
+  const auto steps = train::list_checkpoints(desk / run / "checkpoints");
+  return train::read_file(train::checkpoint_file(desk / run / "checkpoints", steps.at(0))) +
+         desk.read(run + "/metrics.csv") + desk.read(run + "/samples.txt") + desk.read(run + "/description.yaml") +
+         desk.read(run + "/checkpoints/best.safetensors");
+}
+
+/// Changes one byte near the end of a file, where the tensors are.
+inline void damage(const Desk& desk, const std::string& file) {
+  std::string bytes = desk.read(file);
+  bytes[bytes.size() - 5] = static_cast<char>(bytes[bytes.size() - 5] ^ 1);
+  desk.write(file, bytes);
+}
 
 }  // namespace weft::cli

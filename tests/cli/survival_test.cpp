@@ -16,14 +16,6 @@ using namespace weft::cli;
 
 namespace {
 
-// What two equal runs have in common, byte for byte.
-std::string fingerprint(const Desk& desk, const std::string& run) {
-  const auto steps = train::list_checkpoints(desk / run / "checkpoints");
-  return train::read_file(train::checkpoint_file(desk / run / "checkpoints", steps.at(0))) +
-         desk.read(run + "/metrics.csv") + desk.read(run + "/samples.txt") + desk.read(run + "/description.yaml") +
-         desk.read(run + "/checkpoints/best.safetensors");
-}
-
 Words training(const std::string& run, const std::string& steps = "400") {
   return {"train",     "tiny.yaml",
           "--set",     "train.steps=" + steps,
@@ -43,12 +35,6 @@ void wait_for_a_step(const Desk& desk, const std::string& run) {
   const auto begun = [&] { return fs::exists(log) && contains(train::read_file(log), "\"event\":\"train\""); };
   for (int i = 0; i < 3000 && !begun(); ++i) pause(2);
   CHECK(begun());
-}
-
-void damage(const Desk& desk, const std::string& file) {
-  std::string bytes = desk.read(file);
-  bytes[bytes.size() - 5] = static_cast<char>(bytes[bytes.size() - 5] ^ 1);
-  desk.write(file, bytes);
 }
 
 }  // namespace

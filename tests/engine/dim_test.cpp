@@ -4,11 +4,13 @@
 
 #include <limits>
 
+#include "tests/engine/little_ops.h"
+
 using namespace weft;
+using namespace weft::tests;
 
 namespace {
 constexpr i64 kMost = std::numeric_limits<i64>::max();
-const Dim B = Dim::symbol("B"), T = Dim::symbol("T"), P = Dim::symbol("P");
 const Dim H = Dim::named("H", 4), dk = Dim::named("dk", 8), dv = Dim::named("dv", 8);
 }  // namespace
 

@@ -9,11 +9,6 @@ using namespace weft::tests;
 
 namespace {
 
-const Runtime& runtime() {
-  static const Runtime r({.products = "loops", .parallel = "serial"});
-  return r;
-}
-
 template <class D> GradientCheck checked(std::vector<Tensor> inputs) {
   return check_gradients(runtime(), {&row<D>(), {}, std::move(inputs)});
 }

@@ -12,12 +12,6 @@ using namespace weft::tests;
 
 namespace {
 
-const Runtime& runtime() {
-  static const Runtime r({.products = "loops", .parallel = "serial"});
-  return r;
-}
-const Dim T = Dim::symbol("T");
-
 // y = y w + w, `steps` times: two nodes a step. At w = 1: dy/dx = 1 and dy/dw = steps x + steps (steps + 1) / 2.
 Var chain(Var y, const Var& w, int steps) {
   for (int i = 0; i < steps; ++i) y = add(mul(y, w), w);

@@ -1,9 +1,12 @@
 // A handful of ops for the tests: the engine itself knows none.
 #pragma once
 #include "engine/op.h"
+#include "engine/runtime.h"
 
 namespace weft {
 namespace tests {
+
+inline const Dim T = Dim::symbol("T"), B = Dim::symbol("B"), P = Dim::symbol("P");
 
 struct Square : Pointwise {
   static constexpr Doc doc{"square", "y = x^2"};
@@ -122,6 +125,12 @@ inline Var square(const Var& x) { return apply<Square>({x}); }
 inline Var add(const Var& a, const Var& b) { return apply<Add>({a, b}); }
 inline Var mul(const Var& a, const Var& b) { return apply<Mul>({a, b}); }
 inline Var exponential(const Var& x) { return apply<Exponential>({x}); }
+
+/// The readable loops, one thread.
+inline const Runtime& runtime() {
+  static const Runtime r({.products = "loops", .parallel = "serial"});
+  return r;
+}
 
 /// Fixed pseudo-random numbers in -1 .. 1.
 inline Tensor random(const Shape& shape, u64 seed, DType dtype = DType::f64) {

@@ -10,12 +10,6 @@ using namespace weft::tests;
 
 namespace {
 
-const Runtime& runtime() {
-  static const Runtime r({.products = "loops", .parallel = "serial"});
-  return r;
-}
-const Dim T = Dim::symbol("T"), B = Dim::symbol("B"), P = Dim::symbol("P");
-
 // Memory that the runtime's pool counts.
 Tensor pooled(const Shape& shape, float value) {
   Tensor t = Tensor::uninitialised(shape, DType::f32, runtime().pool());

@@ -9,12 +9,7 @@
 using namespace weft;
 using namespace weft::tests;
 
-namespace {
-const Runtime& runtime() {
-  static const Runtime r({.products = "loops", .parallel = "serial"});
-  return r;
-}
-}  // namespace
+namespace {}  // namespace
 
 TEST_CASE("an op is computed when it is applied") {
   Tape tape(runtime(), DType::f64);

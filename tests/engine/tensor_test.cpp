@@ -8,7 +8,7 @@
 using namespace weft;
 
 namespace {
-constexpr double kInf = std::numeric_limits<double>::infinity(), kNan = std::numeric_limits<double>::quiet_NaN();
+constexpr double kInf64 = std::numeric_limits<double>::infinity(), kNan64 = std::numeric_limits<double>::quiet_NaN();
 }
 
 TEST_CASE("a tensor can be written by its sole owner alone") {
@@ -26,10 +26,10 @@ TEST_CASE("a tensor can be written by its sole owner alone") {
 }
 
 TEST_CASE("a copy has memory of its own and the same bits") {
-  const Tensor t = Tensor::from({kNan, -0.0, kInf}, {3}), c = t.copy();
+  const Tensor t = Tensor::from({kNan64, -0.0, kInf64}, {3}), c = t.copy();
   CHECK(c.raw() != t.raw());
   CHECK(same_bits(t, c));
-  CHECK_FALSE(same_bits(t, Tensor::from({kNan, 0.0, kInf}, {3})));  // -0 and 0 differ in bits
+  CHECK_FALSE(same_bits(t, Tensor::from({kNan64, 0.0, kInf64}, {3})));  // -0 and 0 differ in bits
   CHECK_FALSE(same_bits(t, t.reshaped({1, 3})));
   CHECK_FALSE(same_bits(Tensor::zeros({2}, DType::f32), Tensor::zeros({2}, DType::i32)));
 }
@@ -45,15 +45,15 @@ TEST_CASE("values are seen as what they are, and in no other type") {
 }
 
 TEST_CASE("conversion to f32 rounds, and what is out of range becomes infinite") {
-  const Tensor wide = Tensor::from({0.1, 1e300, -1e300, kInf, kNan, 1e-46, 3.4028235677973366e38, -0.0}, {8});
+  const Tensor wide = Tensor::from({0.1, 1e300, -1e300, kInf64, kNan64, 1e-46, 3.4028235677973366e38, -0.0}, {8});
   const Tensor t = wide.converted(DType::f32);
   CHECK(t.at(0) == static_cast<double>(0.1f));
-  CHECK(t.at(1) == kInf);
-  CHECK(t.at(2) == -kInf);
-  CHECK(t.at(3) == kInf);
+  CHECK(t.at(1) == kInf64);
+  CHECK(t.at(2) == -kInf64);
+  CHECK(t.at(3) == kInf64);
   CHECK(std::isnan(t.at(4)));
-  CHECK(t.at(5) == 0);     // below half of the smallest denormal
-  CHECK(t.at(6) == kInf);  // halfway between the largest f32 and 2^128
+  CHECK(t.at(5) == 0);       // below half of the smallest denormal
+  CHECK(t.at(6) == kInf64);  // halfway between the largest f32 and 2^128
   CHECK(std::signbit(t.at(7)));
   CHECK(same_bits(t.converted(DType::f64).converted(DType::f32), t));
   CHECK(wide.converted(DType::f64).raw() == wide.raw());  // nothing to do, nothing copied
@@ -61,7 +61,7 @@ TEST_CASE("conversion to f32 rounds, and what is out of range becomes infinite")
 
 TEST_CASE("only whole numbers of 32 bits become indices") {
   CHECK(Tensor::from({-2147483648.0, 2147483647.0}, {2}).converted(DType::i32).at(0) == -2147483648.0);
-  for (const double x : {2147483648.0, -2147483649.0, 0.5, kNan, kInf, -kInf}) {
+  for (const double x : {2147483648.0, -2147483649.0, 0.5, kNan64, kInf64, -kInf64}) {
     CHECK_THROWS_AS(Tensor::from({x}, {1}).converted(DType::i32), Error);
     CHECK_THROWS_AS(Tensor::full({1}, x, DType::i32), Error);
     CHECK_THROWS_AS(Tensor::from({x}, {1}, DType::i32), Error);

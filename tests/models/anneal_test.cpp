@@ -11,14 +11,14 @@ namespace {
 constexpr Anneal kFalling{0.9, 0.1, 8};
 const std::string kWritten = "anneal(0.9, 0.1, 8)";
 
-struct Case {
+struct Annealed {
   const char* name;
   std::string text;  // with BETA where the number stands
 };
 
 const std::string kAround = "model: [{embed: {width: 8}}, {residual: {body: [f]}}, {logits: {tie: embed}}]\n";
 
-const std::vector<Case> kCases = {
+const std::vector<Annealed> kCases = {
     {"an attribute", tests::around("    out: swish(x, beta=BETA)\n")},
     {"an attribute by position", tests::around("    out: swish(x, BETA)\n")},
     {"a name of an equation", tests::around("    params: {b: BETA}\n    let: {c: b}\n    out: swish(x, beta=c)\n")},
@@ -78,7 +78,7 @@ bool same(const tests::Step& a, const tests::Step& b) {
 }  // namespace
 
 TEST_CASE("wherever an annealed attribute stands, a step of training has the bits of a model with the number of then") {
-  for (const Case& one : kCases) {
+  for (const Annealed& one : kCases) {
     const std::string name = one.name;
     CAPTURE(name);
     const auto annealed = tests::built(with(one.text, kWritten));
@@ -93,7 +93,7 @@ TEST_CASE("wherever an annealed attribute stands, a step of training has the bit
 }
 
 TEST_CASE("outside training an annealed attribute has arrived") {
-  for (const Case& one : kCases) {
+  for (const Annealed& one : kCases) {
     const std::string name = one.name;
     CAPTURE(name);
     const auto annealed = tests::built(with(one.text, kWritten)), still = tests::built(with(one.text, "0.1")),

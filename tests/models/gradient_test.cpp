@@ -8,7 +8,7 @@ namespace {
 
 constexpr i64 kB = 2, kT = 5;
 
-struct Case {
+struct Objective {
   const char* name;
   const char* state;      // its shape
   const char* before;     // equations of the step above the update, each on a line of its own
@@ -22,7 +22,7 @@ const char* const kMatrix = "[H, dk, dv]";
 const char* const kVector = "[H, dk]";
 const char* const kRow = "[n]";
 
-const Case kSix[] = {
+const Objective kSix[] = {
     {"squared error: the delta rule", kMatrix, "", "0.5 * sum((k @ S - v) ^ 2, dim=dv)", "", "outer(k, k @ S - v)",
      "delta"},
     {"squared error with decay: the gated delta rule", kMatrix, "",
@@ -39,7 +39,7 @@ const Case kSix[] = {
 };
 
 // One for each rule of differentiation.
-const Case kRules[] = {
+const Objective kObjectives[] = {
     {"keys on the right", "[H, dv, dk]", "", "0.5 * sum((dot(S, k) - v) ^ 2, dim=dv)", "", "outer(dot(S, k) - v, k)",
      "delta"},
     {"transposed", "[H, dv, dk]", "", "0.5 * sum((k @ S^T - v) ^ 2, dim=dv)", "", "outer(k @ S^T - v, k)", "delta"},
@@ -83,7 +83,7 @@ const Case kRules[] = {
      "(x + 2 * S) * sum(b, dim=H)", "elementwise"},
 };
 
-std::string text(const Case& c, const std::string& update, const std::string& read) {
+std::string text(const Objective& c, const std::string& update, const std::string& read) {
   return "schema: 1\ndefs:\n  f:\n    in: {k: [H, T, dk], v: [H, T, dv], b: [H, T], x: [T, n], M: [dv, n], A: [m, n]}\n"
          "    recurrence:\n      over: T\n      state: {S: " +
          std::string(c.state) + "}\n      step:\n        " + (*c.before ? c.before + std::string("        ") : "") +
@@ -150,7 +150,7 @@ Tensor moved(const Tensor& t, i64 at, double by) {
 }
 
 // S - (S - grad f) against central differences of f, which is read from a state that stays.
-void equals_differences(const Case& c) {
+void equals_differences(const Objective& c) {
   const std::string name = c.name;
   CAPTURE(name);
   const Tensors given = inputs(1, c.state);
@@ -186,7 +186,7 @@ void equals_differences(const Case& c) {
 }
 
 // Values, final states and gradients of the derived rule and the one by hand.
-void equals_hand(const Case& c) {
+void equals_hand(const Objective& c) {
   const std::string name = c.name;
   CAPTURE(name);
   const std::string read = std::string(c.state) == kMatrix         ? "k @ S"
@@ -211,15 +211,15 @@ void equals_hand(const Case& c) {
 }  // namespace
 
 TEST_CASE("the gradients of six objectives are their differences") {
-  for (const Case& c : kSix) equals_differences(c);
+  for (const Objective& c : kSix) equals_differences(c);
 }
 
 TEST_CASE("a rule told by its objective has the class and the values of the same rule written out") {
-  for (const Case& c : kSix) equals_hand(c);
+  for (const Objective& c : kSix) equals_hand(c);
 }
 
 TEST_CASE("every rule of differentiation gives the differences of its objective") {
-  for (const Case& c : kRules) {
+  for (const Objective& c : kObjectives) {
     equals_differences(c);
     equals_hand(c);
   }
@@ -259,7 +259,7 @@ TEST_CASE("a gradient whose parts do not combine is an error, not another gradie
 TEST_CASE("a gradient that grows without end is refused, not written") {
   std::string step = "        p0: k @ S\n";
   for (int i = 1; i < 40; ++i) step += fmt::format("        p{0}: tanh(p{1}) * p{1}\n", i, i - 1);
-  const Case c{"", kMatrix, "", "sum(p39)", "", "", ""};
+  const Objective c{"", kMatrix, "", "sum(p39)", "", "", ""};
   std::string whole = text(c, "S - grad(sum(p39), S)", "b");
   whole.insert(whole.find("        S: "), step);
   dsl::Diagnostics d;

@@ -6,7 +6,7 @@ using namespace weft;
 
 namespace {
 
-struct Case {
+struct Shaped {
   std::string rule;
   std::string def;    // the parts of a def over x [T, D], D = 8, with H = 2 heads and dk = dv = 4
   std::string codes;  // expected, "" for a def that stands
@@ -26,7 +26,7 @@ std::string let(const std::string& equations, const std::string& weights = "") {
   return text + "    out: x\n";
 }
 
-std::string codes_of(const Case& c, std::string& shown) {
+std::string codes_of(const Shaped& c, std::string& shown) {
   dsl::Diagnostics d;
   tests::build(tests::around(c.def), d);
   d.forget(0, [](const dsl::Diagnostic& one) { return one.severity == dsl::Severity::warning; });
@@ -38,8 +38,8 @@ std::string codes_of(const Case& c, std::string& shown) {
   return all;
 }
 
-void check_all(const std::vector<Case>& cases) {
-  for (const Case& c : cases) {
+void check_all(const std::vector<Shaped>& cases) {
+  for (const Shaped& c : cases) {
     CAPTURE(c.rule);
     CAPTURE(c.def);
     std::string shown;
@@ -49,8 +49,8 @@ void check_all(const std::vector<Case>& cases) {
   }
 }
 
-Case with(const char* rule, const std::string& equations, const std::string& codes = "",
-          const std::string& weights = "") {
+Shaped with(const char* rule, const std::string& equations, const std::string& codes = "",
+            const std::string& weights = "") {
   return {rule, let(equations, weights), codes};
 }
 

@@ -53,19 +53,19 @@ struct Layer {
   }
 };
 
-Tensor numbers(const Shape& shape, u64 seed) {
+Tensor drawn(const Shape& shape, u64 seed) {
   std::vector<double> values(static_cast<std::size_t>(element_count(shape)));
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = 0.7 * normal(Key{seed}, i);
   return Tensor::from(values, shape, DType::f64);
 }
 
-struct Computed {
+struct Answer {
   std::map<std::string, Tensor> tensors;
   Layer layer;
 };
 
 // The def alone, with a soft gate.
-Computed compute(const dsl::Function::Tensors& inputs, bool gradients) {
+Answer compute(const dsl::Function::Tensors& inputs, bool gradients) {
   dsl::Diagnostics d;
   const dsl::Description description(dsl::make_source("treefold.yaml", tests::std_file("treefold")), {},
                                      tests::surroundings(), d);
@@ -75,10 +75,10 @@ Computed compute(const dsl::Function::Tensors& inputs, bool gradients) {
   const auto function = description.function(asked, 16, d);
   INFO(d.render(false));
   REQUIRE(function != nullptr);
-  Computed c;
+  Answer c;
   std::vector<Tensor> weights;
   for (const auto& slot : function->slots()) {
-    weights.push_back(numbers(slot.weight.shape, 50 + weights.size()));
+    weights.push_back(drawn(slot.weight.shape, 50 + weights.size()));
     c.layer.weights[slot.weight.name] = weights.back();
   }
   const Runtime runtime;
@@ -91,10 +91,10 @@ Computed compute(const dsl::Function::Tensors& inputs, bool gradients) {
 TEST_CASE("std/treefold is the algorithm as it was first given, for lengths around powers of two") {
   for (const i64 length : {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 70}) {
     CAPTURE(length);
-    const Tensor x = numbers({1, length, D}, 3);
+    const Tensor x = drawn({1, length, D}, 3);
     Rows rows(static_cast<std::size_t>(length));
     for (i64 i = 0; i < x.size(); ++i) rows[static_cast<std::size_t>(i / D)].push_back(x.at(i));
-    const Computed c = compute({{"x", x}}, false);
+    const Answer c = compute({{"x", x}}, false);
     const Rows y = c.layer(rows);
     for (i64 i = 0; i < x.size(); ++i) {
       CHECK(c.tensors.at("out").at(i) ==
@@ -110,8 +110,8 @@ TEST_CASE(
     CAPTURE(i);
     std::vector<double> one(static_cast<std::size_t>(length * D));
     for (i64 d = 0; d < D; ++d) one[static_cast<std::size_t>(i * D + d)] = 1 + static_cast<double>(d);
-    const Computed c = compute(
-        {{"x", numbers({1, length, D}, 3)}, {"cotangent", Tensor::from(one, {1, length, D}, DType::f64)}}, true);
+    const Answer c =
+        compute({{"x", drawn({1, length, D}, 3)}, {"cotangent", Tensor::from(one, {1, length, D}, DType::f64)}}, true);
     const Tensor& dx = c.tensors.at("grad.x");
     for (i64 j = 0; j < length; ++j) {
       CAPTURE(j);

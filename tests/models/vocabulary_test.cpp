@@ -8,11 +8,11 @@ using namespace weft::tests;
 
 namespace {
 
-constexpr i64 kVocab = 4099;  // above dsl/lower.cpp's limit, and no multiple of anything
+constexpr i64 kLarge = 4099;  // above dsl/lower.cpp's limit, and no multiple of anything
 
 std::shared_ptr<const dsl::Model> with_head(const std::string& head) {
   dsl::Diagnostics d;
-  auto model = build("schema: 1\nmodel: [{embed: {width: 8}}, tanh, " + head + "]\n", d, kVocab);
+  auto model = build("schema: 1\nmodel: [{embed: {width: 8}}, tanh, " + head + "]\n", d, kLarge);
   INFO(d.render(false));
   REQUIRE(model != nullptr);
   return model;
@@ -57,5 +57,5 @@ TEST_CASE("a large vocabulary has the loss of its whole logits, and that loss's 
 
 TEST_CASE("a step with a large vocabulary holds less than its logits") {
   const auto model = with_head("{logits: {tie: embed}}");
-  CHECK(model->cost(1, 4096, DType::f32).peak_bytes < 4096 * kVocab * 4);
+  CHECK(model->cost(1, 4096, DType::f32).peak_bytes < 4096 * kLarge * 4);
 }

@@ -13,6 +13,12 @@ namespace weft::tests {
 
 using Build = std::function<Var(Tape&, const std::vector<Var>&)>;
 
+/// What a user gets: packed products, all threads.
+inline const Runtime& runtime() {
+  static const Runtime r;
+  return r;
+}
+
 /// Fixed pseudo-random numbers in -1 .. 1.
 inline Tensor random(const Shape& shape, u64 seed, DType dtype = DType::f64) {
   std::vector<double> values(static_cast<std::size_t>(element_count(shape)));

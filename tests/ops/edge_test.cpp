@@ -18,11 +18,6 @@ using namespace weft::tests;
 
 namespace {
 
-const Runtime& runtime() {
-  static const Runtime r;
-  return r;
-}
-
 Tensor eager(const std::vector<Tensor>& inputs, const std::function<Var(const std::vector<Var>&)>& build,
              const RunSettings& settings = {}) {
   Tape tape(runtime(), inputs[0].dtype(), Graph::Gradients::no, settings);

@@ -80,7 +80,7 @@ std::shared_ptr<const Graph> fold_graph(const std::string& name) {
   return graph;
 }
 
-AttributeValue attribute(const AttributeInfo& info, const nlohmann::json& value) {
+AttributeValue attribute_value(const AttributeInfo& info, const nlohmann::json& value) {
   using Type = AttributeInfo::Type;
   switch (info.type) {
     case Type::boolean: return value.get<bool>();
@@ -112,7 +112,7 @@ std::vector<Golden> read_goldens(const std::string& path) {
     for (const auto& [key, value] : named.items()) {
       const AttributeInfo* info = g.op->find_attribute(key);
       check(info, "{}: there is no attribute {}", name, key);
-      given.emplace_back(key, attribute(*info, value));
+      given.emplace_back(key, attribute_value(*info, value));
     }
     for (const AttributeInfo& a : g.op->attributes) {
       if (a.type == AttributeInfo::Type::graph)

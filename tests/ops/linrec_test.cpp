@@ -9,11 +9,6 @@ using namespace weft::tests;
 
 namespace {
 
-const Runtime& runtime() {
-  static const Runtime r;
-  return r;
-}
-
 struct Case {
   const char* name;
   Shape decay, beta;  // {-1}: absent

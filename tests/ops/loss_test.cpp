@@ -9,11 +9,6 @@ using namespace weft::tests;
 
 namespace {
 
-const Runtime& runtime() {
-  static const Runtime r;
-  return r;
-}
-
 Tensor loss(const Tensor& logits, const std::vector<i32>& targets, const ops::CrossEntropy::Attrs& attrs = {}) {
   Tape tape(runtime(), logits.dtype());
   Shape shape = logits.shape();

@@ -8,11 +8,6 @@ using namespace weft::tests;
 
 namespace {
 
-const Runtime& runtime() {
-  static const Runtime r;
-  return r;
-}
-
 // A step in the two places where it is written: as a graph for the scan, and unrolled by hand.
 //   h' = swish(h + swish(x + c)), m' = m + h', read swish(m' + u)
 std::vector<Var> equations(const Var& h, const Var& m, const Var& x, const Var& u, const Var& c) {

@@ -6,11 +6,6 @@ using namespace weft::tests;
 
 namespace {
 
-const Runtime& runtime() {
-  static const Runtime r;
-  return r;
-}
-
 Tensor eager(const std::vector<Tensor>& inputs, const Build& build, const RunSettings& settings = {}) {
   Tape tape(runtime(), inputs[0].dtype(), Graph::Gradients::no, settings);
   std::vector<Var> leaves;

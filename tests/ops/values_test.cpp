@@ -31,7 +31,7 @@ double error(const Tensor& found, const Tensor& expected) {
 }
 
 // f64 has 1e-16, the sums of the cases up to a few hundred terms; the goldens are good to 1e-15.
-constexpr double kTolerance = 1e-12;
+constexpr double kOfGoldens = 1e-12;
 
 void compare(const tests::Golden& g, const Runtime& runtime) {
   Tape tape(runtime, DType::f64);
@@ -44,7 +44,7 @@ void compare(const tests::Golden& g, const Runtime& runtime) {
   std::vector<Var> reached, cotangents;
   for (std::size_t i = 0; i < g.outputs.size(); ++i) {
     CAPTURE(i);
-    CHECK(error(tape.value(outputs[i]), g.outputs[i]) < kTolerance);
+    CHECK(error(tape.value(outputs[i]), g.outputs[i]) < kOfGoldens);
     if (!g.cotangents[i] || !outputs[i].needs_gradient()) continue;
     reached.push_back(outputs[i]);
     cotangents.push_back(tape.leaf(g.cotangents[i]));
@@ -55,7 +55,7 @@ void compare(const tests::Golden& g, const Runtime& runtime) {
     if (!g.inputs[i]) continue;
     CAPTURE(i);
     const Var& gradient = gradients[next++];
-    if (g.gradients[i]) CHECK(error(gradient ? tape.value(gradient) : Tensor(), g.gradients[i]) < kTolerance);
+    if (g.gradients[i]) CHECK(error(gradient ? tape.value(gradient) : Tensor(), g.gradients[i]) < kOfGoldens);
     else CHECK(!gradient);
   }
 }
@@ -88,5 +88,5 @@ TEST_CASE("a value that is off by a millionth is seen") {
   const Tensor right = g.outputs[0].copy();
   for (double& v : g.outputs[0].mutable_values<double>()) v *= 1 + 1e-6;
   worst = error(g.outputs[0], right);
-  CHECK(worst > kTolerance);
+  CHECK(worst > kOfGoldens);
 }

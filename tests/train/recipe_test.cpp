@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "dsl/description.h"
+#include "tests/train/temporary.h"
 #include "train/options.h"
 
 using namespace weft;
@@ -31,8 +32,6 @@ std::string said(const std::string& train, Recipe* recipe = nullptr,
   if (!d.has_errors() && recipe) *recipe = recipe_of(settings);
   return d.render(false);
 }
-
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 }  // namespace
 
