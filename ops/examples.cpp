@@ -9,12 +9,6 @@ namespace {
 
 const Input& declared(const Op& op, std::size_t i) { return op.inputs[std::min(i, op.inputs.size() - 1)]; }
 
-std::string joined(const std::vector<std::string>& words) {
-  std::string s;
-  for (const auto& w : words) s += (s.empty() ? "" : ", ") + w;
-  return s;
-}
-
 // group_norm -> GroupNorm
 std::string type_name(const Op& op) {
   std::string s;
@@ -74,12 +68,13 @@ Example example(const Op& op, const Sample& sample) {
     if (!is_time(op, a)) call.push_back(fmt::format("{}={}", a.name, graph ? "" : in_equation(a, values[i])));
     fields.push_back(fmt::format(".{} = {}", a.name, in_cpp(a, values[i])));
   }
-  if (callable) e.equation = fmt::format("{}({})", op.name, joined(call));
-  const std::string type = "ops::" + type_name(op), attrs = fields.empty() ? "" : fmt::format("{{{}}}", joined(fields));
+  if (callable) e.equation = fmt::format("{}({})", op.name, fmt::join(call, ", "));
+  const std::string type = "ops::" + type_name(op),
+                    attrs = fields.empty() ? "" : fmt::format("{{{}}}", fmt::join(fields, ", "));
   e.cpp =
       op.inputs.empty()
           ? fmt::format("graph.append(row<{}>(), to_values<{}>({}), {{}})[0]", type, type, attrs.empty() ? "{}" : attrs)
-          : fmt::format("apply<{}>({{{}}}{})", type, joined(inputs), attrs.empty() ? "" : ", " + attrs);
+          : fmt::format("apply<{}>({{{}}}{})", type, fmt::join(inputs, ", "), attrs.empty() ? "" : ", " + attrs);
   return e;
 }
 

@@ -38,12 +38,6 @@ std::string attribute_text(const AttributeInfo& a) {
   return s + "): " + a.about;
 }
 
-std::string joined(const std::vector<std::string>& words) {
-  std::string s;
-  for (const auto& w : words) s += (s.empty() ? "" : ", ") + w;
-  return s;
-}
-
 // One application of an op, without numbers: its shapes and its work.
 struct Applied {
   std::string shapes;  // "x [2, 5], mask [5] -> y [2, 5]"
@@ -66,7 +60,7 @@ Applied applied(const Op& op, const Example& e) {
     given.push_back(fmt::format("{} {}", i < op.outputs.size() ? op.outputs[i] : fmt::format("y{}", i + 1),
                                 text(outputs[i].dims())));
   }
-  Applied a{(taken.empty() ? "" : joined(taken) + " ") + "-> " + joined(given), {}};
+  Applied a{fmt::format("{}{}-> {}", fmt::join(taken, ", "), taken.empty() ? "" : " ", fmt::join(given, ", ")), {}};
   for (const Node& node : graph.nodes()) {
     std::vector<Shape> in, out;
     for (const i32 id : node.inputs) in.push_back(id < 0 ? Shape{0} : bind(graph.value(id).dims, {}));
@@ -84,7 +78,7 @@ std::string time_text(const Op& op) {
   if (op.along == Along::streams && !op.states.empty()) {
     std::vector<std::string> states;
     for (const StateInfo& state : op.states) states.emplace_back(op.inputs[state.input].name);
-    s = "streams: " + joined(states) + " is what it keeps of the past";
+    s = fmt::format("streams: {} is what it keeps of the past", fmt::join(states, ", "));
   }
   if (op.along == Along::pointwise) {
     s = "each position by itself";
@@ -99,7 +93,7 @@ std::string time_text(const Op& op) {
     std::vector<std::string> given;
     for (const auto& [attribute, value] : sample.attributes)
       given.push_back(fmt::format("{}={}", attribute, text(value)));
-    return s + fmt::format("; with {}: {}", joined(given), along_text(other));
+    return s + fmt::format("; with {}: {}", fmt::join(given, ", "), along_text(other));
   }
   return s;
 }
@@ -127,8 +121,9 @@ std::string gradient_text(const Op& op, Form form) {
     if (op.reads.outputs >> i & 1) reads.push_back(op.outputs[i]);
   }
   if (op.saved) reads.push_back(fmt::format("{} saved value{}", op.saved, op.saved > 1 ? "s" : ""));
-  const std::string what = *op.gradient ? formulas(op, form) : "to " + joined(to);
-  return fmt::format("{}; kept for it: {}", what, reads.empty() ? "nothing" : joined(reads));
+  const std::string what = *op.gradient ? formulas(op, form) : fmt::format("to {}", fmt::join(to, ", "));
+  return fmt::format("{}; kept for it: {}", what,
+                     reads.empty() ? "nothing" : fmt::format("{}", fmt::join(reads, ", ")));
 }
 
 std::string cost_text(const Cost& c) { return fmt::format("{:.0f} FLOPs, {:.0f} bytes in f32", c.flops, c.bytes); }
@@ -240,7 +235,7 @@ std::string describe(const Op& op) {
   for (const AttributeInfo& a : op.attributes) s += wrapped(attribute_text(a), 2);
   s += "\n";
   for (const auto& [title, fact] : facts(op, Form::text)) s += fmt::format("{:<12} {}\n", title, fact);
-  s += fmt::format("{:<12} {}\n", "outputs", joined(op.outputs));
+  s += fmt::format("{:<12} {}\n", "outputs", fmt::join(op.outputs, ", "));
   const auto all = examples(op);
   const Example& e = telling(all);
   if (!e.equation.empty()) s += "\nin an equation\n  y: " + e.equation + "\n";
