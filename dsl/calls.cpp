@@ -275,7 +275,7 @@ std::vector<Var> Builder::apply(const Op& op, std::vector<std::optional<Operand>
       std::vector<const Dims*> dims;
       for (const Var& v : inputs) dims.push_back(v ? &v.dims() : nullptr);
       Dims kept = op.state_dims(op, attributes, InputDims(op, dims), state.input, Dim::symbol("P"));
-      if (!kept.empty() && is_batch(kept[0])) kept.erase(kept.begin());
+      if (std::none_of(kept.begin(), kept.end(), is_batch)) kept = with_batch(kept, true);
       refuse_growing(op, kept, at);
       inputs[state.input] = program_.state_input(room_.below(op.name), kept, inputs[state.input]);
     }
@@ -298,7 +298,7 @@ std::vector<Var> Builder::apply(const Op& op, std::vector<std::optional<Operand>
 
 // What is carried from window to window of a text without end must have one size.
 void Builder::refuse_growing(const Op& op, const Dims& state, const Span& at) {
-  const bool grows = std::any_of(state.begin(), state.end(), [](const Dim& d) { return !d.known(); });
+  const bool grows = std::any_of(state.begin(), state.end(), [](const Dim& d) { return !d.known() && !is_batch(d); });
   if (program_.mode != Mode::carry || !grows) return;
   fail("E0322", at, fmt::format("`{}` keeps all positions before, and `train.carry_state` has no end", op.name),
        "leave `carry_state` out, or use a mixer whose state does not grow");

@@ -157,7 +157,7 @@ class Merging {
   Var start(const StateDef& s, const Dims& dims) {
     Graph& g = program_.graph;
     Var from = initial_state(outer_, s, dims);
-    if (streams(program_.mode)) from = program_.state_input(outer_.room().below(s.name), dims, from);
+    if (streams(program_.mode)) from = program_.state_input(outer_.room().below(s.name), with_batch(dims, true), from);
     return from ? from : append(g, "zeros", {}, {{"shape", with_batch(dims, true)}})[0];
   }
   void finish(const StateDef& s, std::size_t slot, const Var& final) {

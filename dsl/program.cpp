@@ -51,22 +51,21 @@ void Program::count_part(const Span& at) {
 }
 
 Var Program::state_input(const std::string& name, const Dims& dims, Var start) {
-  const Dims full = with_batch(dims, true);
   const auto taken = [&](const std::string& other) {
     return std::any_of(states.begin(), states.end(),
                        [&](const StreamState& s) { return graph.value(s.in.id()).name == other; });
   };
   std::string own = name;
   for (int n = 2; taken(own); ++n) own = fmt::format("{}.{}", name, n);
-  const Var in = graph.input(own, full);
-  if (start) start = append(graph, "expand", {start}, {{"shape", full}})[0];
+  const Var in = graph.input(own, dims);
+  if (start) start = append(graph, "expand", {start}, {{"shape", dims}})[0];
   states.push_back({in, {}, start});
   if (mode != Mode::carry) return in;
   // A row that starts anew takes its start, by which a learned one gets its gradient; none crosses the cut.
   if (!begins) begins = graph.input("begins", {Dim::symbol("B")});
-  if (!start) start = append(graph, "zeros", {}, {{"shape", full}})[0];
-  Dims column(full.size(), Dim(1));
-  column[0] = full[0];
+  if (!start) start = append(graph, "zeros", {}, {{"shape", dims}})[0];
+  Dims column(dims.size(), Dim(1));
+  column[0] = dims[0];
   return append(graph, "where", {append(graph, "reshape", {begins}, {{"shape", column}})[0], start, in})[0];
 }
 

@@ -126,8 +126,8 @@ struct Program {
              std::optional<i64> redraw = {});
   /// Counts one more layer or call of a def; an error, said once, beyond 10,000. Throws Failed.
   void count_part(const Span& at);
-  /// In a stream: what an op takes as a state of these dims, carried from call to call, under a name of its own that
-  /// begins with `name`. `start` may be empty.
+  /// In a stream: what an op takes as a state of these dims, rows among them, carried from call to call, under a name
+  /// of its own that begins with `name`. `start` may be empty.
   Var state_input(const std::string& name, const Dims& dims, Var start);
   /// `vocab` and `classes`, those that are known, for a room of names.
   std::vector<std::pair<std::string, i64>> data_sizes() const;

@@ -130,7 +130,7 @@ class Scan {
       Graph& g = program_.graph;
       Var start = initial_state(outer_, s, dims_[s.name]);
       if (start) start = append(g, "expand", {start}, {{"shape", full}})[0];
-      if (carried) start = program_.state_input(outer_.room().below(s.name), dims_[s.name], start);
+      if (carried) start = program_.state_input(outer_.room().below(s.name), with_batch(dims_[s.name], true), start);
       inputs.push_back(start ? start : append(g, "zeros", {}, {{"shape", full}})[0]);
       step_->inputs.push_back(before_[s.name]);
       step_->results.push_back(room_.tensors[s.name]);

@@ -38,6 +38,24 @@ bool same(const std::vector<i64>& positions) {
   return std::adjacent_find(positions.begin(), positions.end(), std::not_equal_to<>()) == positions.end();
 }
 
+// What grows with the position has it in front, and rows behind it.
+bool rows_follow(const StreamState& s) { return !is_batch(s.in.dims()[0]); }
+
+// [m, n, ...] -> [n, m, ...]
+Tensor swapped(const Tensor& t) {
+  Shape shape = t.shape();
+  const i64 m = shape[0], n = shape[1];
+  std::swap(shape[0], shape[1]);
+  if (m <= 1 || n <= 1) return t.reshaped(std::move(shape));
+  Tensor other = Tensor::zeros(std::move(shape), t.dtype());
+  const auto bytes = static_cast<i64>(t.bytes()) / (m * n);
+  std::byte* to = other.mutable_raw();
+  for (i64 i = 0; i < m; ++i) {
+    for (i64 j = 0; j < n; ++j) std::copy_n(t.raw() + (i * n + j) * bytes, bytes, to + (j * m + i) * bytes);
+  }
+  return other;
+}
+
 bool grows(const StreamState& s) {
   const Dims& dims = s.in.dims();
   return std::any_of(dims.begin(), dims.end(), [](const Dim& d) { return !d.known() && !is_batch(d); });
@@ -64,7 +82,8 @@ std::vector<Tensor> fitted(const Kept& kept, const std::vector<StreamState>& slo
     const auto found = kept.states.find(name);
     if (found == kept.states.end()) misfit("it has no `{}`", name);
     const Tensor& t = found->second;
-    const Dims& dims = slot.in.dims();
+    Dims dims = slot.in.dims();
+    if (rows_follow(slot)) std::swap(dims[0], dims[1]);
     bool fits = t.dtype() == dtype && t.shape().size() == dims.size();
     for (std::size_t d = 0; fits && d < dims.size(); ++d) {
       const i64 n = t.shape()[d];
@@ -73,7 +92,7 @@ std::vector<Tensor> fitted(const Kept& kept, const std::vector<StreamState>& slo
     if (!fits)
       misfit("`{}` is {} {}, the model keeps {} {}", name, weft::name(t.dtype()), text(t.shape()), weft::name(dtype),
              text(dims));
-    states.push_back(t);
+    states.push_back(rows_follow(slot) ? swapped(t) : t);
   }
   return states;
 }
@@ -107,7 +126,10 @@ class StateStream final : public Stream {
   i64 position() const override { return positions_.empty() ? 0 : positions_[0]; }
   Kept kept() const override {
     Kept kept{{}, positions_};
-    for (std::size_t i = 0; i < states_.size(); ++i) kept.states[graph().value(slots()[i].in.id()).name] = states_[i];
+    for (std::size_t i = 0; i < states_.size(); ++i) {
+      const StreamState& slot = slots()[i];
+      kept.states[graph().value(slot.in.id()).name] = rows_follow(slot) ? swapped(states_[i]) : states_[i];
+    }
     return kept;
   }
   void go_on(const Kept& kept) override {

@@ -1,6 +1,6 @@
-// Softmax attention of one query a row over a cache, in which all heads of a position lie together. The cache is read
-// once and in the order of memory, by a task for each part of the positions; head by head, a task would pick a few
-// numbers of every position. What parts find is joined in their order: Rabe and Staats 2021, arXiv:2112.05682.
+// Softmax attention of one query a row over a cache, in which all rows and heads of a position lie together. The cache
+// is read once and in the order of memory, by a task for each part of the positions; head by head, a task would pick a
+// few numbers of every position. What parts find is joined in their order: Rabe and Staats 2021, arXiv:2112.05682.
 #pragma once
 #include <limits>
 
@@ -10,38 +10,33 @@
 
 namespace weft::ops {
 
-/// q [rows, heads, dk], keys [rows, positions, heads, dk], values [rows, positions, heads, dv], all visible.
+/// q [heads, dk], keys [positions, heads, dk], values [positions, heads, dv], all visible; heads of all rows.
 template <class T> struct CachedAttention {
-  i64 rows, heads, positions, dk, dv;
+  i64 heads, positions, dk, dv;
   T scale;
   const T *q, *keys, *values;
 
-  /// y [rows, heads, dv], and the logarithms of the sums of e^score, [rows, heads].
+  /// y [heads, dv], and the logarithms of the sums of e^score, [heads].
   void operator()(const Kernel<T>& k, T* y, T* lse) const {
-    const i64 parts = std::clamp<i64>(positions / kPart, 1, kParts), size = heads * (2 + dv);
-    Tensor memory = k.scratch({rows * parts, size});
+    const i64 parts = std::clamp<i64>(positions * heads * dk / kPart, 1, std::min(positions, kParts));
+    const i64 size = heads * (2 + dv);
+    Tensor memory = k.scratch({parts, size});
     T* found = memory.template mutable_values<T>().data();
-    k.ranges(rows * parts, 1, [&](i64 begin, i64 end) {
+    k.ranges(parts, 1, [&](i64 begin, i64 end) {
       Tensor scores = k.scratch({heads, kBlock});
-      for (i64 i = begin; i < end; ++i) {
-        const i64 part = i % parts;
-        const Found at = found_at(found + i * size);
+      for (i64 part = begin; part < end; ++part) {
+        const Found at = found_at(found + part * size);
         block(k.isa(), [&] {
-          read(i / parts, part * positions / parts, (part + 1) * positions / parts,
-               scores.template mutable_values<T>().data(), at);
+          read(part * positions / parts, (part + 1) * positions / parts, scores.template mutable_values<T>().data(),
+               at);
         });
       }
     });
-    for (i64 row = 0; row < rows; ++row) {
-      for (i64 head = 0; head < heads; ++head) {
-        const i64 n = row * heads + head;
-        lse[n] = join(found + row * parts * size, parts, size, head, y + n * dv);
-      }
-    }
+    for (i64 head = 0; head < heads; ++head) lse[head] = join(found, parts, size, head, y + head * dv);
   }
 
  private:
-  static constexpr i64 kPart = 256, kParts = 8;  // positions worth a task; tasks of a row
+  static constexpr i64 kPart = 1 << 15, kParts = 8;  // numbers of keys worth a task; tasks
   // Positions between two looks at the highest score, and bytes of their keys: with 96 KB, and as many of values on
   // their way, a token of size M took an eighth longer.
   static constexpr i64 kBlock = 64, kBytes = 48 << 10;
@@ -52,22 +47,22 @@ template <class T> struct CachedAttention {
   };
   Found found_at(T* memory) const { return {memory, memory + heads, memory + 2 * heads}; }
 
-  [[gnu::always_inline]] void read(i64 row, i64 begin, i64 end, T* s, const Found& found) const {
+  [[gnu::always_inline]] void read(i64 begin, i64 end, T* s, const Found& found) const {
     std::fill_n(found.top, heads, -std::numeric_limits<T>::infinity());
     std::fill_n(found.total, heads * (1 + dv), T(0));
     const i64 fit = kBytes / static_cast<i64>(sizeof(T)) / (heads * std::max<i64>(1, dk)) / 8 * 8;
     for (i64 first = begin, n = 0; first < end; first += n) {
       n = std::min(std::clamp<i64>(fit, 8, kBlock), end - first);
-      const T* value = values + (row * positions + first) * heads * dv;
-      const T *x = q + row * heads * dk, *key = keys + (row * positions + first) * heads * dk;
+      const T* value = values + first * heads * dv;
+      const T* key = keys + first * heads * dk;
       i64 i = 0;
       if constexpr (sizeof(T) == 4) {  // f64 is for proofs
         for (; i + 8 <= n; i += 8) {
           fetch(value + i * heads * dv, 8 * heads * dv);
-          score_eight(x, key + i * heads * dk, s + i);
+          score_eight(q, key + i * heads * dk, s + i);
         }
       }
-      for (; i < n; ++i) score(x, key + i * heads * dk, s + i);
+      for (; i < n; ++i) score(q, key + i * heads * dk, s + i);
       for (i64 h = 0; h < heads; ++h) weigh(n, s + h * kBlock, found, h);
       i = 0;
       for (; i + 4 <= n; i += 4) {

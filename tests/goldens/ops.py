@@ -304,13 +304,13 @@ for upper in (False, True):
 # ---- along time ----------------------------------------------------------------------------------------------------
 
 
-def kept(x):  # [rows, heads, T, width] as a stream keeps it: time behind the rows
-    return np.moveaxis(x, -2, 1) if x.ndim > 2 else x + 0
+def kept(x):  # [rows, heads, T, width] as a stream keeps it: time in front
+    return np.moveaxis(x, -2, 0)
 
 
 def attention(q, k, v, past_k=None, past_v=None, causal=True, scale=0.0):
     if past_k is not None:
-        k, v = (np.concatenate([np.moveaxis(p, 1, -2), x], axis=-2) for p, x in ((past_k, k), (past_v, v)))
+        k, v = (np.concatenate([np.moveaxis(p, 0, -2), x], axis=-2) for p, x in ((past_k, k), (past_v, v)))
     scores = np.einsum("...td,...sd->...ts", q, k) * (L(scale) if scale else 1 / np.sqrt(L(q.shape[-1])))
     rows, keys = scores.shape[-2:]
     keep = np.tril(np.ones((rows, keys)), keys - rows) if causal else np.ones((rows, keys))
@@ -320,11 +320,11 @@ def attention(q, k, v, past_k=None, past_v=None, causal=True, scale=0.0):
 ATTENTION = ("y", "keys", "values")
 case("attention", attention, {"q": X((4, 3)), "k": X((4, 3)), "v": X((4, 2))}, outputs=ATTENTION)
 case("attention", lambda **x: attention(**x, scale=0.7),
-     {"q": X((2, 2, 3)), "k": X((2, 2, 3)), "v": X((2, 2, 2)), "past_k": X((2, 2, 3)), "past_v": X((2, 2, 2))}, {"scale": 0.7}, ATTENTION)
+     {"q": X((2, 2, 3)), "k": X((2, 2, 3)), "v": X((2, 2, 2)), "past_k": X((1, 2, 3)), "past_v": X((1, 2, 2))}, {"scale": 0.7}, ATTENTION)
 case("attention", attention,
-     {"q": X((2, 2, 3, 2)), "k": X((2, 2, 3, 2)), "v": X((2, 2, 3, 3)), "past_k": X((2, 4, 2, 2)), "past_v": X((2, 4, 2, 3))}, outputs=ATTENTION)
+     {"q": X((2, 2, 3, 2)), "k": X((2, 2, 3, 2)), "v": X((2, 2, 3, 3)), "past_k": X((4, 2, 2, 2)), "past_v": X((4, 2, 2, 3))}, outputs=ATTENTION)
 case("attention", attention,  # one query, over a cache
-     {"q": X((1, 2, 1, 9)), "k": X((1, 2, 1, 9)), "v": X((1, 2, 1, 3)), "past_k": X((1, 17, 2, 9)), "past_v": X((1, 17, 2, 3))}, outputs=ATTENTION)
+     {"q": X((1, 2, 1, 9)), "k": X((1, 2, 1, 9)), "v": X((1, 2, 1, 3)), "past_k": X((17, 1, 2, 9)), "past_v": X((17, 1, 2, 3))}, outputs=ATTENTION)
 case("attention", lambda **x: attention(**x, causal=False), {"q": X((3, 2)), "k": X((3, 2)), "v": X((3, 2))}, {"causal": False}, ATTENTION)
 
 
