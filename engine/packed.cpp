@@ -227,7 +227,10 @@ template <class F> void for_tiles(Isa isa, const F& f) {
   else block_avx2([&] { f.template operator()<Narrow>(); });
 }
 #else
-template <class F> void for_tiles(Isa, const F& f) { f.template operator()<Narrow>(); }
+template <class F> void for_tiles(Isa isa, const F& f) {
+  if (isa == Isa::avx512) f.template operator()<Wide>();
+  else f.template operator()<Narrow>();
+}
 #endif
 
 class Packed final : public Products {

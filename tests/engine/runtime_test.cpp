@@ -47,8 +47,14 @@ std::vector<T> product(const Products& products, bool ta, bool tb, i64 m, i64 n,
 std::vector<std::unique_ptr<Products>> backends() {
   std::vector<std::unique_ptr<Products>> all;
   all.push_back(make_blas_products());
-  if (best_isa() >= Isa::avx2) all.push_back(make_packed_products(Isa::avx2));
-  if (best_isa() >= Isa::avx512) all.push_back(make_packed_products(Isa::avx512));
+#ifdef WEFT_ONE_ISA  // nothing is compiled for a set of its own: the tiles of each can be tried on any machine
+  const Isa most = Isa::avx512;
+#else
+  const Isa most = best_isa();
+#endif
+  for (const Isa isa : {Isa::avx2, Isa::avx512}) {
+    if (isa <= most) all.push_back(make_packed_products(isa));
+  }
   return all;
 }
 
