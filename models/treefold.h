@@ -7,9 +7,9 @@
 #include "ops/fold.h"
 #include "ops/fold_sum.h"
 #include "ops/gumbel_softmax.h"
-#include "ops/rearrange.h"
 #include "ops/relu.h"
 #include "ops/to_index.h"
+#include "ops/weighted_sum.h"
 #include "ops/zeros.h"
 
 namespace weft::models {
@@ -71,8 +71,7 @@ class TreeFold : public Network {
     const Var m = affine(ops::relu(affine(lr, W1, b1)), W2, b2);
     graph->set_stream(Key{}.fold(path).fold("p"));
     const Var p = ops::gumbel_softmax(affine(lr, Wg, bg), s_.tau, false, s_.eval);
-    const Var three = ops::rearrange(ops::concat({l, m, r}), "b (n=3 d) -> b n d");
-    graph->results = {ops::contract(p, three, "bn,bnd->bd")};
+    graph->results = {ops::weighted_sum(p, {l, m, r})};
     graph->differentiate();
     return graph;
   }

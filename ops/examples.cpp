@@ -54,7 +54,8 @@ Example example(const Op& op, const Sample& sample) {
   bool callable = true;
   for (std::size_t i = 0; i < sample.shapes.size(); ++i) {
     const Input& in = declared(op, i);
-    e.inputs.push_back(op.variadic ? fmt::format("{}{}", in.name, i + 1) : in.name);
+    const bool repeated = op.variadic && i + 1 >= op.inputs.size();
+    e.inputs.push_back(repeated ? fmt::format("{}{}", in.name, i + 2 - op.inputs.size()) : in.name);
     const bool absent = sample.shapes[i] == Shape{-1};
     inputs.push_back(absent ? "{}" : e.inputs.back());
     if (!absent) call.push_back((in.is(Input::optional) ? fmt::format("{}=", in.name) : "") + e.inputs.back());

@@ -258,6 +258,8 @@ case("pad", lambda x: np.pad(x, ((0, 0), (0, 1), (0, 0)), constant_values=0.5), 
 case("repeat_along", lambda x: np.repeat(x, 2, axis=-1), {"x": X((2, 3))}, {"times": 2})
 case("repeat_along", lambda x: np.tile(x, (1, 3, 1)), {"x": X((2, 3, 2))}, {"times": 3, "dim": 1, "tile": True})
 case("concat", lambda x0, x1, x2: np.concatenate([x0, x1, x2], axis=1), {"x0": X((2, 1, 3)), "x1": X((2, 2, 3)), "x2": X((2, 1, 3))}, {"dim": 1})
+case("weighted_sum", lambda x0, x1, x2: x0[..., :1] * x1 + x0[..., 1:] * x2, {"x0": X((2, 3, 2)), "x1": X((2, 3, 4)), "x2": X((2, 3, 4))})
+case("weighted_sum", lambda x0, x1, x2, x3: x0[0] * x1 + x0[1] * x2 + x0[2] * x3, {"x0": X((3,)), "x1": X((3, 5)), "x2": X((3, 5)), "x3": X((3, 5))})
 case("gather", lambda x, index: np.take_along_axis(x, index, axis=-1), {"x": X((3, 4)), "index": X(given=[[0, 3, 3], [1, 1, 1], [2, 0, 2]])})
 case("gather", lambda x, index: np.take_along_axis(x, index, axis=1), {"x": X((2, 3, 2)), "index": X(given=[[[0, 2]], [[1, 1]]])}, {"dim": 1})
 case("gather", lambda x, index: x[np.arange(3), index], {"x": X((3, 4)), "index": X(given=[0, 3, 2])})
