@@ -23,7 +23,7 @@ class Pool {
   ~Pool();
 
   /// A block of at least `bytes`, 64-byte aligned, uninitialised, with `room` behind them. The shared owner puts it
-  /// back.
+  /// back; one with room, which what it held has outgrown, leaves the process: nobody will ask for its size again.
   static std::shared_ptr<std::byte> allocate(const std::shared_ptr<Pool>& pool, std::size_t bytes,
                                              std::size_t room = 0);
   /// Whether the caller may write the bytes `from` .. `to` - 1 behind `data`, the beginning of a block: they are within
@@ -48,14 +48,15 @@ class Pool {
     std::shared_ptr<Pool> pool;
     const std::byte* begin;
     std::size_t size, used;  // bytes; those that somebody has
-    void operator()(std::byte* block) const noexcept { pool->put(block, size); }
+    bool grows;
+    void operator()(std::byte* block) const noexcept { pool->put(block, size, grows); }
   };
   struct Cached {
     std::vector<std::byte*> blocks;
     std::size_t used = 0;  // when a block of this size was taken or given back last
   };
   std::byte* take(std::size_t bytes);
-  void put(std::byte* block, std::size_t bytes) noexcept;
+  void put(std::byte* block, std::size_t bytes, bool outgrown) noexcept;
   std::byte* cached(std::size_t bytes);
   void release();
   void make_room(std::size_t bytes);

@@ -46,6 +46,15 @@ TEST_CASE("live and peak bytes are exact") {
   CHECK(pool->live_bytes() == 0);
 }
 
+TEST_CASE("what has outgrown its room leaves the process, all else is kept") {
+  const auto pool = std::make_shared<Pool>();
+  Block a = Pool::allocate(pool, 4096, 2048), b = Pool::allocate(pool, 1024);
+  CHECK(pool->held_bytes() == 4096 + 2048 + 1024);
+  a.reset();
+  b.reset();
+  CHECK(pool->held_bytes() == 1024);
+}
+
 TEST_CASE("a block is at most an eighth and a cache line larger than asked for, and never smaller") {
   for (std::size_t bytes = 0; bytes < 5000; bytes += 7) {
     const auto pool = std::make_shared<Pool>();
