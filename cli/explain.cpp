@@ -1,4 +1,6 @@
-// weft explain FILE: what each recurrence is, in which forms it can be computed, what they take, and why.
+// weft explain FILE: what each recurrence is, in which forms it can be computed, what they take, and why; and what each
+// fold is.
+#include <fmt/ranges.h>
 #include <CLI/CLI.hpp>
 
 #include <iostream>
@@ -10,6 +12,7 @@
 #include "cli/tensors.h"
 #include "cli/verb.h"
 #include "cli/work.h"
+#include "ops/shared/tree.h"
 
 namespace weft::cli {
 namespace {
@@ -49,6 +52,13 @@ double state_bytes(const Report& r, DType dtype) {
   double bytes = 0;
   for (const dsl::StateReport& s : r.states) bytes += static_cast<double>(byte_count(weft::bind(s.dims, {}), dtype));
   return bytes;
+}
+
+// Of the last nodes of all levels and the number of tokens.
+double state_bytes(const dsl::FoldReport& f, DType dtype) {
+  i64 numbers = 1;
+  for (const dsl::NodeReport& v : f.values) numbers += ops::kTreeLevels * element_count(weft::bind(v.dims, {}));
+  return static_cast<double>(byte_count({numbers}, dtype));
 }
 
 bool runs(const Report& r, const std::string& op) { return std::find(r.ops.begin(), r.ops.end(), op) != r.ops.end(); }
@@ -98,15 +108,51 @@ void print_forms(const Report& r, const At& at) {
     std::cout << wrapped(fmt::format("  not {}: ", names), fmt::format("{} ({})", why->text, line_of(why->where)));
 }
 
-void print_text(const Report& r, const At& at) {
+void print_place(const auto& r) {
   std::cout << fmt::format("\n{}  {}\n", r.def, line_of(r.where));
   if (const auto n = r.paths.size(); n > 1)
     std::cout << wrapped("  at        ", fmt::format("{} places: {} .. {}", n, r.paths.front(), r.paths.back()));
   else if (!r.paths[0].empty()) std::cout << wrapped("  at        ", r.paths[0]);
+}
+
+void print_text(const Report& r, const At& at) {
+  print_place(r);
   print_states(r);
   print_forms(r, at);
   std::cout << fmt::format("  state     {} a row, whatever the length\n", bytes_text(state_bytes(r, at.dtype)))
             << wrapped("  taken     ", choice(r));
+}
+
+// What a part of a fold computes for T tokens.
+std::string work_of(const dsl::FoldReport& f, const std::string& op) {
+  if (op == "fold_sum") return "fewer than 2 T sums";
+  if (op == "fold_read") return "one node for each token and level: T log2 T";
+  return f.prefixes ? "fewer than 2 T merges, a batch a level; up to 2 log2 T a token streamed"
+                    : "fewer than T merges, a batch a level; up to log2 T a token streamed";
+}
+
+void print_text(const dsl::FoldReport& f, const At& at) {
+  print_place(f);
+  for (const dsl::NodeReport& v : f.values) {
+    std::cout << fmt::format("  {} {} = {}: a value of every node\n", v.name, text(v.dims),
+                             text(weft::bind(v.dims, {})))
+              << wrapped("      token     ", v.leaf);
+  }
+  const auto print = [](const char* title, const auto& equations) {
+    std::cout << title;
+    for (const auto& [name, value] : equations) std::cout << wrapped(fmt::format("      {:<8}  ", name), value);
+  };
+  print("  merge, at every level by the same weights\n", f.merge);
+  print("  read, at every token\n", f.read);
+  std::vector<std::vector<std::string>> rows = {{"part", "forward", "computes"}};
+  for (const dsl::FoldReport::Part& p : f.parts) {
+    rows.push_back(
+        {p.op, flops_text(p.flops(at.length) / static_cast<double>(at.length)) + " a token", work_of(f, p.op)});
+  }
+  std::cout << columns(rows, "  ")
+            << fmt::format("  kept      {} a row for backward\n", bytes_text(f.kept(at.length, at.dtype)))
+            << fmt::format("  state     {} a row, whatever the length: the last node of each of {} levels\n",
+                           bytes_text(state_bytes(f, at.dtype)), ops::kTreeLevels);
 }
 
 // ---- as JSON --------------------------------------------------------------------------------------------------
@@ -152,34 +198,71 @@ Json document(const Report& r, const At& at) {
           {"ops", r.ops}};
 }
 
+Json document(const dsl::FoldReport& f, const At& at) {
+  const auto equations = [](const auto& all) {
+    Json list = Json::array();
+    for (const auto& [name, value] : all) list.push_back({{"name", name}, {"expression", value}});
+    return list;
+  };
+  Json values = Json::array(), parts = Json::array();
+  for (const dsl::NodeReport& v : f.values) {
+    values.push_back({{"name", v.name}, {"dims", text(v.dims)}, {"shape", weft::bind(v.dims, {})}, {"token", v.leaf}});
+  }
+  for (const dsl::FoldReport::Part& p : f.parts)
+    parts.push_back({{"op", p.op}, {"flops_per_token", p.flops(at.length) / static_cast<double>(at.length)}});
+  return {{"def", f.def},
+          {"where", line_of(f.where)},
+          {"places", f.paths},
+          {"values", values},
+          {"merge", equations(f.merge)},
+          {"read", equations(f.read)},
+          {"prefixes", f.prefixes},
+          {"parts", parts},
+          {"kept_bytes", f.kept(at.length, at.dtype)},
+          {"state_bytes", state_bytes(f, at.dtype)}};
+}
+
 int explain(const Options& options, const std::string& def) {
   const Work work = prepare(read_description(options), options,
                             {.data = WithData::no, .asked = dsl::Asked{.def = def, .explain = true}});
   const train::TrainOptions o = train::train_options(work.train);
   const At at{o.context, o.dtype};
-  const auto& all = work.function->recurrences();
+  const auto& recurrences = work.function->recurrences();
+  const auto& folds = work.function->folds();
   const std::string name = def.empty() ? work.description->name() : def;
   if (options.json) {
-    Json list = Json::array();
-    for (const Report& r : all) list.push_back(document(r, at));
-    print_json({{"name", name}, {"length", at.length}, {"dtype", weft::name(at.dtype)}, {"recurrences", list}});
+    Json all = Json::array(), trees = Json::array();
+    for (const Report& r : recurrences) all.push_back(document(r, at));
+    for (const dsl::FoldReport& f : folds) trees.push_back(document(f, at));
+    print_json({{"name", name},
+                {"length", at.length},
+                {"dtype", weft::name(at.dtype)},
+                {"recurrences", all},
+                {"folds", trees}});
     return 0;
   }
   print_notes(*work.function);
-  if (all.empty()) {
-    std::cout << name << " has no recurrence\n";
+  std::vector<std::string> found;
+  const auto count = [&](std::size_t n, const char* what) {
+    if (n > 0) found.push_back(fmt::format("{} {}{}", n, what, n == 1 ? "" : "s"));
+  };
+  count(recurrences.size(), "recurrence");
+  count(folds.size(), "fold");
+  if (found.empty()) {
+    std::cout << name << " has no recurrence and no fold\n";
     return 0;
   }
-  std::cout << fmt::format("{}: {} recurrence{}; numbers for {} tokens in {}\n", name, all.size(),
-                           all.size() == 1 ? "" : "s", at.length, weft::name(at.dtype));
-  for (const Report& r : all) print_text(r, at);
+  std::cout << fmt::format("{}: {}; numbers for {} tokens in {}\n", name, fmt::join(found, " and "), at.length,
+                           weft::name(at.dtype));
+  for (const Report& r : recurrences) print_text(r, at);
+  for (const dsl::FoldReport& f : folds) print_text(f, at);
   return 0;
 }
 
 }  // namespace
 
 Verb explain_verb() {
-  return {"explain", "what each recurrence is, the forms it has with their cost, and why",
+  return {"explain", "what each recurrence and fold is, its forms with their cost, and why",
           "  ./weft explain std/retnet\n  ./weft explain model.yaml --def retention --json\n", [](CLI::App& app) {
             auto options = std::make_shared<Options>();
             auto def = std::make_shared<std::string>();

@@ -1,10 +1,12 @@
-// The forms of a recurrence with what each takes, from the same lowering and the same cost rows as the model's own.
+// The forms of a recurrence and the parts of a fold with what each takes, from the same lowering and the same cost rows
+// as the model's own.
 #include "dsl/explanation.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
+#include "dsl/fold.h"
 #include "dsl/shadow.h"
 #include "dsl/terms.h"
 #include "engine/run.h"
@@ -22,15 +24,15 @@ i32 unnamed(const Graph& graph, i32 id) {
   return id;
 }
 
-// One form of a recurrence as a graph of its own, with its gradients.
+// A fold, or one form of a recurrence, as a graph of its own with its gradients.
 class Alone {
  public:
-  Alone(Builder& model, const Recurrence& r, const std::vector<StateForm>& forms, const std::string& form)
+  /// `lower` builds what computes `read`.
+  Alone(Builder& model, const std::vector<Equation>& read, const std::function<void(Builder&)>& lower)
       : shadow_(model, Mode::train) {
-    if (form == "scan") lower_scan(shadow_.builder, r);
-    else parts = lower_linear(shadow_.builder, r, forms, form);
+    lower(shadow_.builder);
     Graph& g = shadow_.program.graph;
-    reads_ = shadow_.reads(r);
+    reads_ = shadow_.reads(read);
     for (const Var& y : reads_) cotangents_.push_back(g.input("cotangent", y.dims()));
     std::vector<Var> wrt;
     for (const auto& [name, v] : shadow_.inputs) wrt.push_back(v);
@@ -42,20 +44,30 @@ class Alone {
 
   FormCost cost(i64 length, DType dtype) const {
     const Graph& g = shadow_.program.graph;
-    const Bindings sizes = {{"B", 1}, {"T", length}};
+    const Bindings sizes = sizes_of(length);
     return {Run(g, reads_).flops(sizes), kept(sizes, dtype)};
   }
-  std::vector<std::string> ops() const {
+  /// Of one op in all of it.
+  double flops(const std::string& op, i64 length) const {
+    const Graph& g = shadow_.program.graph;
+    const Run run(g, reads_);
+    double sum = 0;
+    for (const i32 n : run.order()) sum += g.node(n).op->name == op ? run.flops(g.node(n), sizes_of(length)) : 0;
+    return sum;
+  }
+  /// Those of `names` that it has, in the order in which they run.
+  std::vector<std::string> ops(const std::set<std::string>& names) const {
     std::vector<std::string> all;
     for (const Node& n : shadow_.program.graph.nodes()) {
-      const bool runs = n.op->name == "linrec" || n.op->name == "affine_scan" || n.op->name == "scan";
-      if (runs && std::find(all.begin(), all.end(), n.op->name) == all.end()) all.emplace_back(n.op->name);
+      if (names.contains(n.op->name) && std::find(all.begin(), all.end(), n.op->name) == all.end())
+        all.emplace_back(n.op->name);
     }
     return all;
   }
-  std::vector<PartReport> parts;
+  Builder& builder() { return shadow_.builder; }
 
  private:
+  static Bindings sizes_of(i64 length) { return {{"B", 1}, {"T", length}}; }
   // What there is one of at every position, or that forward made, and backward reads.
   double kept(const Bindings& sizes, DType dtype) const {
     const Graph& g = shadow_.program.graph;
@@ -81,6 +93,17 @@ class Alone {
   std::vector<Var> reads_, cotangents_, gradients_;
 };
 
+// A form of a recurrence, and the parts that were found for it.
+struct AloneForm {
+  std::vector<PartReport> parts;
+  Alone alone;
+  AloneForm(Builder& model, const Recurrence& r, const std::vector<StateForm>& forms, const std::string& form)
+      : alone(model, r.read, [&](Builder& b) {
+          if (form == "scan") lower_scan(b, r);
+          else parts = lower_linear(b, r, forms, form);
+        }) {}
+};
+
 // The chunk that `auto` takes: the one whose cost is that of the chunkwise form.
 i64 chunk_taken(Builder& builder, Recurrence r, const std::vector<StateForm>& forms, const FormReport& chunkwise) {
   if (const i64 written = chunk_of(builder, r)) return written;
@@ -88,7 +111,7 @@ i64 chunk_taken(Builder& builder, Recurrence r, const std::vector<StateForm>& fo
   const double cost = chunkwise.cost(kLength, DType::f32).flops;
   for (i64 chunk = 1; chunk < kLength; chunk *= 2) {
     r.chunk = number_of(static_cast<double>(chunk), *r.step.at(0).value);
-    if (Alone(builder, r, forms, "chunkwise").cost(kLength, DType::f32).flops == cost) return chunk;
+    if (AloneForm(builder, r, forms, "chunkwise").alone.cost(kLength, DType::f32).flops == cost) return chunk;
   }
   return 0;
 }
@@ -101,9 +124,10 @@ void add_forms(Builder& builder, Recurrence r, const std::vector<StateForm>& for
     const bool loop = form.name == "scan" || (form.name == "recurrent" && why);
     try {
       if (why && !loop) throw *why;
-      const auto alone = std::make_shared<const Alone>(builder, r, forms, loop ? "scan" : name);
-      form.cost = [alone](i64 length, DType dtype) { return alone->cost(length, dtype); };
-      if (report.ops.empty() && loop == why.has_value()) report.ops = alone->ops(), report.parts = alone->parts;
+      const auto one = std::make_shared<const AloneForm>(builder, r, forms, loop ? "scan" : name);
+      form.cost = [one](i64 length, DType dtype) { return one->alone.cost(length, dtype); };
+      if (report.ops.empty() && loop == why.has_value())
+        report.ops = one->alone.ops({"linrec", "affine_scan", "scan"}), report.parts = one->parts;
     } catch (const NotDerivable& n) {
       form.hinder = Reason{n.reason, n.where};
     }
@@ -137,6 +161,41 @@ void explain(Builder& builder, const Recurrence& r, const std::vector<StateForm>
   report.chunk_written = r.chunk != nullptr;
   if (chunks) report.chunk = chunk_taken(builder, r, forms, report.forms[2]);
   program.recurrences.push_back(std::move(report));
+}
+
+void explain(Builder& builder, const Fold& fold, const FoldTree& tree) {
+  Program& program = builder.program();
+  const auto alone = std::make_shared<Alone>(builder, fold.read, [&](Builder& b) { lower_fold(b, fold); });
+  FoldReport report;
+  report.identity = place_text(fold.span);
+  const auto written = [&](const Equation& e) {
+    std::string all = expr_text(*e.value);
+    try {
+      all = expr_text(*chosen(e.value, alone->builder()));
+    } catch (const Failed&) {  // a choice by a number of the merge's own stays as it is written
+    }
+    report.identity += e.name + ":" + all + ";";
+    return all;
+  };
+  for (std::size_t i = 0; i < fold.leaf.size(); ++i) {
+    const FoldTree::Value& v = tree.values[i];
+    report.values.push_back({v.name, written(fold.leaf[i]), v.dims});
+    report.identity += text(bind(v.dims, {}));
+  }
+  for (const Equation& e : fold.merge) report.merge.emplace_back(e.name, written(e));
+  for (const Equation& e : fold.read) report.read.emplace_back(e.name, written(e));
+  const std::string path = builder.room().path;
+  for (FoldReport& known : program.folds) {
+    if (known.identity == report.identity) return known.paths.push_back(path);
+  }
+  report.def = program.open.empty() ? "" : program.open.back()->name;
+  report.paths = {path};
+  report.where = fold.span;
+  report.prefixes = bool(tree.values[0].prefix);
+  for (const std::string& op : alone->ops({"fold", "fold_sum", "fold_read"}))
+    report.parts.push_back({op, [alone, op](i64 length) { return alone->flops(op, length); }});
+  report.kept = [alone](i64 length, DType dtype) { return alone->cost(length, dtype).kept; };
+  program.folds.push_back(std::move(report));
 }
 
 }  // namespace weft::dsl

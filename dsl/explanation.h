@@ -1,4 +1,4 @@
-// What was decided about a recurrence, for people: `weft explain` prints it, and nothing computes with it.
+// What was decided about a recurrence or a fold, for people: `weft explain` prints it, and nothing computes with it.
 #pragma once
 #include <functional>
 #include <optional>
@@ -57,6 +57,27 @@ struct RecurrenceReport {
   std::string taken;             // auto, or the form that was demanded; scan where there is no other
   i64 chunk = 0;                 // positions of a chunk, where chunks are taken
   bool chunk_written = false;    // in the file; else it is the op's own choice
+};
+
+/// A value of a node, and what it is of a token.
+struct NodeReport {
+  std::string name, leaf;
+  Dims dims;
+};
+
+struct FoldReport {
+  std::string def, identity;  // as of a recurrence
+  std::vector<std::string> paths;
+  Span where;
+  std::vector<NodeReport> values;
+  std::vector<std::pair<std::string, std::string>> merge, read;  // names and what they are, choices made
+  struct Part {
+    std::string op;  // fold makes the tree, fold_sum and fold_read read it
+    std::function<double(i64 length)> flops;
+  };
+  std::vector<Part> parts;
+  bool prefixes = false;
+  std::function<double(i64 length, DType)> kept;  // bytes that backward reads, as in `FormCost`
 };
 
 }  // namespace weft::dsl

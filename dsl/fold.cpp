@@ -35,7 +35,7 @@ class Merging {
         bridge_(outer, *merge_, InnerBridge::Time::refused),
         builder_(program_, *merge_, room_, &bridge_) {}
 
-  void run() {
+  FoldTree run() {
     if (program_.form == "chunkwise") {
       fail("E0316", fold_.span, "the chunkwise form cannot be derived here (`train.form`)",
            "leave `form` out of `train`: a fold is computed level by level, and token by token in a stream");
@@ -43,8 +43,9 @@ class Merging {
     check_names();
     leaves();
     merge();
-    const FoldTree tree = apply();
+    FoldTree tree = apply();
     read_fold(outer_, fold_, tree);
+    return tree;
   }
 
  private:
@@ -250,6 +251,9 @@ void require_rows(Builder& inner, std::size_t first_node, const Equation& e) {
   }
 }
 
-void lower_fold(Builder& builder, const Fold& fold) { Merging(builder, fold).run(); }
+void lower_fold(Builder& builder, const Fold& fold) {
+  const FoldTree tree = Merging(builder, fold).run();
+  if (builder.program().explains) explain(builder, fold, tree);
+}
 
 }  // namespace weft::dsl

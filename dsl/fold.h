@@ -23,6 +23,9 @@ void lower_fold(Builder& builder, const Fold& fold);
 /// The part of `lower_fold` behind the tree.
 void read_fold(Builder& builder, const Fold& fold, const FoldTree& tree);
 
+/// Appends what it is to `program.folds` (explanation.cpp).
+void explain(Builder& builder, const Fold& fold, const FoldTree& tree);
+
 /// A sum over the levels as a sequence [B, T, ...], and one entry of it, [B, ...].
 struct FoldSum {
   Var sum;

@@ -25,7 +25,7 @@ struct Asked {
   std::optional<Proof> proof = {};
   bool streams = false;  // it is fed part after part, and its caller keeps the states
   bool causal = false;   // a def, too, must not see what follows
-  bool explain = false;  // for its recurrences alone: it cannot be run
+  bool explain = false;  // for its recurrences and folds alone: it cannot be run
 };
 
 /// A tensor that the function takes.
@@ -57,6 +57,7 @@ class Function {
   /// Of a model that tells the class of a sequence.
   const std::optional<i64>& classes() const { return program_.classes; }
   const std::vector<RecurrenceReport>& recurrences() const { return program_.recurrences; }
+  const std::vector<FoldReport>& folds() const { return program_.folds; }
   const Graph& graph() const { return program_.graph; }
   /// Of a result by its name, with the batch.
   const Dims& result_dims(const std::string& result) const;

@@ -23,7 +23,7 @@ LoneRecurrence::LoneRecurrence(Builder& model, const Recurrence& r, const std::v
   }
   for (const auto& [name, var] : shadow_.inputs) inputs_.push_back({name, var});
   for (const WeightSlot& w : program.weights) inputs_.push_back({w.weight.name, w.var});
-  const std::vector<Var> reads = shadow_.reads(r);
+  const std::vector<Var> reads = shadow_.reads(r.read);
   for (std::size_t i = 0; i < reads.size(); ++i) results_.push_back({r.read[i].name, reads[i]});
   for (const NamedState& s : program.named_states) {
     if (s.is_input) inputs_.push_back({"initial." + s.name, s.start});

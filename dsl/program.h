@@ -111,8 +111,9 @@ struct Program {
   bool names_states = false;           // the states of recurrences are kept in `named_states`
   std::set<std::string> given_states;  // those that start from a tensor of the caller
   std::vector<NamedState> named_states;
-  bool explains = false;  // `recurrences` are recorded
+  bool explains = false;  // `recurrences` and `folds` are recorded
   std::vector<RecurrenceReport> recurrences;
+  std::vector<FoldReport> folds;
   bool causal = true;  // it predicts what follows: what needs the whole sequence is an error
   /// The file of a `use` or an `inline`, as seen from `from`; null when it cannot be read (reported).
   std::function<const Module*(const Item& item, const Module& from)> load;

@@ -26,19 +26,6 @@ void require_forms(Builder& builder, const Recurrence& r, const NotDerivable& wh
   if (hindered(all)) report(r.span, all + " (`train.form`)");
 }
 
-// The expression with each `a if c else b` replaced by what the params choose.
-ExprPtr chosen(const ExprPtr& e, Builder& builder) {
-  if (e->kind == Expr::Kind::conditional) {
-    const auto first = evaluate_bool(*e->args[0], builder.room().numbers, builder.program().diagnostics);
-    if (!first) throw Failed{};
-    return chosen(e->args[*first ? 1 : 2], builder);
-  }
-  auto copy = std::make_shared<Expr>(*e);
-  for (ExprPtr& arg : copy->args) arg = chosen(arg, builder);
-  for (NamedArg& arg : copy->named) arg.value = chosen(arg.value, builder);
-  return copy;
-}
-
 // A state whose start and end the caller sees.
 Var named_start(Builder& builder, const std::string& name, const Dims& dims, const Var& learned, double value) {
   Program& program = builder.program();
@@ -89,6 +76,18 @@ std::optional<NotDerivable> derive(Builder& builder, const Recurrence& r, const 
 }
 
 }  // namespace
+
+ExprPtr chosen(const ExprPtr& e, Builder& builder) {
+  if (e->kind == Expr::Kind::conditional) {
+    const auto first = evaluate_bool(*e->args[0], builder.room().numbers, builder.program().diagnostics);
+    if (!first) throw Failed{};
+    return chosen(e->args[*first ? 1 : 2], builder);
+  }
+  auto copy = std::make_shared<Expr>(*e);
+  for (ExprPtr& arg : copy->args) arg = chosen(arg, builder);
+  for (NamedArg& arg : copy->named) arg.value = chosen(arg.value, builder);
+  return copy;
+}
 
 std::string form_of(Builder& builder, const Recurrence& r) {
   const Program& program = builder.program();

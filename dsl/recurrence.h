@@ -29,6 +29,8 @@ std::vector<GradientReport> derive_gradients(Builder& builder, Recurrence& recur
 /// By `scan` (scan.cpp): the meaning of every recurrence.
 void lower_scan(Builder& builder, const Recurrence& recurrence);
 
+/// The expression with each `a if c else b` replaced by what the params choose. Throws Failed.
+ExprPtr chosen(const ExprPtr& e, Builder& builder);
 /// The value a state starts from, [shape of the state], or [B, shape] where states are named; nothing: zeros.
 Var initial_state(Builder& builder, const StateDef& state, const Dims& dims);
 /// Keeps what a state ends with, [B, ...], where states are named; the sizes may be split in another way.

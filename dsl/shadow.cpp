@@ -25,9 +25,11 @@ Shadow::Shadow(Builder& model, Mode mode) : program(mode, diagnostics), room(mod
   }
 }
 
-std::vector<Var> Shadow::reads(const Recurrence& r) const {
+std::vector<Var> Shadow::reads(const std::vector<Equation>& read) const {
   std::vector<Var> all;
-  for (const Equation& e : r.read) all.push_back(room.tensors.at(e.name));
+  for (const Equation& e : read) {
+    if (const auto found = room.tensors.find(e.name); found != room.tensors.end()) all.push_back(found->second);
+  }
   return all;
 }
 

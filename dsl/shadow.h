@@ -1,5 +1,5 @@
-// A recurrence beside its model: the same room with inputs of its own in place of what the model computes, so that one
-// form can be run or counted alone.
+// A recurrence or a fold beside its model: the same room with inputs of its own in place of what the model computes, so
+// that one form can be run or counted alone.
 #pragma once
 #include "dsl/recurrence.h"
 
@@ -14,8 +14,8 @@ struct Shadow {
 
   Shadow(Builder& model, Mode mode);
   Shadow(const Shadow&) = delete;
-  /// What `read` gives, after lowering.
-  std::vector<Var> reads(const Recurrence& recurrence) const;
+  /// What `read` gives, after lowering; of a fold not the names that still have the levels.
+  std::vector<Var> reads(const std::vector<Equation>& read) const;
 };
 
 /// What decides the forms of a recurrence: the equations, choices made, and the sizes.

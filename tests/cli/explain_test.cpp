@@ -96,8 +96,8 @@ TEST_CASE("explain takes a def alone, counts a recurrence once a size, and says 
   Desk desk;
   CHECK(contains(desk.run({"explain", "std/retnet", "--def", "retention", "-p", "H=2", "-p", "D=8"}).out,
                  "  S [H, dk, dv] = [2, 4, 8]: decay\n"));
-  CHECK(desk.run({"explain", "std/retnet", "--def", "ffn"}).out == "ffn has no recurrence\n");
-  CHECK(desk.run({"explain", "tiny.yaml"}).out == "tiny has no recurrence\n");
+  CHECK(desk.run({"explain", "std/retnet", "--def", "ffn"}).out == "ffn has no recurrence and no fold\n");
+  CHECK(desk.run({"explain", "tiny.yaml"}).out == "tiny has no recurrence and no fold\n");
   CHECK(desk.run({"explain", "std/retnet", "--def", "retentoin"}).exit == 2);
   desk.write("two.yaml",
              "schema: 1\ndefs:\n  f:\n    params: {n: int}\n    in: {x: [T, D]}\n    weights: {W: [D, n]}\n"
@@ -109,6 +109,51 @@ TEST_CASE("explain takes a def alone, counts a recurrence once a size, and says 
   CHECK(json[0]["states"][0]["shape"] == Json{2, 8});
   CHECK(json[0]["places"] == Json{"model.1.f", "model.3.f"});
   CHECK(json[1]["places"] == Json{"model.2.f"});
+}
+
+TEST_CASE("explain says of a fold what a node is, how two make one, and what that takes") {
+  Desk desk;
+  const Finished f = desk.run({"explain", "std/treefold"});
+  CHECK(f.exit == 0);
+  CHECK(f.out.starts_with("treefold: 1 fold; numbers for 128 tokens in f32\n\ntreefold  std/treefold:"));
+  CHECK(widest(f.out) <= 100);
+  CHECK(contains(weft::train::read_file(WEFT_SOURCE "/docs/language.md"), "```\n" + f.out + "```\n"));
+
+  // Choices are made; equal folds are one, and their order is that of the file.
+  const auto folds =
+      Json::parse(desk.run({"explain", "std/treefold", "-p", "readout=prefix", "-p", "D=16", "--json"}).out)["folds"];
+  REQUIRE(folds.size() == 1);
+  const auto& fold = folds[0];
+  CHECK(fold["places"].size() == 4);
+  CHECK(fold["values"] == Json{{{"name", "c"}, {"dims", "[D]"}, {"shape", {16}}, {"token", "x"}}});
+  CHECK(fold["merge"][3] == Json{{"name", "c"}, {"expression", "weighted_sum(p, left(c), m, right(c))"}});
+  CHECK(fold["read"] == Json{{{"name", "y"}, {"expression", "prefix(c)"}}});
+  CHECK(fold["prefixes"] == true);
+  CHECK(fold["state_bytes"] == 4 * (25 * 16 + 1));
+  // Three products a merge, and nearly all of its work: a tree has a merge a token, prefixes another.
+  REQUIRE(fold["parts"].size() == 1);
+  CHECK(fold["parts"][0]["flops_per_token"].get<double>() ==
+        doctest::Approx(2 * 2.0 * (32 * 16 + 16 * 16 + 32 * 3)).epsilon(0.15));
+}
+
+TEST_CASE("a fold that reads its levels, prefixes and sums has a line for each") {
+  Desk desk;
+  desk.write(
+      "tree.yaml",
+      "schema: 1\ndefs:\n  f:\n    in: {x: [T, D]}\n    fold:\n      over: T\n      leaf: {c: x, n: 1}\n"
+      "      merge: {c: left(c) * right(c), n: left(n) + right(n)}\n      read:\n"
+      "        score: dot(c, x)\n        y: softmax(score, dim=L, mask=present) @ c\n"
+      "        z: sum(c, dim=L) + prefix(c) / prefix(n)\n    out: y + z\n"
+      "  g:\n    in: {x: [T, D]}\n    recurrence: {over: T, state: {s: [D]}, step: {s: 0.5 * s + x}, read: {y: s}}\n"
+      "    out: y\nmodel: [{embed: {width: 8}}, f, g, f, {logits: {tie: embed}}]\n");
+  const std::string out = desk.run({"explain", "tree.yaml"}).out;
+  CHECK(out.starts_with("tree: 1 recurrence and 1 fold; numbers"));
+  for (const char* part : {"\nf  tree.yaml:5\n  at        2 places: model.1.f .. model.3.f\n",
+                           "  n [] = []: a value of every node\n      token     1\n", "\n  fold       ",
+                           "\n  fold_sum   ", "\n  fold_read  ", "  state     904 bytes a row"}) {
+    CAPTURE(part);
+    CHECK(contains(out, part));
+  }
 }
 
 TEST_CASE("a demanded form is what explain says is taken") {

@@ -26,7 +26,7 @@ TEST_CASE("without a verb the program shows a short help with two examples and e
       "  check                       every error of a description; weights, memory and cost of a step\n"
       "  show                        weights, resolved text, graph or equations of a description; what a "
       "file of weights holds\n"
-      "  explain                     what each recurrence is, the forms it has with their cost, and why\n"
+      "  explain                     what each recurrence and fold is, its forms with their cost, and why\n"
       "  verify                      proofs by computation: gradients, forms, causality, streaming, threads, precision\n"
       "  equal                       whether two descriptions are the same function\n"
       "  expand                      a description with everything it imports and uses copied in: the same "
