@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "dsl/classify.h"
 #include "dsl/gradient.h"
@@ -73,13 +74,17 @@ class Printer {
         {"@", "·"}, {"*", " ⊙ "}, {"/", " / "}, {"+", " + "}, {"-", " - "}};
     const auto sign = signs.find(e.name);
     // `a * b @ c` is read from left to right; a paper that writes both products shows which comes first.
-    const bool mixed =
-        e.args[0]->kind == Expr::Kind::binary && rank(*e.args[0]) == 3 && (e.name == "@") != (e.args[0]->name == "@");
+    const bool mixed = own == 3 && e.args[0]->kind == Expr::Kind::binary && rank(*e.args[0]) == 3 &&
+                       (e.name == "@") != (e.args[0]->name == "@");
     return part(*e.args[0], mixed ? 4 : own) + (sign == signs.end() ? " " + e.name + " " : sign->second) +
            part(*e.args[1], own + 1);
   }
   std::string call(const Expr& e) const {
     if (e.name == "prev" && e.args.size() == 1) return symbol(e.args[0]->name) + "ₜ₋₁";
+    for (const auto& [side, mark] : {std::pair("left", "ₗ"), std::pair("right", "ᵣ")}) {  // of a fold
+      if (e.name == side && e.args.size() == 1 && e.args[0]->kind == Expr::Kind::name)
+        return symbol(e.args[0]->name) + mark;
+    }
     if (e.name == "outer" && e.args.size() == 2) return part(*e.args[0], 4) + " ⊗ " + part(*e.args[1], 4);
     if (e.name == "sqrt" && e.args.size() == 1) return "√" + part(*e.args[0], 6);
     std::string inside;
@@ -103,8 +108,9 @@ class Sheet {
     for (const DimDef& d : def_.dims) add(symbol(d.name), print_.text(*d.value));
     for (const Equation& e : def_.let) add(symbol(e.name), print_.text(*e.value));
     if (def_.recurrence) recurrence(*def_.recurrence);
+    if (def_.fold) fold(*def_.fold);
     for (const Equation& e : def_.out) add(symbol(e.name), print_.text(*e.value));
-    return head() + lines() + classes();
+    return head() + lines() + classes() + tree();
   }
 
  private:
@@ -164,6 +170,22 @@ class Sheet {
     }
     print_.index.clear();
   }
+  // A token's node, the node of two neighbours, and what a position reads of the last ones.
+  void fold(const Fold& f) {
+    const auto times = timely();
+    for (const std::string& name : times) print_.index[name] = "ₜ";
+    for (const Equation& e : f.leaf) add(symbol(e.name) + "⁰ₜ", print_.text(*e.value));
+    const auto at_time = std::exchange(print_.index, {});
+    for (const Equation& e : f.merge) add(symbol(e.name), print_.text(*e.value));
+    print_.index = at_time;
+    for (const Equation& e : f.leaf) print_.index.erase(e.name);
+    for (const Equation& e : f.read) {
+      const std::string value = print_.text(*e.value);
+      print_.index[e.name] = "ₜ";
+      add(symbol(e.name) + "ₜ", value);
+    }
+    print_.index.clear();
+  }
   static std::string start_of(const Recurrence& r, const std::string& name) {
     for (const StateDef& s : r.states) {
       if (s.name != name) continue;
@@ -183,6 +205,13 @@ class Sheet {
                        f.derivable() ? "with forms for all positions at once" : "by the loop alone: " + f.reason);
     }
     return s;
+  }
+
+  std::string tree() const {
+    if (!def_.fold) return {};
+    const std::string c = symbol(def_.fold->leaf[0].name);
+    return fmt::format("  neighbours merge level by level: {0}ₗ and {0}ᵣ are the nodes below, {0}⁰ those of tokens\n",
+                       c);
   }
 
   const Def& def_;

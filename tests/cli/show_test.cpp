@@ -100,6 +100,18 @@ TEST_CASE("the equations of retention are those of the paper") {
   CHECK(Json::parse(desk.run({"show", kRetNet, "--equations", "--json"}).out)["defs"][0]["def"] == "retention");
 }
 
+TEST_CASE("the equations of a fold are its token, its merge and its read") {
+  Desk desk;
+  const std::string out = desk.run({"show", "std/treefold", "--equations"}).out;
+  for (const char* line : {"  c⁰ₜ = xₜ\n", "  lr  = concat(cₗ, cᵣ, dim=-1)\n", "  m   = relu(lr·W1 + b1)·W2 + b2\n",
+                           "  c   = weighted_sum(p, cₗ, m, cᵣ) if gate == three else weighted_sum(p, cₗ, m)\n",
+                           "  yₜ  = sum(c, dim=L) if readout == levels else prefix(c)\n",
+                           "  neighbours merge level by level: cₗ and cᵣ are the nodes below, c⁰ those of tokens\n"}) {
+    CAPTURE(line);
+    CHECK(contains(out, line));
+  }
+}
+
 TEST_CASE("show tells what a file of weights or a run holds, and finds damage") {
   Desk desk;
   make_run(desk);
