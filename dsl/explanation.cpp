@@ -64,7 +64,6 @@ class Alone {
     }
     return all;
   }
-  Builder& builder() { return shadow_.builder; }
 
  private:
   static Bindings sizes_of(i64 length) { return {{"B", 1}, {"T", length}}; }
@@ -165,14 +164,15 @@ void explain(Builder& builder, const Recurrence& r, const std::vector<StateForm>
 
 void explain(Builder& builder, const Fold& fold, const FoldTree& tree) {
   Program& program = builder.program();
-  const auto alone = std::make_shared<Alone>(builder, fold.read, [&](Builder& b) { lower_fold(b, fold); });
   FoldReport report;
   report.identity = place_text(fold.span);
   const auto written = [&](const Equation& e) {
     std::string all = expr_text(*e.value);
+    const Diagnostics before = program.diagnostics;
     try {
-      all = expr_text(*chosen(e.value, alone->builder()));
+      all = expr_text(*chosen(e.value, builder));
     } catch (const Failed&) {  // a choice by a number of the merge's own stays as it is written
+      program.diagnostics = before;
     }
     report.identity += e.name + ":" + all + ";";
     return all;
@@ -192,6 +192,7 @@ void explain(Builder& builder, const Fold& fold, const FoldTree& tree) {
   report.paths = {path};
   report.where = fold.span;
   report.prefixes = bool(tree.values[0].prefix);
+  const auto alone = std::make_shared<const Alone>(builder, fold.read, [&](Builder& b) { lower_fold(b, fold); });
   for (const std::string& op : alone->ops({"fold", "fold_sum", "fold_read"}))
     report.parts.push_back({op, [alone, op](i64 length) { return alone->flops(op, length); }});
   report.kept = [alone](i64 length, DType dtype) { return alone->cost(length, dtype).kept; };

@@ -67,7 +67,8 @@ struct WeightedSum : General {
     T* sum = k.gradient(0).data();
     std::fill_n(sum, k.gradient(0).size(), T(0));
     for (i64 r = 0; r < lead.count(); ++r) {
-      for (i64 i = 0; i < n; ++i) sum[lead.offset(r) + i] += dp[r * n + i];
+      T* to = sum + lead.offset(r);
+      for (i64 i = 0; i < n; ++i) to[i] += dp[r * n + i];
     }
   }
   static double flops(const Attrs&, const std::vector<Shape>& inputs, const std::vector<Shape>&) {
@@ -82,7 +83,8 @@ struct WeightedSum : General {
   static std::vector<ErrorSample> error_samples() {
     return {{{{{4, 3}, {4, 3}, {4, 3}}}, "it has 2 tensors, and the weights [4, 3] end with 3"},
             {{{{4, 2}, {4, 3}, {4, 2}}}, "[4, 3] and [4, 2] differ"},
-            {{{{5, 2}, {4, 3}, {4, 3}}}, "weighted_sum"}};
+            {{{{5, 2}, {4, 3}, {4, 3}}}, "shapes do not broadcast ([4] and [5])"},
+            {{{{2, 4, 2}, {4, 3}, {4, 3}}}, "x [4, 3] has no leading dimensions for p [2, 4, 2]"}};
   }
 };
 

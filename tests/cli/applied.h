@@ -8,18 +8,13 @@
 #include <string>
 #include <vector>
 
-#include "engine/key.h"
 #include "tests/cli/program.h"
+#include "tests/tensors.h"
 
 namespace weft::cli {
 
 using Tensors = std::map<std::string, Tensor>;
-
-inline Tensor drawn(const Shape& shape, u64 seed, double scale = 1) {
-  std::vector<double> values(static_cast<std::size_t>(element_count(shape)));
-  for (std::size_t i = 0; i < values.size(); ++i) values[i] = scale * normal(Key{seed}, i);
-  return Tensor::from(values, shape, DType::f64);
-}
+using tests::drawn, tests::positions;
 
 inline Tensor tokens(const Shape& shape, u64 seed, i32 count) {
   std::vector<i32> values(static_cast<std::size_t>(element_count(shape)));
@@ -70,18 +65,6 @@ inline Tensor moved(const Tensor& x, const Tensor& direction, double step) {
   std::vector<double> values;
   for (i64 i = 0; i < x.size(); ++i) values.push_back(x.at(i) + step * direction.at(i));
   return Tensor::from(values, x.shape(), DType::f64);
-}
-
-// Positions [from, to) of [B, T, ...].
-inline Tensor cut(const Tensor& x, i64 from, i64 to) {
-  const i64 B = x.shape()[0], T = x.shape()[1], rest = x.size() / (B * T);
-  std::vector<double> values;
-  for (i64 b = 0; b < B; ++b) {
-    for (i64 i = (b * T + from) * rest; i < (b * T + to) * rest; ++i) values.push_back(x.at(i));
-  }
-  Shape shape = x.shape();
-  shape[1] = to - from;
-  return Tensor::from(values, shape, DType::f64);
 }
 
 // Two states, one of them learned; a decay from the data; an input without time.

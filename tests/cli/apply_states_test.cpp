@@ -27,8 +27,8 @@ TEST_CASE("a sequence may be cut: the final states of a part start the next, in 
       return applied(desk, "defs.yaml", in, {"--def", def, "--form", form});
     };
     const Tensors whole = run({{"x", x}}, "auto");
-    const Tensors first = run({{"x", cut(x, 0, 4)}}, "recurrent");
-    Tensors rest = {{"x", cut(x, 4, 9)}};
+    const Tensors first = run({{"x", positions(x, 0, 4)}}, "recurrent");
+    Tensors rest = {{"x", positions(x, 4, 9)}};
     for (const auto& [name, tensor] : first) {
       if (name.starts_with("final.")) rest["initial." + name.substr(6)] = tensor;
     }
@@ -37,7 +37,7 @@ TEST_CASE("a sequence may be cut: the final states of a part start the next, in 
       CAPTURE(form);
       const Tensors second = run(rest, form);
       // f64: nine positions, sums of a few terms.
-      CHECK(distance(cut(whole.at("out"), 4, 9), second.at("out")) < 1e-12);
+      CHECK(distance(positions(whole.at("out"), 4, 9), second.at("out")) < 1e-12);
       for (const auto& [name, tensor] : first) {
         if (name.starts_with("final.")) CHECK(distance(whole.at(name), second.at(name)) < 1e-12);
       }

@@ -1,6 +1,7 @@
 // Folds over x [T, 4] alone, as functions of named tensors.
 #pragma once
 #include "tests/models/build.h"
+#include "tests/tensors.h"
 
 namespace weft::tests {
 
@@ -23,23 +24,7 @@ struct Outcome {
   }
 };
 
-inline Tensor numbers(Shape shape, u64 seed) {
-  std::vector<double> values(static_cast<std::size_t>(element_count(shape)));
-  for (std::size_t i = 0; i < values.size(); ++i) values[i] = 0.7 * normal(Key{seed}, i);
-  return Tensor::from(values, shape, DType::f64);
-}
-
-// Positions begin .. end of [B, T, ...].
-inline Tensor positions(const Tensor& x, i64 begin, i64 end) {
-  const i64 rows = x.shape()[0], length = x.shape()[1], width = length ? x.size() / rows / length : 0;
-  std::vector<double> values;
-  for (i64 b = 0; b < rows; ++b) {
-    for (i64 i = (b * length + begin) * width; i < (b * length + end) * width; ++i) values.push_back(x.at(i));
-  }
-  Shape shape = x.shape();
-  shape[1] = end - begin;
-  return Tensor::from(values, shape, DType::f64);
-}
+inline Tensor numbers(const Shape& shape, u64 seed) { return drawn(shape, seed, 0.7); }
 
 using Tensors = dsl::Function::Tensors;
 
