@@ -139,6 +139,8 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--clock", choices=["wall", "cpu"], default="wall",
                         help="cpu, with --threads 1: processor time, for a machine that others use, too")
+    parser.add_argument("--precision", choices=["f32", "bf16"], default="f32",
+                        help="train: of products, in PyTorch by autocast; `all` measures both")
     parser.add_argument("--position", nargs="+", type=int, default=[100, 1000])
     parser.add_argument("--no-compile", dest="compile", action="store_false", help="leave torch.compile out")
     parser.add_argument("--quick", action="store_true", help="all: a trial, 3 pairs at size S")

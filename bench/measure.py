@@ -26,7 +26,7 @@ def check_quiet(model, size, args):
         mine = ours(args, write_description(folder, model, size), "--hand-over", weights)
         start = mine.read()
         theirs = rival(args, model, size, weights, "eager")
-        check_twin(f"{model} {size}", start, theirs.read())
+        check_twin(f"{model} {size}", start, theirs.read(), args.precision)
         for worker in (mine, theirs):
             worker.stop()
 
@@ -48,7 +48,7 @@ def training(model, size, args, torch):
         first = {who: worker.read() for who, worker in workers.items() if who != "weft"}
         for who, said in first.items():
             if not noisy:
-                check_twin(f"{model} {size} {who}", start, said)
+                check_twin(f"{model} {size} {who}", start, said, args.precision)
         turns, seen = {who: [] for who in workers}, []
         for _ in range(args.pairs):
             seen.append(machine(args))

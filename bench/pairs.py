@@ -26,8 +26,10 @@ VARIANTS = {
     "gru": ("(r * h) @ Un", "r * (h @ Un)"),
     "treefold_quiet": ("gumbel_softmax(lr @ Wg + bg, ", "gumbel_softmax(lr @ Wg + bg, noise=0 * (lr @ Wg), "),
 }
-LOSS_TOLERANCE = 1e-5  # relative: f32 sums of a hundred thousand terms, in two orders
-NORM_TOLERANCE = 1e-4  # the norm adds up the squares of all gradients, each with more roundings than the loss has
+# Relative. f32: sums of a hundred thousand terms, in two orders; the norm adds up the squares of all gradients, each
+# with more roundings than the loss has. bf16: a factor is off by up to 2^-9, and autocast rounds results, too.
+TOLERANCES = {"f32": {"first_loss": 1e-5, "first_gradient_norm": 1e-4},
+              "bf16": {"first_loss": 1e-4, "first_gradient_norm": 4e-3}}
 
 DESCRIPTION = """schema: 1
 name: {model}_{size}
@@ -93,13 +95,15 @@ def ours_on(args):
 
 
 def ours(args, path, *words):
-    return Worker(WEFT, "bench", path, "--paced", *words, *ours_on(args), threads=args.threads)
+    return Worker(WEFT, "bench", path, "--paced", "--set", f"train.precision={args.precision}", *words, *ours_on(args),
+                  threads=args.threads)
 
 
 def rival(args, model, size, weights, mode, length=None):
     """PyTorch with the twin of `model` and our weights."""
     sizes = json.dumps({**SIZES[size], "length": length or SIZES[size]["length"], "vocab": args.vocab})
-    return Worker(sys.executable, TWIN, model, sizes, weights, mode, args.threads, args.clock, threads=args.threads)
+    return Worker(sys.executable, TWIN, model, sizes, weights, mode, args.threads, args.clock, args.precision,
+                  threads=args.threads)
 
 
 def modes(args):
@@ -147,8 +151,8 @@ def write_description(folder, model, size, **changed):
     return path
 
 
-def check_twin(name, ours, theirs):
-    for what, tolerance in (("first_loss", LOSS_TOLERANCE), ("first_gradient_norm", NORM_TOLERANCE)):
+def check_twin(name, ours, theirs, precision):
+    for what, tolerance in TOLERANCES[precision].items():
         if not abs(ours[what] - theirs[what]) <= tolerance * abs(ours[what]):
             sys.exit(f"{name}: no twins: {what} is {ours[what]} in Weft and {theirs[what]} in PyTorch")
 

@@ -33,6 +33,7 @@ class Target(NamedTuple):
 
 
 STEP = "f32 training step, times PyTorch's best"
+BF16 = "training step with products in bf16, times PyTorch's best under autocast"
 SHARE = "the same step, part of the measured FMA peak"
 EAGER = "generation, times eager PyTorch"
 COMPILED = "generation, times compiled PyTorch"
@@ -44,6 +45,7 @@ TARGETS = [
     Target(STEP, "train", "x_best", ["fast_weights", "treefold"], "S", 1.7, 2.2),
     Target(STEP, "train", "x_best", FIVE, "M", 1.4, 1.65),
     Target(STEP, "train", "x_best", LINEAR, "L", 1.5, 2),
+    Target(BF16, "bf16", "x_best", FIVE, "M", 1.2),
     Target(SHARE, "train", "share", FIVE, "M", 0.75, 0.88),
     Target("training step, times a Python loop over time", "train", "x_loop", ["fast_weights"], "S", 8),
     Target("training step, times torch.nn.GRU", "train", "x_best", ["gru"], "M", 1, 1.3),
@@ -67,7 +69,8 @@ def measurements(args):
 
 
 def measured(kind, model, size, position, args, torch):
-    if kind == "train":
+    args.precision = "bf16" if kind == "bf16" else "f32"
+    if kind in ("train", "bf16"):
         return measure.training(model, size, args, torch)
     if kind == "generate":
         return measure.generation(model, size, [position], args, torch)[0]

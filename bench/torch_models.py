@@ -157,6 +157,11 @@ def features(x):
     return f / (f.sum(-1, keepdim=True) + 1e-6)
 
 
+def solved(A, b):
+    """x of (I + A) x = b; there is no bf16 of it, and autocast does not know that."""
+    return torch.linalg.solve_triangular(A.float(), b.float(), upper=False, unitriangular=True)
+
+
 class DeltaRule(nn.Module):
     def __init__(self, D, H, length):
         super().__init__()
@@ -183,10 +188,9 @@ class DeltaRule(nn.Module):
         A = (beta * k @ k.transpose(-1, -2)).tril(-1)
         scores = (q @ k.transpose(-1, -2)).tril()
         if q.shape[2] == 1:
-            u = torch.linalg.solve_triangular(A, beta * v, upper=False, unitriangular=True)
+            u = solved(A, beta * v)
             return (scores @ u).flatten(2, 3)
-        solved = torch.linalg.solve_triangular(A, beta * torch.cat((v, k), -1), upper=False, unitriangular=True)
-        fresh, read = solved.split((v.shape[-1], k.shape[-1]), -1)
+        fresh, read = solved(A, beta * torch.cat((v, k), -1)).split((v.shape[-1], k.shape[-1]), -1)
         states, written = [torch.zeros_like(k[:, :, 0].transpose(-1, -2) @ v[:, :, 0])], []
         for now, read_now, keys in zip(fresh.unbind(2), read.unbind(2), k.transpose(-1, -2).unbind(2)):
             written.append(now - read_now @ states[-1])

@@ -1,10 +1,10 @@
 """A model of models/*.yaml in PyTorch beside Weft's: the program that bench/compare.py starts and takes turns with.
 
-    torch_twin.py MODEL SIZES WEIGHTS eager|compile THREADS wall|cpu
+    torch_twin.py MODEL SIZES WEIGHTS eager|compile THREADS wall|cpu [bf16]
     torch_twin.py MODEL SIZES WEIGHTS generate-eager|generate-compile THREADS wall|cpu
 
 reads a number of steps from each line of standard input, takes them, and answers with their seconds, as
-`weft bench --paced` does; or a position, and generates from there.
+`weft bench --paced` does; or a position, and generates from there. With bf16 the forward runs under autocast.
 """
 import json
 import re
@@ -80,8 +80,8 @@ def place(name, pattern):
 class Training:
     """AdamW as in Weft: fused, betas 0.9 and 0.99, no decay below rank 2, gradients clipped to a norm of 1."""
 
-    def __init__(self, model, batch, compiled):
-        self.model, self.batch = model, batch
+    def __init__(self, model, batch, compiled, narrow):
+        self.model, self.batch, self.narrow = model, batch, narrow
         learned = [p for p in model.parameters() if p.requires_grad]
         flat, wide = [p for p in learned if p.dim() < 2], [p for p in learned if p.dim() >= 2]
         groups = [{"params": wide, "weight_decay": 0.1}, {"params": flat, "weight_decay": 0.0}]
@@ -92,7 +92,8 @@ class Training:
         return F.cross_entropy(self.model(tokens).flatten(0, 1), targets.flatten())
 
     def step(self):
-        loss = self.loss(*self.batch)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.narrow):
+            loss = self.loss(*self.batch)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
@@ -134,7 +135,7 @@ class Generation:
         return seconds
 
 
-def serve(kind, sizes, weights, mode, now):
+def serve(kind, sizes, weights, mode, now, narrow):
     from safetensors.torch import load_file
     start = resident()
     tensors = load_file(weights)
@@ -145,7 +146,7 @@ def serve(kind, sizes, weights, mode, now):
         for line in sys.stdin:
             print(json.dumps({"seconds": generation.seconds(int(line), now)}), flush=True)
         return
-    training = Training(model, (tensors["tokens"].long(), tensors["targets"].long()), mode == "compile")
+    training = Training(model, (tensors["tokens"].long(), tensors["targets"].long()), mode == "compile", narrow)
     first = time.perf_counter()
     loss, norm = training.step()
     answer = {"first_loss": loss, "first_gradient_norm": norm, "first_seconds": time.perf_counter() - first}
@@ -165,4 +166,4 @@ def serve(kind, sizes, weights, mode, now):
 if __name__ == "__main__":
     torch.set_num_threads(int(sys.argv[5]))
     clock = {"wall": time.perf_counter, "cpu": time.process_time}[sys.argv[6]]
-    serve(sys.argv[1], json.loads(sys.argv[2]), sys.argv[3], sys.argv[4], clock)
+    serve(sys.argv[1], json.loads(sys.argv[2]), sys.argv[3], sys.argv[4], clock, sys.argv[7:] == ["bf16"])

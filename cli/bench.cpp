@@ -93,7 +93,7 @@ ordered_json document(const Work& work, const Training& training, const Runtime&
   const Spread steps = spread_of(m.steps);
   const double flops = work.model->cost(training.options().batch, training.length(), training.options().dtype).flops;
   ordered_json j = {{"name", work.description->name()},
-                    {"machine", runtime.describe()},
+                    {"machine", runtime.describe(training.options().precision)},
                     {"weights", work.model->weight_count()},
                     {"vocab", work.model->vocab()},
                     {"batch", training.options().batch},
@@ -120,7 +120,7 @@ void print_text(const Work& work, const Training& training, const Runtime& runti
   const double tokens = static_cast<double>(training.tokens());
   const double flops = work.model->cost(training.options().batch, training.length(), training.options().dtype).flops;
   std::cout << fmt::format("{}: {} weights; {}\n", work.description->name(), train::grouped(work.model->weight_count()),
-                           runtime.describe());
+                           runtime.describe(training.options().precision));
   std::cout << fmt::format(
       "  training    {:.0f} tokens/s (quartiles {:.0f} to {:.0f}), {:.1f} ms a step of {} windows of {}, {:.1f} "
       "GFLOP/s\n",
@@ -141,7 +141,7 @@ int bench_model(const BenchOptions& options) {
   const auto start = resident_bytes();
   const Work work = prepare(read_description(options.common), options.common);
   check(work.data != nullptr, "the description has no section `data`: there is nothing to learn from");
-  require_memory(work, work.job().train);
+  require_machine(work, options.common);
   Runtime runtime(options.common.runtime);
   if (options.profile) return profile_training(runtime, work, options);
   if (!options.trace.empty()) return trace_training(runtime, work, options);
@@ -212,7 +212,8 @@ Laps Training::step(Observer* observer) {
   lap(laps.data);
   std::vector<Tensor> gradients;
   const ::weft::Key key = ::weft::Key{options_.seed}.fold("model").fold(static_cast<u64>(step_)).fold(u64{0});
-  const dsl::LossSum sum = work_.model->gradients(runtime_, weights_, windows, key, gradients, observer);
+  const dsl::LossSum sum =
+      work_.model->gradients(runtime_, weights_, windows, {key, 0, options_.precision}, gradients, observer);
   loss_ = sum.nats / static_cast<double>(sum.count);
   lap(laps.model);
   norm_ = train::global_norm(runtime_.parallel(), gradients).norm;

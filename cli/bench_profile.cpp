@@ -94,7 +94,7 @@ int profile_training(Runtime& runtime, const Work& work, const BenchOptions& opt
   const double speed = static_cast<double>(training.tokens()) / mean.total;
   if (options.common.json) {
     print_json({{"name", work.description->name()},
-                {"machine", runtime.describe()},
+                {"machine", runtime.describe(training.options().precision)},
                 {"steps", options.steps},
                 {"batch", training.options().batch},
                 {"context", training.length()},
@@ -106,7 +106,7 @@ int profile_training(Runtime& runtime, const Work& work, const BenchOptions& opt
   }
   std::cout << fmt::format("{}: {} steps of {} windows of {} tokens, {:.2f} ms each, {:.0f} tokens/s; {}\n",
                            work.description->name(), options.steps, training.options().batch, training.length(),
-                           mean.total * 1e3, speed, runtime.describe());
+                           mean.total * 1e3, speed, runtime.describe(training.options().precision));
   print_text(lines, mean.total);
   return 0;
 }

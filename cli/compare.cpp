@@ -142,7 +142,7 @@ void measure(Comparison& all, Contender& c) {
     all.warmup_path = fmt::format("train.schedule.{}.warmup", work.train.chosen("schedule"));
     all.ground = ground_of(work, job.train);
   }
-  require_memory(work, job.train);
+  require_machine(work, all.options.common);
   const Need need = need_of(work, job.train);
   c.weights = work.model->weight_count();
   c.cost = need.step, c.step_bytes = need.bytes;

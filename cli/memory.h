@@ -30,8 +30,9 @@ std::string program_text();
 /// Empty, or why a step will not fit: both numbers and what to make smaller. `windows`: `train.context` is read.
 /// `most` is the user's own limit, --max-mem; 0: what is available.
 std::string too_large(const Need& need, double most, bool windows = true);
-/// Throws that as an error of kind `size` (exit 6).
-void require_memory(const Work& work, const train::TrainOptions& options, double most = 0);
+/// Throws that as an error of kind `size` (exit 6); before it, where products in bf16 are asked for that this CPU does
+/// not have, an error at that place of the description.
+void require_machine(const Work& work, const Options& options, double most = 0);
 
 /// `--max-mem SIZE` of the verbs that train.
 void add_max_mem(CLI::App& app, double& most);

@@ -44,7 +44,7 @@ train::Outcome resume_run(const Options& options, bool last_good) {
   if (!work.data) train::fail_data("{}: its description has no data", run.string());
   const train::Job job = work.job();
   check_unchanged(source, run, job.train.steps);
-  require_memory(work, job.train, options.max_mem);
+  require_machine(work, options, options.max_mem);
   Runtime runtime(options.runtime);
   const train::ModelLearner learner(*work.model);
   auto terminal = train::Terminal::standard_error();

@@ -56,7 +56,7 @@ TrainRun checked(const PlannedRun& plan) {
   check(work.data != nullptr, "the description has no section `data`: there is nothing to learn from");
   const train::Job job = work.job();
   const train::TrainOptions& o = job.train;
-  require_memory(work, o);
+  require_machine(work, plan.options);
   TrainRun run{plan, work.model->weight_count(), o.steps, o.batch * o.accumulate * work.length(o),
                train::read_history(plan.place, o.steps)};
   const fs::path before = plan.place / "description.yaml";

@@ -25,7 +25,7 @@ int train_description(const Options& options, const std::string& folder) {
 train::Outcome train_new(Work work, const Options& options, const train::RunPlace& place) {
   check(work.data != nullptr, "the description has no section `data`: there is nothing to learn from");
   const train::Job job = work.job();
-  require_memory(work, job.train, options.max_mem);
+  require_machine(work, options, options.max_mem);
   Runtime runtime(options.runtime);
   const train::ModelLearner learner(*work.model);
   auto terminal = train::Terminal::standard_error();

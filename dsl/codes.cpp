@@ -491,6 +491,10 @@ constexpr auto kCodes = std::to_array<Code>({
      "A group of weights, `{match: \"*.embed.*\", lr: 0.1}`, names them as `weft check -v` lists them, with `*` for any "
      "characters; the first group that matches counts. One without weights would change nothing without a word.",
      "train: {groups: [{match: \"*.embd.*\", lr: 0.1}]}", "train: {groups: [{match: \"*.embed.*\", lr: 0.1}]}", 2},
+    {"E0508", "a precision that cannot be had",
+     "`precision: bf16` rounds the factors of products to the upper half of an f32. f64 has no such half, and only a CPU "
+     "with AVX512-BF16 multiplies them fast.",
+     "train: {dtype: f64, precision: bf16}", "train: {dtype: f32, precision: bf16}", 2},
     {"W0101", "a name that is never used", "It costs nothing, but it is often a slip of the pen.",
      "defs: {f: {in: {x: [n]}, let: {r: 2 * x}, out: x}}", "defs: {f: {in: {x: [n]}, let: {r: 2 * x}, out: r}}", 0},
     {"W0102", "a def that is never used",

@@ -187,6 +187,7 @@ LossSum Model::gradients(Runtime& runtime, const std::vector<Tensor>& weights, c
     RunSettings settings;
     settings.key = step.key;
     settings.step = step.number;
+    settings.precision = step.precision;
     settings.training = true;
     settings.layouts = layouts ? &*layouts : nullptr;
     settings.first_row = lanes[i].begin;

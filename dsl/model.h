@@ -60,7 +60,9 @@ struct LossSum {
 struct TrainingStep {
   Key key;
   i64 number;
-  TrainingStep(Key key, i64 number = 0) : key(key), number(number) {}
+  Precision precision;  // of the products that the description writes
+  TrainingStep(Key key, i64 number = 0, Precision precision = Precision::f32)
+      : key(key), number(number), precision(precision) {}
 };
 
 /// What a training step hands to the next under `train.carry_state`: the states, [B, ...] each, and the place in the

@@ -10,6 +10,7 @@ namespace weft {
 
 using i32 = std::int32_t;
 using i64 = std::int64_t;
+using u32 = std::uint32_t;
 using u64 = std::uint64_t;
 
 /// What kind of trouble it is; the value is the exit code of the command line.

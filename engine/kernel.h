@@ -133,12 +133,14 @@ template <class T> class Kernel {
     }
     call_.runtime->parallel().ranges(n, grain, body);
   }
+  /// Exact but for the rounding of T: of states, scores, and all else that an op keeps to itself.
   void multiply(const Product<T>& product) const { call_.runtime->products().multiply(product); }
-  /// B of a product that is computed in parts, laid out once for all of them, or for all that read the same weight;
+  /// Of products that a description writes, in the precision of the run.
+  const Products& products() const { return call_.runtime->products(call_.settings->precision); }
+  /// B of one of `products` that is computed in parts, laid out once for all of them, or for all that read the weight;
   /// empty where the backend does without.
   Tensor lay_out(const Product<T>& product) const {
-    const Products& products = call_.runtime->products();
-    const i64 size = products.laid_out(product);
+    const i64 size = products().laid_out(product);
     if (!size) return {};
     const Layouts* known = call_.settings->layouts;
     if (!known || !known->knows(product.b)) return laid_out(product, size);
@@ -187,13 +189,13 @@ template <class T> class Kernel {
 
  private:
   Tensor laid_out(const Product<T>& product, i64 size) const {
-    const Products& products = call_.runtime->products();
+    const Products& all = products();
     Tensor panels = scratch({size});
     T* to = panels.template mutable_values<T>().data();
     const i64 n = product.n, step = Products::kPanel;
     const i64 grain = std::max<i64>(1, kGrain / std::max<i64>(1, product.k * step));
     ranges((n + step - 1) / step, grain,
-           [&](i64 begin, i64 end) { products.lay_out(product, begin * step, std::min(n, end * step), to); });
+           [&](i64 begin, i64 end) { all.lay_out(product, begin * step, std::min(n, end * step), to); });
     return panels;
   }
   // What a backward does not declare to read is freed before it runs.

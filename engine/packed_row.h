@@ -4,14 +4,9 @@
 #include <utility>
 #include <vector>
 
-#include "engine/runtime.h"
+#include "engine/packed_tile.h"
 
 namespace weft::packed {
-
-template <class T> T* room(std::vector<T>& own, i64 n) {
-  if (std::ssize(own) < n) own.resize(static_cast<std::size_t>(n));
-  return own.data();
-}
 
 // Up to these bytes B is taken to be in a cache, and four rows of it make one pass over C. From memory the CPU reads
 // one row after the other ahead at 20 GB/s, and four at a time at 10.

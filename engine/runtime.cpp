@@ -1,31 +1,38 @@
 #include "engine/runtime.h"
 
 #include <algorithm>
+#include <functional>
 #include <thread>
+
+#include "engine/bf16.h"
 
 namespace weft {
 namespace {
 
 class Loops final : public Products {
  public:
-  void multiply(const Product<float>& p) const override { run(p); }
-  void multiply(const Product<double>& p) const override { run(p); }
-  std::string name() const override { return "loops"; }
+  explicit Loops(Precision precision) : rounds_(precision == Precision::bf16) {}
+  void multiply(const Product<float>& p) const override {
+    run(p, [&](float x) { return rounds_ ? to_bf16(x) : x; });
+  }
+  void multiply(const Product<double>& p) const override { run(p, std::identity()); }
+  std::string name() const override { return rounds_ ? "loops in bf16" : "loops"; }
 
  private:
-  template <class T> static void run(const Product<T>& p) {
+  template <class T> static void run(const Product<T>& p, const auto& rounded) {
     for (i64 i = 0; i < p.m; ++i) {
       for (i64 j = 0; j < p.n; ++j) {
         T sum = 0;
         for (i64 l = 0; l < p.k; ++l) {
-          sum += (p.transpose_a ? p.a[l * p.lda + i] : p.a[i * p.lda + l]) *
-                 (p.transpose_b ? p.b[j * p.ldb + l] : p.b[l * p.ldb + j]);
+          sum += rounded(p.transpose_a ? p.a[l * p.lda + i] : p.a[i * p.lda + l]) *
+                 rounded(p.transpose_b ? p.b[j * p.ldb + l] : p.b[l * p.ldb + j]);
         }
         T& c = p.c[i * p.ldc + j];
         c = p.alpha * sum + (p.beta == 0 ? T(0) : p.beta * c);
       }
     }
   }
+  bool rounds_;
 };
 
 class Serial final : public Parallel {
@@ -53,7 +60,7 @@ void require_address_space(int threads) {
 
 }  // namespace
 
-std::unique_ptr<Products> make_loops_products() { return std::make_unique<Loops>(); }
+std::unique_ptr<Products> make_loops_products(Precision precision) { return std::make_unique<Loops>(precision); }
 std::unique_ptr<Parallel> make_serial() { return std::make_unique<Serial>(); }
 
 Isa best_isa() {
@@ -89,9 +96,11 @@ Runtime::Runtime(const RuntimeOptions& options) : isa_(best_isa()) {
   const int threads = options.parallel == "serial" ? 1 : options.threads ? options.threads : all;
   if (p == "loops") {
     products_ = make_loops_products();
+    bf16_products_ = make_loops_products(Precision::bf16);
   } else {
     require_address_space(threads);
     products_ = p == "blas" || !vectors ? make_blas_products() : make_packed_products(isa_);
+    if (p != "blas" && has_bf16()) bf16_products_ = make_bf16_products();
   }
   if (options.parallel == "serial") {
     parallel_ = make_serial();
@@ -102,15 +111,23 @@ Runtime::Runtime(const RuntimeOptions& options) : isa_(best_isa()) {
   parallel_ = threads == 1 ? make_serial() : make_threads(threads);
 }
 
+const Products& Runtime::products(Precision precision) const {
+  const auto& products = precision == Precision::bf16 ? bf16_products_ : products_;
+  check(products != nullptr,
+        "products in bf16 need a CPU with AVX512-BF16 and --products auto or packed; --products "
+        "loops computes the same slowly");
+  return *products;
+}
+
 Runtime Runtime::alone() const {
   Runtime one = *this;
   one.parallel_ = make_serial();
   return one;
 }
 
-std::string Runtime::describe() const {
-  return fmt::format("products {}, {} threads ({}), {}", products_->name(), parallel_->threads(), parallel_->name(),
-                     name(isa_));
+std::string Runtime::describe(Precision precision) const {
+  return fmt::format("products {}, {} threads ({}), {}", products(precision).name(), parallel_->threads(),
+                     parallel_->name(), name(isa_));
 }
 
 }  // namespace weft

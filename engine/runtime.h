@@ -17,7 +17,7 @@ std::string_view name(Isa isa);
 /// part.
 template <class T> struct Panels {
   const T* data = nullptr;
-  i64 begin = 0, columns = 0;  // of the whole, padded
+  i64 begin = 0, columns = 0;  // of the whole
 };
 
 /// One matrix product C = alpha A B + beta C, row-major with leading dimensions; A is m x k, B is k x n as used, and
@@ -41,7 +41,7 @@ class Products {
   virtual ~Products() = default;
   virtual void multiply(const Product<float>& p) const = 0;
   virtual void multiply(const Product<double>& p) const = 0;
-  /// Numbers that all of `p`'s B takes as panels, k for each padded column; 0: this backend has no use for them.
+  /// Numbers that all of `p`'s B takes as panels; 0: this backend has no use for them.
   virtual i64 laid_out(const Product<float>&) const { return 0; }
   virtual i64 laid_out(const Product<double>&) const { return 0; }
   /// Writes columns begin .. end of B, multiples of kPanel, to where they belong behind `to`.
@@ -50,10 +50,16 @@ class Products {
   static constexpr i64 kPanel = 32;  // columns: no panel of any backend is wider
   virtual std::string name() const = 0;
 };
-std::unique_ptr<Products> make_loops_products();  // the reference to read: same bits on every machine
-std::unique_ptr<Products> make_blas_products();   // OpenBLAS, its kernels chosen and tried (engine/blas.cpp)
+/// What f32 products round their factors to before they multiply; sums are f32 in either case. f64 stays what it is.
+enum class Precision { f32, bf16 };
+/// The reference to read: same bits on every machine.
+std::unique_ptr<Products> make_loops_products(Precision precision = Precision::f32);
+std::unique_ptr<Products> make_blas_products();  // OpenBLAS, its kernels chosen and tried (engine/blas.cpp)
 /// Our own kernel for AVX2 and AVX-512 (engine/packed.cpp).
 std::unique_ptr<Products> make_packed_products(Isa isa);
+/// The same by the instructions of AVX512-BF16 (engine/bf16.cpp), twice as many multiplications a second.
+std::unique_ptr<Products> make_bf16_products();
+bool has_bf16();
 
 using Range = std::function<void(i64 begin, i64 end)>;
 class Parallel {
@@ -78,15 +84,16 @@ class Runtime {
   explicit Runtime(const RuntimeOptions& options = {});
   /// The same for the calling thread alone, with the same memory: for work that already runs beside other work.
   Runtime alone() const;
-  const Products& products() const { return *products_; }
+  /// An error where this CPU, or the backend that was asked for, has none of that precision.
+  const Products& products(Precision precision = Precision::f32) const;
   const Parallel& parallel() const { return *parallel_; }
   const std::shared_ptr<Pool>& pool() const { return pool_; }
   Isa isa() const { return isa_; }
   /// One line for the banner: products and their kernels, threads, instruction set.
-  std::string describe() const;
+  std::string describe(Precision precision = Precision::f32) const;
 
  private:
-  std::shared_ptr<const Products> products_;
+  std::shared_ptr<const Products> products_, bf16_products_;  // the latter null where there are none
   std::shared_ptr<const Parallel> parallel_;
   std::shared_ptr<Pool> pool_ = std::make_shared<Pool>();
   Isa isa_;

@@ -30,6 +30,7 @@ struct TrainOptions {
   NonFinite nonfinite;
   Spikes spikes;
   DType dtype = DType::f32;
+  Precision precision = Precision::f32;  // of the products in training steps
 };
 
 /// Weights to start from instead of drawn ones: `train.from`.

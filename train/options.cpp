@@ -168,7 +168,10 @@ Option train_table() {
        whole("keep_best", "1", 0, "Weights of the lowest validation losses that are kept; 0: none."),
        nonfinite_table(),
        spikes_table(),
-       word("dtype", "f32", {"f32", "f64"}, "Precision of weights and computation.")});
+       word("dtype", "f32", {"f32", "f64"}, "Precision of weights and computation."),
+       word("precision", "f32", {"f32", "bf16"},
+            "What the products of training steps round their factors to; their sums, weights, states and all else stay "
+            "f32. bf16 needs a CPU with AVX512-BF16.")});
 }
 
 Option eval_table() {
@@ -239,6 +242,7 @@ TrainOptions train_options(const Settings& train) {
   if (train.chosen("on_nonfinite") == "skip") o.nonfinite.limit = train.whole("on_nonfinite.skip.limit");
   o.spikes = {train.whole("spikes.window"), train.real("spikes.z"), train.word("spikes.action") == "skip"};
   o.dtype = train.word("dtype") == "f64" ? DType::f64 : DType::f32;
+  o.precision = train.word("precision") == "bf16" ? Precision::bf16 : Precision::f32;
   return o;
 }
 

@@ -124,6 +124,10 @@ void check_recipe(const dsl::Settings& train, const dsl::Settings& eval, const s
         .error("E0503", train.span("patience"), "`patience` counts validations, and `eval.every` is 0: one at the end")
         .help("give `eval: {every: 250}` or another number of steps");
   }
+  if (train.word("precision") == "bf16" && train.word("dtype") != "f32") {
+    diagnostics.error("E0508", train.span("precision"), "products in bf16 round f32 numbers, and `dtype` is f64")
+        .help("leave out one of the two");
+  }
   // A model without an embedding does not break the defaults.
   if (train.given(kRestMatch)) check_patterns(kRestMatch, train, weights, diagnostics);
   check_patterns("freeze", train, weights, diagnostics);

@@ -11,6 +11,10 @@ namespace {
 
 constexpr i64 kSampleTokens = 200;  // of a sample during training: a few lines
 
+std::string numbers_text(const TrainOptions& o) {
+  return fmt::format("{}{}", name(o.dtype), o.precision == Precision::bf16 ? ", products in bf16" : "");
+}
+
 }  // namespace
 
 std::string shell_word(const std::string& word) {
@@ -54,7 +58,7 @@ std::string Session::banner() const {
       "plan: {}{} steps of {} windows of {}{} tokens, seed {}\n"
       "machine: {}\n"
       "run: {}\n",
-      job_.name, grouped(numbers), weights_.size(), name(o.dtype), data_.source, data_.amount(), *data_.sizes.vocab,
+      job_.name, grouped(numbers), weights_.size(), numbers_text(o), data_.source, data_.amount(), *data_.sizes.vocab,
       data_.sizes.classes ? fmt::format(", {} classes", *data_.sizes.classes) : "",
       progress_.step == 0 ? "" : fmt::format("on from step {}, in all ", progress_.step), o.steps,
       o.batch * o.accumulate, data_.tokenizer() ? "" : "up to ", data_.length(o), o.seed, runtime_.describe(),
@@ -86,7 +90,7 @@ std::vector<dsl::Batch> Session::batches(i64 step) const {
 }
 
 dsl::TrainingStep Session::part_of(i64 step, std::size_t part) const {
-  return {Key{job_.train.seed}.fold("model").fold(static_cast<u64>(step)).fold(part), step};
+  return {Key{job_.train.seed}.fold("model").fold(static_cast<u64>(step)).fold(part), step, job_.train.precision};
 }
 
 dsl::LossSum Session::gradients(i64 step, std::vector<Tensor>& total) {

@@ -127,6 +127,24 @@ TEST_CASE("a paced bench takes as many steps as each line of its input says") {
   CHECK(json::parse(line)["steps"] == 5);
 }
 
+TEST_CASE("products in bf16 are refused where they cannot be had, at the place that asks for them") {
+  Desk desk;
+  const Words words = {"bench", "tiny.yaml", "--steps", "1", "--json"};
+  const auto with = [&](const char* products) {
+    Words all = words;
+    for (const char* word : {"--set", "train.precision=bf16", "--products", products}) all.push_back(word);
+    return desk.run(all);
+  };
+  const Finished blas = with("blas");
+  CHECK(blas.exit == 2);
+  CHECK(contains(blas.out, "E0508"));
+  CHECK(contains(blas.out, has_bf16() ? "OpenBLAS has no products in bf16" : "need a CPU with AVX512-BF16"));
+  CHECK(with("auto").exit == (has_bf16() ? 0 : 2));
+  const json loops = json::parse(with("loops").out), exact = answer(desk, words);
+  CHECK(loops["first_loss"] != exact["first_loss"]);
+  CHECK(loops["first_loss"].get<double>() == doctest::Approx(exact["first_loss"].get<double>()).epsilon(1e-3));
+}
+
 TEST_CASE("bench backends sets the products of all backends beside the peak of the machine") {
   Desk desk;
   const json j = answer(desk, {"bench", "backends", "--steps", "1", "--json"});

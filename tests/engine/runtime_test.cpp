@@ -3,10 +3,8 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
-#include <cmath>
 #include <cstdio>
 #include <filesystem>
-#include <limits>
 
 #include "engine/tape.h"
 #include "tests/engine/little_ops.h"
@@ -27,97 +25,6 @@ std::vector<Tensor> values_and_gradients(const Runtime& runtime, DType dtype) {
   return all;
 }
 
-// m x n x k with rows longer than they need be; C starts as NaN where beta is 0.
-template <class T>
-std::vector<T> product(const Products& products, bool ta, bool tb, i64 m, i64 n, i64 k, T alpha, T beta) {
-  const i64 lda = (ta ? m : k) + 2, ldb = (tb ? k : n) + 1, ldc = n + 3;
-  std::vector<T> a(static_cast<std::size_t>((ta ? k : m) * lda + 1)),
-      b(static_cast<std::size_t>((tb ? n : k) * ldb + 1));
-  std::vector<T> c(static_cast<std::size_t>(m * ldc + 1), beta == 0 ? std::numeric_limits<T>::quiet_NaN() : T(3));
-  for (std::size_t i = 0; i < a.size(); ++i) a[i] = static_cast<T>(2 * uniform(Key{1}, i) - 1);
-  for (std::size_t i = 0; i < b.size(); ++i) b[i] = static_cast<T>(2 * uniform(Key{2}, i) - 1);
-  products.multiply(Product<T>{ta, tb, m, n, k, a.data(), lda, b.data(), ldb, c.data(), ldc, alpha, beta});
-  std::vector<T> out;
-  for (i64 i = 0; i < m; ++i) {
-    for (i64 j = 0; j < n; ++j) out.push_back(c[static_cast<std::size_t>(i * ldc + j)]);
-  }
-  return out;
-}
-
-std::vector<std::unique_ptr<Products>> backends() {
-  std::vector<std::unique_ptr<Products>> all;
-  all.push_back(make_blas_products());
-#ifdef WEFT_ONE_ISA  // nothing is compiled for a set of its own: the tiles of each can be tried on any machine
-  const Isa most = Isa::avx512;
-#else
-  const Isa most = best_isa();
-#endif
-  for (const Isa isa : {Isa::avx2, Isa::avx512}) {
-    if (isa <= most) all.push_back(make_packed_products(isa));
-  }
-  return all;
-}
-
-template <class T> void compare_products(double tolerance) {
-  const auto loops = make_loops_products();
-  const auto others = backends();
-  for (const bool ta : {false, true}) {
-    for (const bool tb : {false, true}) {
-      for (const auto& [m, n, k] : {std::array<i64, 3>{1, 1, 1},
-                                    {5, 7, 3},
-                                    {17, 33, 65},
-                                    {64, 64, 64},
-                                    {6, 16, 8},
-                                    {13, 40, 400},
-                                    {1, 37, 70},
-                                    {1, 3, 5},
-                                    {1, 45, 32},  // keys of a head, not a whole number of vectors of them
-                                    {1, 32, 33},  // its values, an odd number
-                                    {1, 64, 64},
-                                    {2, 3, 0},
-                                    {0, 4, 2}}) {
-        for (const T beta : {T(0), T(1), T(-0.5)}) {
-          const auto x = product<T>(*loops, ta, tb, m, n, k, T(1.5), beta);
-          for (const auto& other : others) {
-            CAPTURE(other->name());
-            const auto y = product<T>(*other, ta, tb, m, n, k, T(1.5), beta);
-            for (std::size_t i = 0; i < x.size(); ++i) CHECK(std::abs(x[i] - y[i]) <= tolerance);
-          }
-        }
-      }
-    }
-  }
-}
-
-// A product in two parts, 32 columns and the rest, from panels that were laid out once; b itself is out of reach. A
-// single row adds in another order without them: `tolerance` is some thirty roundings of its sums of 390.
-template <class T> void compare_panels(i64 m, double tolerance) {
-  constexpr i64 n = 45, k = 390;
-  std::vector<T> a(static_cast<std::size_t>(m * k)), b(n * k);
-  for (std::size_t i = 0; i < a.size(); ++i) a[i] = static_cast<T>(2 * uniform(Key{1}, i) - 1);
-  for (std::size_t i = 0; i < b.size(); ++i) b[i] = static_cast<T>(2 * uniform(Key{2}, i) - 1);
-  for (const auto& backend : backends()) {
-    for (const bool tb : {false, true}) {
-      std::vector<T> whole(static_cast<std::size_t>(m * n)), parts = whole;
-      Product<T> p{false, tb, m, n, k, a.data(), k, b.data(), tb ? k : n, whole.data(), n};
-      backend->multiply(p);
-      const i64 size = backend->laid_out(p);
-      if (!size) continue;
-      std::vector<T> panels(static_cast<std::size_t>(size));
-      backend->lay_out(p, 32, n, panels.data());
-      backend->lay_out(p, 0, 32, panels.data());
-      p.b = nullptr;
-      for (const i64 begin : {i64{0}, i64{32}}) {
-        p.n = begin ? n - begin : 32;
-        p.c = parts.data() + begin;
-        p.panels = {panels.data(), begin, size / k};
-        backend->multiply(p);
-      }
-      for (std::size_t i = 0; i < parts.size(); ++i) CHECK(std::abs(parts[i] - whole[i]) <= tolerance);
-    }
-  }
-}
-
 }  // namespace
 
 TEST_CASE("every number of threads gives the same bits") {
@@ -128,16 +35,6 @@ TEST_CASE("every number of threads gives the same bits") {
       for (std::size_t i = 0; i < found.size(); ++i) CHECK(same_bits(found[i], reference[i]));
     }
   }
-}
-
-TEST_CASE("products from panels that were laid out once have the same bits") {
-  compare_panels<float>(9, 0);
-  compare_panels<double>(9, 0);
-}
-
-TEST_CASE("a row times panels is a row times the matrix") {
-  compare_panels<float>(1, 2e-5);
-  compare_panels<double>(1, 4e-14);
 }
 
 TEST_CASE("ranges cover 0 .. n once, in pieces of the grain") {
@@ -187,20 +84,6 @@ TEST_CASE("a range inside a range is finished") {
   std::atomic<int> count = 0;
   parallel->ranges(20, 1, [&](i64, i64) { parallel->ranges(20, 1, [&](i64, i64) { ++count; }); });
   CHECK(count == 400);
-}
-
-TEST_CASE("products by loops and by BLAS agree for every layout, empty sums included") {
-  compare_products<float>(65 * 1.5 * 1.2e-7 * 4);  // at most 65 terms of at most 1.5, each with a few roundings
-  compare_products<double>(65 * 1.5 * 2.3e-16 * 4);
-}
-
-TEST_CASE("a product over an empty sum sets C, also when the rows of A are empty") {
-  std::vector<float> b(6, 1), c(4, 7);
-  for (const auto& products : {make_loops_products(), make_blas_products()}) {
-    std::fill(c.begin(), c.end(), 7.f);
-    products->multiply(Product<float>{false, false, 2, 2, 0, b.data(), 0, b.data(), 2, c.data(), 2, 1, 0});
-    for (const float x : c) CHECK(x == 0);
-  }
 }
 
 TEST_CASE("a side that OpenBLAS cannot count is an error") {

@@ -24,6 +24,7 @@ class Bigram final : public Learner {
   std::function<void(i64 call, dsl::LossSum&, std::vector<Tensor>&)> after;
   mutable i64 calls = 0;
   mutable std::vector<i64> steps;  // the number that each call was told
+  mutable Precision precision{};   // the last one
   /// The same around each computation of a loss without gradients.
   std::function<void()> before_loss;
   std::function<void(dsl::LossSum&)> after_loss;
@@ -48,6 +49,7 @@ class Bigram final : public Learner {
                          std::vector<Tensor>& gradients, dsl::Carried&) const override {
     const i64 call = ++calls;
     steps.push_back(step.number);
+    precision = step.precision;
     if (before) before(call);
     std::vector<double> d(static_cast<std::size_t>(vocab_ * vocab_ + vocab_));
     dsl::LossSum sum = compute(weights, batch, &d);

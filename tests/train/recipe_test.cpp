@@ -84,6 +84,12 @@ TEST_CASE("a pattern of `freeze` that matches nothing, and one that leaves nothi
   CHECK(contains(all, "error[E0507]: every weight is frozen: there is nothing to train\n --> n.yaml:1:9\n"));
 }
 
+TEST_CASE("products in bf16 of f64 numbers are told at their place") {
+  CHECK(contains(said("dtype: f64\nprecision: bf16\n"),
+                 "error[E0508]: products in bf16 round f32 numbers, and `dtype` is f64\n --> n.yaml:2:12\n"));
+  CHECK(said("dtype: f32\nprecision: bf16\n") == "");
+}
+
 TEST_CASE("patience without validations is told at its place") {
   CHECK(contains(said("patience: 3\n"), "error[E0503]: `patience` counts validations, and `eval.every` is 0"));
 }

@@ -135,16 +135,21 @@ TEST_CASE("accumulating in parts is one update of the whole batch") {
     CHECK(a.weights[0].at(i) == doctest::Approx(b.weights[0].at(i)).epsilon(1e-9));
 }
 
-TEST_CASE("every part of a step is told the number of the step, and a resumed run goes on counting") {
+TEST_CASE("every part of a step is told the number of the step and its precision, and a resumed run goes on counting") {
   Practice p;
   p.job.train.steps = 3;
   p.job.train.accumulate = 2;
   p.train("run");
   CHECK(p.model.steps == std::vector<i64>{1, 1, 2, 2, 3, 3});
+  CHECK(p.model.precision == Precision::f32);
   p.model.steps.clear();
   p.job.train.steps = 5;
   p.resume("run");
   CHECK(p.model.steps == std::vector<i64>{4, 4, 5, 5});
+  p.job.train.precision = Precision::bf16;
+  p.train("rounded");
+  CHECK(p.model.precision == Precision::bf16);
+  CHECK(contains(p.out.str(), "2 tensors, f32, products in bf16\n"));
 }
 
 TEST_CASE("the banner says what is trained, on which data and machine, and where the run is") {
