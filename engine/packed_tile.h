@@ -72,6 +72,12 @@ template <class S, int M = S::M, class T, class Meanwhile>
 #pragma GCC unroll 8
     for (int v = 0; v < V; ++v) sums[i][v] = Vector{};
   }
+  // C comes from memory while the sum runs: 2 % of a step.
+#pragma GCC unroll 8
+  for (int i = 0; i < (M > 1 ? M : 0); ++i) {
+#pragma GCC unroll 8
+    for (int v = 0; v < V; ++v) __builtin_prefetch(c.data + i * c.stride + v * W, 1);
+  }
   i64 l = 0;
   for (; l + parts <= depth; l += parts, panel += parts * V * W) {
     meanwhile();
