@@ -133,11 +133,11 @@ template <class T> class Kernel {
     }
     call_.runtime->parallel().ranges(n, grain, body);
   }
-  /// Exact but for the rounding of T: of states, scores, and all else that an op keeps to itself.
-  void multiply(const Product<T>& product) const { call_.runtime->products().multiply(product); }
-  /// Of products that a description writes, in the precision of the run.
-  const Products& products() const { return call_.runtime->products(call_.settings->precision); }
-  /// B of one of `products` that is computed in parts, laid out once for all of them, or for all that read the weight;
+  /// In the precision of the run, whose bf16 rounds factors (`train.precision`); `multiply_exactly` for a system that
+  /// is solved, where such an error would be multiplied again and again.
+  void multiply(const Product<T>& product) const { products().multiply(product); }
+  void multiply_exactly(const Product<T>& product) const { call_.runtime->products().multiply(product); }
+  /// B of a product that is computed in parts, laid out once for all of them, or for all that read the same weight;
   /// empty where the backend does without.
   Tensor lay_out(const Product<T>& product) const {
     const i64 size = products().laid_out(product);
@@ -188,6 +188,7 @@ template <class T> class Kernel {
   }
 
  private:
+  const Products& products() const { return call_.runtime->products(call_.settings->precision); }
   Tensor laid_out(const Product<T>& product, i64 size) const {
     const Products& all = products();
     Tensor panels = scratch({size});

@@ -27,7 +27,7 @@ struct RunSettings {
   std::vector<i64> offsets;    // position of the first token, one a row, or one for all; empty: 0
   const Intervention* intervention = nullptr;  // also inside the steps of a scan
   const Layouts* layouts = nullptr;            // of weights that other runs read, too
-  Precision precision = Precision::f32;        // of products that a description writes (`Kernel::products`)
+  Precision precision = Precision::f32;        // of products
   i64 step = 0;                                // of training, from 1 on; 0: none, and what is annealed has arrived
 };
 

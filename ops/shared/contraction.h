@@ -252,7 +252,7 @@ class Contraction {
         g.a += first * a_.column;
         g.b += first * b_.row;
         g.c = sums + i * N_;
-        k.products().multiply(g);
+        k.multiply(g);
       }
     });
     if (at.beta == T(0)) std::fill_n(whole.c, N_, T(0));
@@ -282,7 +282,7 @@ class Contraction {
         const i64 i = t % tiles / column_tiles * tile_.rows, j = t % column_tiles * tile_.columns;
         Product<T> g = part(at, t / tiles, i, j, std::min(tile_.rows, M_ - i), std::min(tile_.columns, N_ - j));
         if (panels) g.panels = {panels.template values<T>().data(), flip ? i : j, flip ? M_ : N_};
-        k.products().multiply(g);
+        k.multiply(g);
       }
     });
   }

@@ -41,7 +41,8 @@ template <class T>
 template <class T> void solve_errors(const Kernel<T>& kernel, i64 c, i64 V, const T* L, const T* beta, T* E, T* U) {
   for (i64 first = 0; first < c; first += kSolveBlock) {
     const i64 end = std::min(c, first + kSolveBlock);
-    multiply(kernel, end - first, V, first, matrix(L + first * c, c), matrix<T>(U, V), E + first * V, V, T(1), T(-1));
+    multiply(kernel, end - first, V, first, matrix(L + first * c, c), matrix<T>(U, V), E + first * V, V, T(1), T(-1),
+             true);
     block(kernel.isa(), [&] {
       for (i64 i = first; i < end; ++i) {
         T* error = E + i * V;
@@ -59,7 +60,7 @@ template <class T> void solve_errors_backward(const Kernel<T>& kernel, i64 c, i6
   for (i64 first = (c - 1) / kSolveBlock * kSolveBlock; first >= 0; first -= kSolveBlock) {
     const i64 end = std::min(c, first + kSolveBlock);
     multiply(kernel, end - first, V, c - end, flipped(L + end * c + first, c), matrix<T>(dU + end * V, V),
-             dU + first * V, V, T(1), T(-1));
+             dU + first * V, V, T(1), T(-1), true);
     block(kernel.isa(), [&] {
       for (i64 i = end - 1; i >= first; --i) {
         T* g = dU + i * V;

@@ -14,11 +14,11 @@ template <class T> Matrix<const T> flipped(const T* data, i64 stride) { return {
 
 /// z = alpha x y + beta z, with x m x inner and y inner x n as used.
 template <class T> void multiply(const Kernel<T>& kernel, i64 m, i64 n, i64 inner, Matrix<const T> x, Matrix<const T> y,
-                                 T* z, i64 stride, T beta = 0, T alpha = 1) {
+                                 T* z, i64 stride, T beta = 0, T alpha = 1, bool exactly = false) {
   if (m * n * inner > 512) {
-    kernel.multiply(
-        {x.transposed, y.transposed, m, n, inner, x.data, x.stride, y.data, y.stride, z, stride, alpha, beta});
-    return;
+    const Product<T> product{x.transposed, y.transposed, m, n,      inner, x.data, x.stride,
+                             y.data,       y.stride,     z, stride, alpha, beta};
+    return exactly ? kernel.multiply_exactly(product) : kernel.multiply(product);
   }
   for (i64 i = 0; i < m; ++i) {
     T* row = z + i * stride;
