@@ -35,21 +35,23 @@ Tensor drawn(const Shape& shape, u64 seed) {
 // A product as a graph of one node, on one backend.
 class Trial {
  public:
-  Trial(const Case& c, const Runtime& runtime, Clock clock)
+  Trial(const Case& c, const Runtime& runtime, Precision precision, Clock clock)
       : runtime_(runtime), clock_(clock), a_(drawn(c.a, 1)), b_(drawn(c.b, 2)) {
+    settings_.precision = precision;
     x_ = graph_.input("a", to_dims(c.a)), y_ = graph_.input("b", to_dims(c.b));
     run_ = std::make_unique<Run>(graph_, std::vector{ops::contract(x_, y_, c.pattern)});
   }
   double flops() const { return run_->flops({}); }
   double seconds() {
     const double start = now(clock_);
-    (*run_)(runtime_, DType::f32, {{x_, a_}, {y_, b_}});
+    (*run_)(runtime_, DType::f32, {{x_, a_}, {y_, b_}}, settings_);
     return now(clock_) - start;
   }
 
  private:
   const Runtime& runtime_;
   Clock clock_;
+  RunSettings settings_;
   Tensor a_, b_;
   Graph graph_{Graph::Gradients::no};
   Var x_, y_;
@@ -57,7 +59,8 @@ class Trial {
 };
 
 struct Backend {
-  std::string products, parallel;
+  std::string name, parallel;
+  Precision precision;
   std::unique_ptr<Runtime> runtime;
 };
 
@@ -65,7 +68,8 @@ struct Backend {
 std::vector<Spread> side_by_side(const Case& c, const std::vector<Backend>& backends, const BenchOptions& options) {
   std::vector<std::unique_ptr<Trial>> trials;
   std::vector<std::vector<double>> speeds(backends.size());
-  for (const Backend& b : backends) trials.push_back(std::make_unique<Trial>(c, *b.runtime, options.clock));
+  for (const Backend& b : backends)
+    trials.push_back(std::make_unique<Trial>(c, *b.runtime, b.precision, options.clock));
   for (auto& trial : trials) trial->seconds();
   for (i64 turn = 0; turn < options.steps; ++turn) {
     for (std::size_t i = 0; i < trials.size(); ++i)
@@ -90,11 +94,13 @@ int bench_backends(const BenchOptions& options) {
   const RuntimeOptions serial{.products = "loops", .parallel = "serial"};
   const Runtime one(serial), all({.threads = options.common.runtime.threads});
   std::vector<Backend> backends;
-  for (const std::string products : {"loops", "blas", "packed"}) {
-    if (products == "packed" && best_isa() == Isa::baseline) continue;
+  for (const std::string backend : {"loops", "blas", "packed", "bf16"}) {
+    if ((backend == "packed" && best_isa() == Isa::baseline) || (backend == "bf16" && !has_bf16())) continue;
+    const bool rounds = backend == "bf16";
     for (const char* parallel : {"serial", "tbb"}) {
-      RuntimeOptions o{.products = products, .parallel = parallel, .threads = options.common.runtime.threads};
-      backends.push_back({products, parallel, std::make_unique<Runtime>(o)});
+      RuntimeOptions o{
+          .products = rounds ? "packed" : backend, .parallel = parallel, .threads = options.common.runtime.threads};
+      backends.push_back({backend, parallel, rounds ? Precision::bf16 : Precision::f32, std::make_unique<Runtime>(o)});
     }
   }
   nlohmann::ordered_json j = {{"machine", all.describe()}};
@@ -109,7 +115,7 @@ int bench_backends(const BenchOptions& options) {
     const auto spreads = side_by_side(c, backends, options);
     for (std::size_t i = 0; i < backends.size(); ++i) {
       const Spread& s = spreads[i];
-      row["gflops"].push_back({{"products", backends[i].products},
+      row["gflops"].push_back({{"products", backends[i].name},
                                {"parallel", backends[i].parallel},
                                {"low", s.low},
                                {"median", s.median},
@@ -129,7 +135,7 @@ int bench_backends(const BenchOptions& options) {
   }
   std::cout << fmt::format("  memory         {:>7.1f} GB/s read\n\nGFLOP/s, median of {} turns\n{:<22}",
                            j["read_gb_per_second"].get<double>(), options.steps, "");
-  for (const Backend& b : backends) std::cout << fmt::format("{:>14}", b.products + " " + b.parallel);
+  for (const Backend& b : backends) std::cout << fmt::format("{:>14}", b.name + " " + b.parallel);
   std::cout << "\n";
   for (const auto& row : j["products"]) {
     std::cout << fmt::format("{:<22}", row["what"].get<std::string>());
