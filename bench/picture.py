@@ -7,7 +7,7 @@ COLOURS = {"goal": "#2e8b57", "floor": "#4a86c5", "missed": "#dd8433", "not meas
 LEGEND = [("goal", "goal reached"), ("floor", "floor reached"), ("missed", "below the floor")]
 END = ' text-anchor="end"'
 WIDTH, BAR_LEFT, BAR_WIDTH, REACHED, FLOOR, GOAL = 960, 150, 470, 640, 860, 920
-ROW, HEAD, LEGEND_Y, TOP, BAR = 22, 40, 84, 98, 12
+ROW, HEAD, LEGEND_Y, TOP, BAR = 22, 40, 96, 110, 12
 
 
 def figure(q):

@@ -45,8 +45,8 @@ TARGETS = [
     Target(STEP, "train", "x_best", ["fast_weights", "treefold"], "S", 1.7, 2.2),
     Target(STEP, "train", "x_best", FIVE, "M", 1.4, 1.65),
     Target(STEP, "train", "x_best", LINEAR, "L", 1.5, 2),
-    Target(BF16, "bf16", "x_best", FIVE, "M", 1.2),
     Target(SHARE, "train", "share", FIVE, "M", 0.75, 0.88),
+    Target(BF16, "bf16", "x_best", FIVE, "M", 1.2),
     Target("training step, times a Python loop over time", "train", "x_loop", ["fast_weights"], "S", 8),
     Target("training step, times torch.nn.GRU", "train", "x_best", ["gru"], "M", 1, 1.3),
     Target(EAGER, "generate", "x_eager", ["retnet", "fast_weights"], "S", 15, 25, position=100),
@@ -144,11 +144,11 @@ def measure_all(args, torch):
     keys = sorted(measurements(args), key=lambda key: list(SIZES).index(key[2]))  # the quick ones first
     for key in keys if args.renew else []:
         results.pop(key, None)
-    failed, seen = {}, [results[key]["on"] for key in results if key not in keys]
+    failed, seen = {}, [m["on"] for m in results.values() if m["program"] == program]
     for i, key in enumerate(keys):
         name = " ".join(map(str, key[:3]))
-        seen.append(results[key]["on"] if key in results else machine(args))
         if key not in results:
+            seen.append(machine(args))
             progress(f"{i + 1}/{len(keys)} {name}")
             try:
                 results[key] = {"key": key, "program": program, "on": seen[-1], **measured(*key, args, torch)}
@@ -158,7 +158,8 @@ def measure_all(args, torch):
         rows = rows_of(results, program)
         about = f"{machine_text(seen, args)}; {version}; {args.pairs} pairs."
         if any(r["earlier"] for r in rows):
-            about += " °: measured with an earlier program."
+            before = {m["on"]["text"] for m in results.values() if m["program"] != program} - {seen[-1]["text"]}
+            about += f" °: measured with an earlier program{''.join(f'; {text}' for text in sorted(before))}."
         with open(f"{path}.json", "w") as f:
             json.dump({"about": about, "conditions": conditions, "rows": rows, "failed": failed,
                        "measured": list(results.values())}, f, indent=2)

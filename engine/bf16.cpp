@@ -133,10 +133,12 @@ class Bf16 final : public Products {
 }  // namespace
 
 bool has_bf16() {
-#if defined(__x86_64__) && !defined(WEFT_ONE_ISA)
+#if defined(WEFT_ONE_ISA)
+  return true;  // by other instructions
+#elif defined(__x86_64__)
   return best_isa() == Isa::avx512 && __builtin_cpu_supports("avx512bf16");
 #else
-  return true;
+  return false;
 #endif
 }
 
