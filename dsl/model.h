@@ -60,7 +60,7 @@ struct LossSum {
 struct TrainingStep {
   Key key;
   i64 number;
-  Precision precision;  // of the products that the description writes
+  Precision precision;  // of products
   TrainingStep(Key key, i64 number = 0, Precision precision = Precision::f32)
       : key(key), number(number), precision(precision) {}
 };

@@ -1,6 +1,6 @@
 // The kernel of our products: a tile of C stays in registers while the sum runs, and B lies in panels of whole vectors,
 // so that each step of the sum is a few loads and as many multiply-adds as the CPU can start. Of engine/packed.cpp and
-// engine/rounded.cpp alone.
+// engine/bf16.cpp alone.
 #pragma once
 #include <algorithm>
 #include <vector>
@@ -172,7 +172,8 @@ template <i64 width, class T>
   }
 }
 
-// Of a part of a sum: a panel, 24 KB, stays in the first cache. Parts of 256 cost 10 % where 384 numbers are summed.
+// Of a part of a sum: a panel, 24 KB, stays in the first cache; with AVX-512 it is twice that. Parts of 256 cost 10 %
+// where 384 numbers are summed.
 constexpr i64 kDepth = 384;
 
 /// The panels of one part of the sum, the first at `to`.
