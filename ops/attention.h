@@ -260,11 +260,14 @@ struct Attention : General {
     return s;
   }
 
+  // Of the keys, a causal query sees those up to its own.
   static double flops(const Attrs& attrs, const std::vector<Shape>& inputs, const std::vector<Shape>& outputs) {
-    const double keys = static_cast<double>(outputs[1][outputs[1].size() - 2]);
-    const double rows = static_cast<double>(element_count(outputs[3])),
-                 width = static_cast<double>(inputs[0].back() + outputs[0].back());
-    return 2 * rows * keys * width * (attrs.causal ? 0.5 : 1);
+    const Shape& q = inputs[0];
+    const auto queries = static_cast<double>(q[q.size() - 2]), keys = static_cast<double>(outputs[1][0]),
+               heads = static_cast<double>(element_count(Shape(q.begin(), q.end() - 2))),
+               width = static_cast<double>(q.back() + outputs[0].back());
+    const double own = std::min(queries, keys);
+    return 2 * heads * width * (attrs.causal ? own * (2 * keys - own + 1) / 2 : queries * keys);
   }
   static std::vector<Sample> samples() {
     return {{{{5, 4}, {5, 4}, {5, 3}, {-1}, {-1}}},

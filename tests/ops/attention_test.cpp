@@ -59,3 +59,18 @@ TEST_CASE("the caches of several rows stay where they are when a position is put
   CHECK(same_bits(second.rows(0, 6), seen));
   CHECK(same_bits(second.rows(0, 7), first));
 }
+
+TEST_CASE("attention counts a multiply-add for each number of a key and a value that a query sees") {
+  const auto flops = [](i64 queries, i64 fresh, i64 past, bool causal) {
+    Graph g;
+    const auto now = [&](i64 T, i64 n) { return g.input("now", {2, 3, T, n}); };
+    const auto seen = [&](i64 n) { return past > 0 ? g.input("seen", {past, 2, 3, n}) : Var(); };
+    const Var q = now(queries, 8), k = now(fresh, 8), v = now(fresh, 5);
+    return Run(g, {apply<ops::Attention>({q, k, v, seen(8), seen(5)}, {.causal = causal})}).flops({});
+  };
+  const double heads = 2 * 3, width = 8 + 5;
+  CHECK(flops(4, 4, 0, true) == 2 * heads * width * (1 + 2 + 3 + 4));
+  CHECK(flops(4, 6, 0, false) == 2 * heads * width * 4 * 6);
+  CHECK(flops(2, 2, 7, true) == 2 * heads * width * (8 + 9));
+  CHECK(flops(5, 3, 0, true) == 2 * heads * width * (0 + 0 + 1 + 2 + 3));
+}
