@@ -11,9 +11,9 @@ namespace {
 // The pool rounds sizes up by at most an eighth and keeps blocks for the next step; products have buffers. On the
 // examples the peak of the process was within a tenth of this (tests/cli/memory_test.cpp).
 constexpr double kHeld = 1.125, kProgram = 3e6;
-// Where rows differ in length, no two trees are alike: the pool comes to hold twice as much (engine/pool.h), and there
-// are plans for many numbers of nodes.
-constexpr double kTrees = 2, kPlans = 11e6;
+// Where rows differ in length, the pool holds blocks of other steps' sizes (engine/pool.h): a fifth more. And no two
+// trees are alike: twice as much and more, and there are plans for many numbers of nodes.
+constexpr double kUneven = 1.2, kTrees = 2.2, kPlans = 11e6;
 constexpr double kUsable = 0.9;  // of what is available: the estimate is within a tenth, and others want some, too
 
 // Whether rows differ in length, as the first steps show: some are padded, or one step is longer than another.
@@ -52,8 +52,9 @@ Need need_of(const Work& work, const train::TrainOptions& o) {
       remembered += 2 * static_cast<double>(element_count(w.shape)) * static_cast<double>(byte_size(o.dtype));
   }
   const double bytes = static_cast<double>(c.peak_bytes) + remembered;
-  const bool trees = c.folds && work.data && lengths_differ(*work.data, o);
-  const double more = kProgram + kHeld * bytes * (trees ? kTrees : 1) + (trees ? kPlans : 0);
+  const bool uneven = work.data && lengths_differ(*work.data, o), trees = c.folds && uneven;
+  const double held = kHeld * bytes * (trees ? kTrees : uneven ? kUneven : 1);
+  const double more = kProgram + held + (trees ? kPlans : 0);
   return {c, bytes, more, resident_bytes().value_or(0) + more};
 }
 

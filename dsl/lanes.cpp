@@ -15,11 +15,15 @@ constexpr i64 kLanes = 8;
 // Rows in a loop: with two, each position reads its weights for two rows.
 constexpr i64 kLoopRows = 6;
 
-// Elements begin .. end of the sum.
-template <class T> void add(Isa isa, Tensor& sum, const Tensor& t, i64 begin, i64 end) {
+template <class T> void add(Isa isa, Tensor& sum, const Tensor& t) {
   T* to = sum.mutable_values<T>().data();
   const T* from = t.values<T>().data();
-  loop(isa, begin, end, [=](i64 i) { to[i] += from[i]; });
+  loop(isa, 0, t.size(), [=](i64 i) { to[i] += from[i]; });
+}
+void add(Isa isa, Tensor& sum, Tensor t) {
+  if (!sum) sum = t.is_sole_owner() ? std::move(t) : t.copy();
+  else if (t.dtype() == DType::f64) add<double>(isa, sum, t);
+  else add<float>(isa, sum, t);
 }
 
 }  // namespace
@@ -61,40 +65,25 @@ void each_lane(const Runtime& runtime, std::size_t lanes, bool one_by_one,
   });
 }
 
-void LaneSum::add(std::size_t lane, std::vector<Tensor> tensors) {
-  const std::lock_guard lock(mutex_);
-  waiting_[lane] = std::move(tensors);
-  while (next_ + 1 < lanes_ && waiting_.contains(next_)) add_next(runtime_.alone());
+void LaneSums::add(std::size_t i, std::size_t lane, Tensor share) {
+  Sum& sum = sums_[i];
+  std::unique_lock lock(sum.mutex);
+  sum.waiting[lane] = std::move(share);
+  if (sum.adding) return;
+  sum.adding = true;
+  while (const auto next = sum.waiting.extract(sum.next)) {
+    ++sum.next;
+    lock.unlock();
+    dsl::add(isa_, sum.value, std::move(next.mapped()));
+    lock.lock();
+  }
+  sum.adding = false;
 }
 
-std::vector<Tensor> LaneSum::take() {
-  if (!waiting_.empty()) add_next(runtime_);
-  return std::move(sum_);
-}
-
-void LaneSum::add_next(const Runtime& on) {
-  std::vector<Tensor> given = std::move(waiting_.begin()->second);
-  waiting_.erase(waiting_.begin());
-  if (next_++ == 0) {
-    for (Tensor& t : given) sum_.push_back(t.is_sole_owner() ? std::move(t) : t.copy());
-    return;
-  }
-  constexpr i64 kPart = 1 << 16;  // elements
-  struct Part {
-    std::size_t tensor;
-    i64 begin, end;
-  };
-  std::vector<Part> parts;
-  for (std::size_t i = 0; i < given.size(); ++i) {
-    for (i64 b = 0; b < given[i].size(); b += kPart) parts.push_back({i, b, std::min(b + kPart, given[i].size())});
-  }
-  on.parallel().ranges(std::ssize(parts), 1, [&](i64 begin, i64 end) {
-    for (auto p = parts.begin() + begin; p != parts.begin() + end; ++p) {
-      const Tensor& t = given[p->tensor];
-      if (t.dtype() == DType::f64) dsl::add<double>(on.isa(), sum_[p->tensor], t, p->begin, p->end);
-      else dsl::add<float>(on.isa(), sum_[p->tensor], t, p->begin, p->end);
-    }
-  });
+std::vector<Tensor> LaneSums::take() {
+  std::vector<Tensor> all;
+  for (Sum& sum : sums_) all.push_back(std::move(sum.value));
+  return all;
 }
 
 }  // namespace weft::dsl

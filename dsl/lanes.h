@@ -30,23 +30,25 @@ std::size_t at_once(const Runtime& runtime, std::size_t lanes);
 void each_lane(const Runtime& runtime, std::size_t lanes, bool one_by_one,
                const std::function<void(std::size_t lane, std::size_t place, const Runtime&)>& body);
 
-/// The sum of tensors that lanes give when they are done, in the order of the lanes. What the first gave becomes the
-/// sum. A lane adds what those before it left, while others are computed; the last one's is added by all threads
-/// together: else one of two threads waits for some 2 % of a step of size S.
-class LaneSum {
+/// Sums of tensors that lanes give, in the order of the lanes. What the first gives becomes the sum. Each is added as
+/// soon as those before it are there, by whoever brings the last that is missing, while it is still in a cache.
+class LaneSums {
  public:
-  LaneSum(const Runtime& runtime, std::size_t lanes) : runtime_(runtime), lanes_(lanes) {}
-  /// By each lane once.
-  void add(std::size_t lane, std::vector<Tensor> tensors);
+  LaneSums(Isa isa, std::size_t count) : isa_(isa), sums_(count) {}
+  /// The share of `lane` in sum `i`; by each lane once.
+  void add(std::size_t i, std::size_t lane, Tensor share);
   std::vector<Tensor> take();
 
  private:
-  void add_next(const Runtime& on);
-  const Runtime& runtime_;
-  std::size_t lanes_, next_ = 0;
-  std::map<std::size_t, std::vector<Tensor>> waiting_;
-  std::vector<Tensor> sum_;
-  std::mutex mutex_;
+  struct Sum {
+    std::mutex mutex;  // of all but `value`, which belongs to whoever made `adding` true
+    std::size_t next = 0;
+    std::map<std::size_t, Tensor> waiting;
+    bool adding = false;
+    Tensor value;
+  };
+  Isa isa_;
+  std::vector<Sum> sums_;
 };
 
 }  // namespace weft::dsl

@@ -68,7 +68,7 @@ void feed_carried(const Program& program, const Carried* carried, const Lane& la
   settings.offsets = {carried ? carried->position : 0};
 }
 
-// Lanes that are computed hold their values; those that are done but not yet added, and the sum, a gradient each.
+// Lanes that are computed hold their values; their gradients go into the sum while they are made, for they keep pace.
 std::size_t peak_bytes(const Lowered& lowered, i64 batch, i64 context, DType dtype, int threads, std::size_t weights) {
   const auto lanes = dsl::lanes_of(batch, context, lowered.loops());
   i64 rows = 0;
@@ -79,7 +79,7 @@ std::size_t peak_bytes(const Lowered& lowered, i64 batch, i64 context, DType dty
   if (threads == 0) threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   const auto held = static_cast<std::size_t>(std::min<i64>(std::ssize(lanes), threads));
   const std::size_t layouts = shares_layouts(lanes[0], context) ? 2 * weights : 0;  // for both directions
-  return weights + held * (one - weights) + held * weights + layouts;
+  return weights + held * (one - weights) + weights + layouts;
 }
 
 }  // namespace
@@ -180,7 +180,9 @@ LossSum Model::gradients(Runtime& runtime, const std::vector<Tensor>& weights, c
   const double all = static_cast<double>(std::max<i64>(1, counted(batch.targets)));
   std::vector<LossSum> sums(lanes.size());
   std::vector<std::vector<Tensor>> states(lanes.size());
-  LaneSum total(runtime, lanes.size());
+  const auto gradient_count = static_cast<std::size_t>(
+      std::count_if(l.gradients.begin(), l.gradients.end(), [](const Var& g) { return bool(g); }));
+  LaneSums totals(runtime.isa(), gradient_count);
   const std::optional<Layouts> layouts = shared_layouts(weights, lanes, batch);
   each_lane(runtime, lanes.size(), observer != nullptr, [&](std::size_t i, std::size_t place, const Runtime& on) {
     const Batch part = rows(batch, lanes[i]);
@@ -197,14 +199,17 @@ LossSum Model::gradients(Runtime& runtime, const std::vector<Tensor>& weights, c
     auto feeds = feeds_of(l, weights, part.tokens, part.targets);
     feeds.emplace_back(l.share, Tensor::full({}, count / all, dtype_of(weights)));
     if (carries()) feed_carried(l.program, carried, lanes[i], dtype_of(weights), feeds, settings);
-    auto results = (*runs[place])(on, dtype_of(weights), feeds, settings, observer);
+    const Taker add = [&](std::size_t output, Tensor& made) {
+      if (made && output >= 1 && output <= gradient_count) totals.add(output - 1, i, std::move(made));
+    };
+    auto results = (*runs[place])(on, dtype_of(weights), feeds, settings, observer, add);
+    for (std::size_t o = 1; o <= gradient_count; ++o) add(o, results[o]);
     sums[i] = {scalar(results[0]) * count, counted(part.targets)};
-    const auto end = results.end() - std::ssize(l.program.states);
-    states[i].assign(std::make_move_iterator(end), std::make_move_iterator(results.end()));
-    total.add(i, {std::make_move_iterator(results.begin() + 1), std::make_move_iterator(end)});
+    states[i].assign(std::make_move_iterator(results.end() - std::ssize(l.program.states)),
+                     std::make_move_iterator(results.end()));
   });
   gradients.clear();
-  std::vector<Tensor> made = total.take();
+  std::vector<Tensor> made = totals.take();
   for (std::size_t i = 0, next = 0; i < l.gradients.size(); ++i) {
     if (l.gradients[i]) gradients.push_back(std::move(made[next++]));
     else gradients.push_back(Tensor::zeros(l.program.weights[i].weight.shape, dtype_of(weights)));

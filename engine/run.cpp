@@ -116,6 +116,12 @@ void Run::find_last_uses() {
       last[static_cast<std::size_t>(id)] = static_cast<i32>(at);
     }
   }
+  ready_.resize(order_.size());
+  for (std::size_t i = 0; i < outputs_.size(); ++i) {
+    const i32 id = outputs_[i].id(), at = last[static_cast<std::size_t>(id)];
+    const auto same = std::count_if(outputs_.begin(), outputs_.end(), [&](const Var& v) { return v.id() == id; });
+    if (at >= 0 && same == 1 && !is_fed(id) && !lasts(id)) ready_[static_cast<std::size_t>(at)].push_back(i);
+  }
   for (const Var& v : outputs_) last[static_cast<std::size_t>(v.id())] = -1;
   for (std::size_t id = 0; id < last.size(); ++id) end_use(id);
 }
@@ -140,7 +146,7 @@ void Run::find_fixed() {
 }
 
 std::vector<Tensor> Run::operator()(const Runtime& runtime, DType dtype, const Feeds& feeds,
-                                    const RunSettings& settings, Observer* observer) {
+                                    const RunSettings& settings, Observer* observer, const Taker& taker) {
   Plan& p = plan(feeds, dtype);
   if (const auto batch = p.bindings.find("B"); settings.offsets.size() > 1 && batch != p.bindings.end()) {
     check(static_cast<i64>(settings.offsets.size()) == batch->second, "run: {} rows have {} offsets", batch->second,
@@ -148,7 +154,7 @@ std::vector<Tensor> Run::operator()(const Runtime& runtime, DType dtype, const F
   }
   try {
     fill(p, feeds, settings);
-    compute(p, runtime, settings, observer);
+    compute(p, runtime, settings, observer, taker);
   } catch (...) {
     p.clear();
     throw;
@@ -176,7 +182,8 @@ void Run::fill(Plan& p, const Feeds& feeds, const RunSettings& settings) {
   }
 }
 
-void Run::compute(Plan& p, const Runtime& runtime, const RunSettings& settings, Observer* observer) {
+void Run::compute(Plan& p, const Runtime& runtime, const RunSettings& settings, Observer* observer,
+                  const Taker& taker) {
   // A proof may change what any node makes: then all are computed, and nothing of it stays.
   Fixed none, &known = settings.intervention ? none : fixed_values_[p.dtype];
   for (std::size_t at = 0; at < order_.size(); ++at) {
@@ -202,6 +209,10 @@ void Run::compute(Plan& p, const Runtime& runtime, const RunSettings& settings, 
     for (const i32 id : last_use_[at]) {
       Tensor& tensor = p.values[static_cast<std::size_t>(id)];
       if (!p.stay || fixed_[at] || !tensor.is_sole_owner()) tensor = Tensor();
+    }
+    for (std::size_t i = 0; taker && i < ready_[at].size(); ++i) {
+      const std::size_t output = ready_[at][i];
+      taker(output, p.values[static_cast<std::size_t>(outputs_[output].id())]);
     }
   }
   known.ready = true;

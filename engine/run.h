@@ -18,6 +18,10 @@ class Observer;
 /// Sees what a forward node made, and may change it, before anyone reads it. Proofs hold values still by it.
 using Intervention = std::function<void(const Node& node, std::vector<Tensor>& made)>;
 
+/// Sees an output, by its place among all, when no node reads it any more. It may move it away: then the run returns it
+/// empty, and its memory serves the nodes that follow.
+using Taker = std::function<void(std::size_t output, Tensor& made)>;
+
 /// What differs from run to run of one graph.
 struct RunSettings {
   Key key{};                   // of this step; random ops draw below it
@@ -49,9 +53,10 @@ class Run {
 
   using Feeds = std::vector<std::pair<Var, Tensor>>;
   /// Binds inputs and computes. An error names an input that is missing, or whose shape or type is wrong.
-  /// `observer` is told of every node that is computed (engine/observer.h).
+  /// `observer` is told of every node that is computed (engine/observer.h), `taker` of every output.
   std::vector<Tensor> operator()(const Runtime& runtime, DType dtype, const Feeds& feeds,
-                                 const RunSettings& settings = {}, Observer* observer = nullptr);
+                                 const RunSettings& settings = {}, Observer* observer = nullptr,
+                                 const Taker& taker = {});
 
   /// Gives back the memory of values that stay.
   void release();
@@ -75,7 +80,7 @@ class Run {
   Plan* regrown(const Feeds& feeds, DType dtype);
   std::unique_ptr<Plan> made_plan(const Feeds& feeds, DType dtype) const;
   void fill(Plan& plan, const Feeds& feeds, const RunSettings& settings);
-  void compute(Plan& plan, const Runtime& runtime, const RunSettings& settings, Observer* observer);
+  void compute(Plan& plan, const Runtime& runtime, const RunSettings& settings, Observer* observer, const Taker& taker);
   std::vector<Tensor> taken_outputs(Plan& plan) const;
   /// Whether the plan's values between inputs and outputs keep their memory; their bytes, apart from those that grow.
   bool may_stay(const Bindings& bindings, DType dtype) const;
@@ -88,8 +93,9 @@ class Run {
   std::vector<Var> outputs_;
   std::vector<bool> given_;  // by value
   std::vector<i32> order_;
-  std::vector<bool> read_;                  // by value
-  std::vector<std::vector<i32>> last_use_;  // by position in `order_`: values not needed afterwards
+  std::vector<bool> read_;                       // by value
+  std::vector<std::vector<i32>> last_use_;       // by position in `order_`: values not needed afterwards
+  std::vector<std::vector<std::size_t>> ready_;  // by position: outputs that are wanted once and not read afterwards
   // Nodes that hang on constants alone are computed in the first run; what the others read of them is kept.
   struct Fixed {
     bool ready = false;

@@ -115,6 +115,28 @@ TEST_CASE("a value that is given is not computed, and has to be there") {
                        "run: a value that the graph computes was fed", Error);
 }
 
+TEST_CASE("an output may be taken when nobody reads it any more: the run returns the others") {
+  Graph g;
+  const Var x = g.input("x", {3}), a = square(x), b = square(a), c = square(b), twice = square(c);
+  Run run(g, {b, a, twice, x, twice, c});
+  const Run::Feeds feeds = {{x, random({3}, 1)}};
+  const auto all = run(runtime(), DType::f64, feeds);
+  for (int again = 0; again < 2; ++again) {
+    std::vector<std::size_t> seen;
+    std::vector<Tensor> taken;
+    const auto rest = run(runtime(), DType::f64, feeds, {}, nullptr, [&](std::size_t output, Tensor& made) {
+      seen.push_back(output);
+      CHECK(made.is_sole_owner());
+      if (output != 1) taken.push_back(std::move(made));
+    });
+    CHECK(seen == std::vector<std::size_t>{1, 0, 5});  // a when b is made, b when c is; x is the caller's
+    CHECK(same_bits(taken[0], all[0]));
+    CHECK(same_bits(taken[1], all[5]));
+    for (const std::size_t i : {0, 5}) CHECK(!rest[i]);
+    for (const std::size_t i : {1, 2, 3, 4}) CHECK(same_bits(rest[i], all[i]));
+  }
+}
+
 TEST_CASE("values are freed after their last use: the peak is the one that was foretold") {
   Graph g;
   // 1,024 numbers of f32 are a block of exactly 4,096 bytes, so that the pool counts what the shapes say.

@@ -1,6 +1,8 @@
 // A batch cut into lanes (dsl/lanes.h) is the batch.
 #include "dsl/lanes.h"
 
+#include <algorithm>
+
 #include "tests/models/build.h"
 
 using namespace weft;
@@ -57,6 +59,22 @@ TEST_CASE("lanes take all rows, differ by one row at most, and are no more than 
   CHECK(dsl::lanes_of(2, 2048, false).size() == 2);
   CHECK(dsl::lanes_of(4, 8, false).size() == 1);
   CHECK(dsl::lanes_of(16, 256, true).size() == 2);  // eight rows each, where a loop has a product for each position
+}
+
+TEST_CASE("shares are added in the order of the lanes, whichever comes first") {
+  // 1e8 + 1 is 1e8 in f32: any other order gives another sum.
+  const std::vector<double> shares = {1e8, 1, 1, -1e8, 3};
+  std::vector<std::size_t> order = {0, 1, 2, 3, 4};
+  do {
+    dsl::LaneSums sums(best_isa(), 2);
+    for (const std::size_t lane : order) {
+      sums.add(0, lane, Tensor::full({3}, shares[lane], DType::f32));
+      sums.add(1, lane, Tensor::full({2}, shares[lane], DType::f64));
+    }
+    const auto all = sums.take();
+    CHECK(all[0].at(2) == 3);
+    CHECK(all[1].at(1) == 5);
+  } while (std::next_permutation(order.begin(), order.end()));
 }
 
 TEST_CASE("the loss and gradients of a batch in lanes are those of its rows") {
