@@ -90,7 +90,7 @@ struct Linrec : General {
   // A single position is always the recurrent form.
   static Choice choose(const Attrs& attrs, i64 length, bool by_channel, bool delta) {
     const bool recurrent = attrs.form == "recurrent" || length == 1;
-    const i64 standard = by_channel || delta || recurrent ? 16 : 32;
+    const i64 standard = by_channel || recurrent ? 16 : 32;
     const i64 chunk = attrs.form == "parallel" ? length : attrs.chunk ? attrs.chunk : standard;
     return {recurrent, std::max<i64>(1, std::min(chunk, length))};
   }
