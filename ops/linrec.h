@@ -82,31 +82,34 @@ struct Linrec : General {
     bool recurrent;
     i64 chunk;
   };
-  // Forward and backward at B 8, H 4, T 256, processor time against the best (bench/linrec.cpp; K V 32 32 and 64 128):
+  // Forward and backward at B 8, H 4, T 256, processor time against the best, AVX-512 (bench/linrec.cpp; K V 32 32 and
+  // 64 128):
   //   chunk            8          16         32         64         128        recurrent
-  //   sum, decay   1.1 1.4    1.0 1.1    1.05 1.0   1.2 1.1    1.8 1.4    2.1 3.0
-  //   per channel  1.03 1.1   1.0 1.0    1.4 1.1    2.1 1.5    3.7 3.0    1.5 2.1
-  //   delta        1.15 1.25  1.0 1.0    1.2 1.0    1.3 1.1    1.6 1.4    1.7 2.3
+  //   sum, decay   2.2 1.6    1.2 1.2    1.0 1.0    1.4 1.05   2.5 1.3    2.5 2.2
+  //   per channel  1.0 1.1    1.1 1.0    1.6 1.2    2.7 1.8    5.3 2.8    1.0 1.6
+  //   delta        1.6 1.3    1.0 1.1    1.2 1.0    1.5 1.1    2.3 1.4    2.0 1.9
+  // A step with the delta rule took 3 % longer by 16 than by 32 at size S, 2 % at M.
   // A single position is always the recurrent form.
-  static Choice choose(const Attrs& attrs, i64 length, bool by_channel, bool delta) {
+  static Choice choose(const Attrs& attrs, i64 length, bool by_channel) {
     const bool recurrent = attrs.form == "recurrent" || length == 1;
     const i64 standard = by_channel || recurrent ? 16 : 32;
     const i64 chunk = attrs.form == "parallel" ? length : attrs.chunk ? attrs.chunk : standard;
     return {recurrent, std::max<i64>(1, std::min(chunk, length))};
   }
   template <class T> static Choice choose(const Attrs& attrs, const Head<T>& h) {
-    return choose(attrs, h.length, h.by_channel(), h.delta);
+    return choose(attrs, h.length, h.by_channel());
   }
   // The form for one head after the other, which differ in their width alone where they are slices.
   template <class T> struct Forms {
     const Choice& choice;
     const Kernel<T>& kernel;
+    i64 chunks;  // of which a backward keeps what it computes twice
     i64 width = -1;
     std::unique_ptr<Form<T>> made{};
     Form<T>& of(const Head<T>& h) {
       if (std::exchange(width, h.V) == h.V) return *made;
       if (choice.recurrent) made = std::make_unique<Recurrent<T>>(kernel, h.K, h.V, choice.chunk);
-      else made = std::make_unique<Chunks<T>>(kernel, h, choice.chunk);
+      else made = std::make_unique<Chunks<T>>(kernel, h, choice.chunk, chunks);
       return *made;
     }
   };
@@ -122,7 +125,7 @@ struct Linrec : General {
     layout.set_ends(k.is_read(1));
     const Choice choice = choose(attrs, layout.like());
     k.ranges(layout.count(), grain(layout.like()), [&](i64 begin, i64 end) {
-      Forms<T> forms{choice, k};
+      Forms<T> forms{choice, k, 1};
       for (i64 n = begin; n < end; ++n) {
         const Head<T> h = layout.head(n);
         Form<T>& form = forms.of(h);
@@ -144,13 +147,14 @@ struct Linrec : General {
   template <class T> static void backward(const Attrs& attrs, Kernel<T>& k) {
     HeadLayout<T> layout = Linrec::layout(attrs, k);
     const Choice choice = choose(attrs, layout.like());
+    const i64 chunks = (layout.like().length + choice.chunk - 1) / choice.chunk;
     layout.set_ends(k.has_cotangent(1));
     layout.open_gradients(k);
     Tensor none =
         k.has_cotangent(0) ? Tensor() : Tensor::zeros({layout.like().length * layout.like().stride}, dtype_of<T>());
     const T* no_dy = none ? std::as_const(none).template values<T>().data() : nullptr;
     k.ranges(layout.count(), grain(layout.like()), [&](i64 begin, i64 end) {
-      Forms<T> forms{choice, k};
+      Forms<T> forms{choice, k, chunks};
       for (i64 n = begin; n < end; ++n) {
         const T* dy = no_dy ? no_dy : k.cotangent(0).data() + layout.y_offset(n);
         const T* dfinal = k.has_cotangent(1) ? k.cotangent(1).data() + layout.state_offset(n) : nullptr;
@@ -188,17 +192,18 @@ struct Linrec : General {
     return std::max<i64>(1, (1 << 16) / std::max<i64>(1, h.length * h.K * h.V));
   }
 
-  // Multiply-adds of a token: C (K + V) + 2 K V for scores, and a third product with the state for errors.
+  // Multiply-adds of a token: (K + V) C / 2 + 2 K V, for of its chunk a reader sees half; and for the errors half of a
+  // chunk once more, and a third product with the state.
   static double flops(const Attrs& attrs, const std::vector<Shape>& inputs, const std::vector<Shape>& outputs) {
     const Shape& y = outputs[0];
     const auto given = [&](std::size_t i) { return i < inputs.size() && inputs[i] != Shape{0}; };
     const bool delta = given(In::beta) || given(In::erase),
                by_channel = given(In::decay) && inputs[In::decay].back() > 1;
-    const Choice c = choose(attrs, y[y.size() - 2], by_channel, delta);
+    const Choice c = choose(attrs, y[y.size() - 2], by_channel);
     const double k = static_cast<double>(inputs[In::k].back()), v = static_cast<double>(y.back());
     const double C = c.recurrent ? 0 : static_cast<double>(c.chunk);
     const double tokens = static_cast<double>(element_count(y)) / std::max(1.0, v);
-    return 2 * tokens * (C * (k + v) + 2 * k * v + (delta ? C * (k + v / 2) + k * v : 0));
+    return 2 * tokens * ((k + v) * C / 2 + 2 * k * v + (delta ? (k + v) * C / 2 + k * v : 0));
   }
 
   static std::vector<Sample> samples() {

@@ -8,24 +8,29 @@
 // A decay for each channel of the key makes D_mj a vector, and the scores no matrix product: they are running products,
 // exact for the same reason, at K times the work of one score. Chunks of 16 keep that below the work on the state.
 #pragma once
+#include <array>
+
 #include "ops/shared/linear_head.h"
 #include "ops/shared/small_product.h"
 
 namespace weft::ops {
 
-/// Rows that read the state: x [c, K].
+/// Rows that read the state: x [count c, K], those of one reader behind those of another.
 template <class T> struct Reader {
   const T* x = nullptr;
-  Reading reading = Reading::after;
-  i64 time(i64 i) const { return reading == Reading::before ? i - 1 : i; }
-  i64 seen(i64 i) const { return reading == Reading::after ? i + 1 : i; }  // writers 0 .. seen - 1
+  i64 c = 0, count = 1;
+  std::array<Reading, 2> reading{};
+  i64 rows() const { return count * c; }
+  Reading of(i64 i) const { return reading[i < c ? 0 : 1]; }
+  i64 time(i64 i) const { return of(i) == Reading::before ? i % c - 1 : i % c; }
+  i64 seen(i64 i) const { return of(i) == Reading::after ? i % c + 1 : i % c; }  // writers 0 .. seen - 1
 };
 
 template <class T> class DecayWeights {
  public:
   virtual ~DecayWeights() = default;
   virtual void begin(const Head<T>& h, i64 t, i64 c, bool gradient) = 0;
-  /// P_ij = sum over the channels of x_i k_j D_mj, zeros where j is not seen; [c, c].
+  /// P_ij = sum over the channels of x_i k_j D_mj, zeros where j is not seen; [rows, c].
   virtual void scores(const Reader<T>& r, const T* k, T* P) = 0;
   /// The rows b_m o x_i.
   virtual const T* carried(const Reader<T>& r) = 0;
@@ -47,15 +52,15 @@ template <class T> class DecayWeights {
 
 template <class T> class ScalarDecay final : public DecayWeights<T> {
  public:
-  ScalarDecay(const Kernel<T>& kernel, i64 K, i64 V, i64 chunk)
+  ScalarDecay(const Kernel<T>& kernel, i64 K, i64 V, i64 chunk, i64 rows)
       : kernel_(kernel),
         isa_(kernel.isa()),
         K_(K),
         V_(V),
-        memory_(kernel.scratch({3 * chunk * chunk + chunk * (K + 4)})) {
+        memory_(kernel.scratch({2 * chunk * chunk + rows * (chunk + K) + chunk * 4})) {
     D_ = memory_.template mutable_values<T>().data();
-    raw_ = D_ + chunk * chunk, W_ = raw_ + chunk * chunk;
-    U_ = W_ + chunk * (chunk + 1), rows_ = U_ + chunk + 1, b_ = rows_ + chunk * K;
+    raw_ = D_ + chunk * chunk, W_ = raw_ + rows * chunk;
+    U_ = W_ + chunk * (chunk + 1), rows_ = U_ + chunk + 1, b_ = rows_ + rows * K;
   }
 
   void begin(const Head<T>& h, i64 t, i64 c, bool gradient) override {
@@ -73,12 +78,12 @@ template <class T> class ScalarDecay final : public DecayWeights<T> {
     });
   }
   void scores(const Reader<T>& r, const T* k, T* P) override {
-    multiply(kernel_, c_, c_, K_, matrix(r.x, K_), flipped(k, K_), P, c_);
+    multiply(kernel_, r.rows(), c_, K_, matrix(r.x, K_), flipped(k, K_), P, c_);
     weigh(r, P);
   }
   const T* carried(const Reader<T>& r) override {
     if (!a_) return r.x;
-    for (i64 i = 0; i < c_; ++i) scale(before_start(r.time(i)), r.x + i * K_, rows_ + i * K_);
+    for (i64 i = 0; i < r.rows(); ++i) scale(before_start(r.time(i)), r.x + i * K_, rows_ + i * K_);
     return rows_;
   }
   const T* left(const T* k) override {
@@ -87,17 +92,20 @@ template <class T> class ScalarDecay final : public DecayWeights<T> {
     return rows_;
   }
   void decay_state(T* S) const override {
-    const T b = before_start(c_ - 1);
-    for (i64 x = 0; a_ && x < K_ * V_; ++x) S[x] *= b;
+    if (!a_) return;
+    block(isa_, [&] {
+      const T b = before_start(c_ - 1);
+      for (i64 x = 0; x < K_ * V_; ++x) S[x] *= b;
+    });
   }
 
   // With G o D for G:  dx = G K + b o M,  dk = G^T x
   void reader_gradient(const Reader<T>& r, const T* k, T* G, const T* M, T* dx, T* dk) override {
     if (gradient_) collect(r, k, G, M);
     weigh(r, G);
-    for (i64 i = 0; i < c_; ++i) scale(before_start(r.time(i)), M + i * K_, dx + i * K_);
-    multiply(kernel_, c_, K_, c_, matrix<T>(G, c_), matrix(k, K_), dx, K_, T(1));
-    multiply(kernel_, c_, K_, c_, flipped<T>(G, c_), matrix(r.x, K_), dk, K_, T(1));
+    for (i64 i = 0; i < r.rows(); ++i) scale(before_start(r.time(i)), M + i * K_, dx + i * K_);
+    multiply(kernel_, r.rows(), K_, c_, matrix<T>(G, c_), matrix(k, K_), dx, K_, T(1));
+    multiply(kernel_, c_, K_, r.rows(), flipped<T>(G, c_), matrix(r.x, K_), dk, K_, T(1));
   }
   void writer_gradient(const T* k, const T* N, const T* e, T* dk) override {
     block(isa_, [&] {
@@ -139,7 +147,7 @@ template <class T> class ScalarDecay final : public DecayWeights<T> {
   // P = P o D, zeros where nothing is seen
   void weigh(const Reader<T>& r, T* P) const {
     block(isa_, [&] {
-      for (i64 i = 0; i < c_; ++i) {
+      for (i64 i = 0; i < r.rows(); ++i) {
         const i64 seen = r.seen(i);
         const T* d = D_ + std::max<i64>(0, r.time(i)) * c_;
         T* row = P + i * c_;
@@ -150,8 +158,8 @@ template <class T> class ScalarDecay final : public DecayWeights<T> {
   }
   void collect(const Reader<T>& r, const T* k, const T* G, const T* M) {
     block(isa_, [&] {
-      multiply(kernel_, c_, c_, K_, matrix(r.x, K_), flipped(k, K_), raw_, c_);
-      for (i64 i = 0; i < c_; ++i) {
+      multiply(kernel_, r.rows(), c_, K_, matrix(r.x, K_), flipped(k, K_), raw_, c_);
+      for (i64 i = 0; i < r.rows(); ++i) {
         if (r.time(i) < 0) continue;
         T* w = W_ + r.time(i) * (c_ + 1);
         const T *x = r.x + i * K_, *m = M + i * K_;
@@ -174,10 +182,10 @@ template <class T> class ScalarDecay final : public DecayWeights<T> {
 
 template <class T> class ChannelDecay final : public DecayWeights<T> {
  public:
-  ChannelDecay(const Kernel<T>& kernel, i64 K, i64 V, i64 chunk)
-      : isa_(kernel.isa()), K_(K), V_(V), memory_(kernel.scratch({chunk * K * 5 + 2 * K})) {
+  ChannelDecay(const Kernel<T>& kernel, i64 K, i64 V, i64 chunk, i64 rows)
+      : isa_(kernel.isa()), K_(K), V_(V), memory_(kernel.scratch({(chunk * 4 + rows + 2) * K})) {
     b_ = memory_.template mutable_values<T>().data();
-    d_ = b_ + chunk * K, da_ = d_ + chunk * K, rows_ = da_ + chunk * K, w_ = rows_ + chunk * K;
+    d_ = b_ + chunk * K, da_ = d_ + chunk * K, rows_ = da_ + chunk * K, w_ = rows_ + rows * K;
     prefix_ = w_ + K;  // chunk + 1 rows
   }
 
@@ -191,7 +199,7 @@ template <class T> class ChannelDecay final : public DecayWeights<T> {
   // For each row one running product, from its own time backwards.
   void scores(const Reader<T>& r, const T* k, T* P) override {
     block(isa_, [&] {
-      for (i64 i = 0; i < c_; ++i) {
+      for (i64 i = 0; i < r.rows(); ++i) {
         const i64 seen = r.seen(i);
         std::copy_n(r.x + i * K_, K_, w_);
         std::fill(P + i * c_ + seen, P + (i + 1) * c_, T(0));
@@ -204,7 +212,8 @@ template <class T> class ChannelDecay final : public DecayWeights<T> {
     });
   }
   const T* carried(const Reader<T>& r) override {
-    for (i64 i = 0; i < c_; ++i) product(r.time(i) < 0 ? nullptr : b_ + r.time(i) * K_, r.x + i * K_, rows_ + i * K_);
+    for (i64 i = 0; i < r.rows(); ++i)
+      product(r.time(i) < 0 ? nullptr : b_ + r.time(i) * K_, r.x + i * K_, rows_ + i * K_);
     return rows_;
   }
   const T* left(const T* k) override {
@@ -222,7 +231,7 @@ template <class T> class ChannelDecay final : public DecayWeights<T> {
 
   void reader_gradient(const Reader<T>& r, const T* k, T* G, const T* M, T* dx, T* dk) override {
     block(isa_, [&] {
-      for (i64 i = 0; i < c_; ++i) {
+      for (i64 i = 0; i < r.rows(); ++i) {
         const T* g = G + i * c_;
         std::copy_n(r.x + i * K_, K_, w_);
         trace(r.time(i), r.seen(i), k, M + i * K_, dk, [=](i64 j, i64) { return g[j]; });

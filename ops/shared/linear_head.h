@@ -64,7 +64,7 @@ template <class T> class Form {
   /// All of a head of a single position that starts from a state: y, and the state after it at `last`, in rows of V.
   /// False: this form has no short way for it.
   virtual bool single(const Head<T>&, T* /*last*/, T* /*y*/) { return false; }
-  /// The state alone.
+  /// The state alone, of all chunks but the last before a backward.
   virtual void advance(const Head<T>& h, i64 t, i64 c, T* state) = 0;
   /// Gradients; `dstate` is the cotangent of the state after them and becomes that of the state before, if it is
   /// wanted.
