@@ -216,7 +216,7 @@ Laps Training::step(Observer* observer) {
       work_.model->gradients(runtime_, weights_, windows, {key, 0, options_.precision}, gradients, observer);
   loss_ = sum.nats / static_cast<double>(sum.count);
   lap(laps.model);
-  norm_ = train::global_norm(runtime_.parallel(), gradients).norm;
+  norm_ = train::global_norm(runtime_, gradients).norm;
   lap(laps.norm);
   const double scale = options_.clip > 0 && norm_ > options_.clip ? options_.clip / norm_ : 1;
   optimizer_.step(runtime_, weights_, gradients, scale,

@@ -15,11 +15,11 @@ struct Norm {
   double norm = 0;
   i64 not_finite = -1;
 };
-Norm global_norm(const Parallel& parallel, const std::vector<Tensor>& tensors);
+Norm global_norm(const Runtime& runtime, const std::vector<Tensor>& tensors);
 /// The same of a - b.
-Norm global_distance(const Parallel& parallel, const std::vector<Tensor>& a, const std::vector<Tensor>& b);
+Norm global_distance(const Runtime& runtime, const std::vector<Tensor>& a, const std::vector<Tensor>& b);
 
 /// into += factor * from, tensor by tensor; `into` must not be shared.
-void add_scaled(const Parallel& parallel, std::vector<Tensor>& into, const std::vector<Tensor>& from, double factor);
+void add_scaled(const Runtime& runtime, std::vector<Tensor>& into, const std::vector<Tensor>& from, double factor);
 
 }  // namespace weft::train

@@ -55,7 +55,7 @@ Tensor orthogonalised(const Runtime& runtime, const Tensor& x) {
   check(x.shape().size() == 2, "Muon: {} is no matrix", text(x.shape()));
   Tensor result = Tensor::uninitialised(x.shape(), x.dtype(), runtime.pool());
   if (x.size() == 0) return result;
-  const double norm = std::max(kLeast, global_norm(runtime.parallel(), {x}).norm);
+  const double norm = std::max(kLeast, global_norm(runtime, {x}).norm);
   const i64 n = std::min(x.shape()[0], x.shape()[1]);
   Tensor square = Tensor::uninitialised({n, n}, x.dtype(), runtime.pool()),
          mixed = Tensor::uninitialised({n, n}, x.dtype(), runtime.pool());

@@ -107,7 +107,7 @@ dsl::LossSum Session::gradients(i64 step, std::vector<Tensor>& total) {
   for (std::size_t i = 0; i < parts.size(); ++i) {
     std::vector<Tensor> one;
     const dsl::LossSum loss = part(i, one);
-    add_scaled(runtime_.parallel(), total, one, static_cast<double>(loss.count) / static_cast<double>(all));
+    add_scaled(runtime_, total, one, static_cast<double>(loss.count) / static_cast<double>(all));
     sum += loss;
   }
   return sum;
@@ -123,7 +123,7 @@ void Session::take_step() {
   std::vector<Tensor> gradient;
   const dsl::LossSum sum = gradients(step, gradient);
   const double loss = sum.nats / static_cast<double>(sum.count);
-  const Norm norm = global_norm(runtime_.parallel(), gradient);
+  const Norm norm = global_norm(runtime_, gradient);
   // Before the update: comparisons with NaN are false, so a clip alone would let it through.
   if (!std::isfinite(loss) || norm.not_finite >= 0) {
     const std::string what = not_finite(step, loss, norm, before);
@@ -150,8 +150,8 @@ void Session::update(i64 step, double loss, const std::vector<Tensor>& gradient,
   progress_.step = step;
   line_.step(step, loss);
   log_.step({step, tokens(), loss, learning_rate(o.optimizer.rule) * factor, norm,
-             global_distance(runtime_.parallel(), weights_, before).norm, global_norm(runtime_.parallel(), before).norm,
-             line_.speed(), took.count(), static_cast<double>(runtime_.pool()->peak_bytes())});
+             global_distance(runtime_, weights_, before).norm, global_norm(runtime_, before).norm, line_.speed(),
+             took.count(), static_cast<double>(runtime_.pool()->peak_bytes())});
 }
 
 // What is not finite, and the op that made it so: the step is computed once more, with a look at every value.
@@ -216,7 +216,7 @@ void Session::diverged(i64 step, const std::string& what) {
 // The last update may have been finite and its result not (a huge learning rate): that must neither
 // replace good weights nor be sampled from.
 void Session::require_finite_weights() {
-  const Norm norm = global_norm(runtime_.parallel(), weights_);
+  const Norm norm = global_norm(runtime_, weights_);
   if (norm.not_finite >= 0) {
     diverged(progress_.step, fmt::format("the weight `{}` is not finite; it was not saved",
                                          learner_.weights()[static_cast<std::size_t>(norm.not_finite)].name));
