@@ -118,7 +118,9 @@ class StateStream final : public Stream {
     settings.offsets = positions_.empty() ? std::vector<i64>{0} : positions_;
     settings.layouts = &layouts_;
     if (same(settings.offsets)) settings.offsets.resize(1);
-    auto results = lowered_->stream_run()(runtime_, dtype_, feeds_, settings);
+    const bool one = tokens.shape()[1] == 1;
+    if (one && !awake_) awake_.emplace(runtime_.awake());
+    auto results = lowered_->stream_run()(one ? *awake_ : runtime_, dtype_, feeds_, settings);
     for (std::size_t i = 0; i < states_.size(); ++i) states_[i] = std::move(results[i + 1]);
     advance(positions_, tokens);
     return last_position(results[0]);
@@ -159,6 +161,7 @@ class StateStream final : public Stream {
 
   std::shared_ptr<const Lowered> lowered_;
   Runtime& runtime_;
+  std::optional<Runtime> awake_;  // for single tokens
   DType dtype_;
   Layouts layouts_;
   Run::Feeds feeds_;      // tokens, weights, states

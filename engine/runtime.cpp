@@ -125,6 +125,12 @@ Runtime Runtime::alone() const {
   return one;
 }
 
+Runtime Runtime::awake() const {
+  Runtime team = *this;
+  if (parallel_->threads() > 1) team.parallel_ = make_team(parallel_->threads());
+  return team;
+}
+
 std::string Runtime::describe(Precision precision) const {
   return fmt::format("products {}, {} threads ({}), {}", products(precision).name(), parallel_->threads(),
                      parallel_->name(), name(isa_));

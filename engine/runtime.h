@@ -72,6 +72,7 @@ class Parallel {
 };
 std::unique_ptr<Parallel> make_serial();
 std::unique_ptr<Parallel> make_threads(int threads);  // engine/threads.cpp
+std::unique_ptr<Parallel> make_team(int threads);     // engine/team.cpp
 
 struct RuntimeOptions {
   std::string products = "auto";  // auto | packed | blas | loops
@@ -84,6 +85,8 @@ class Runtime {
   explicit Runtime(const RuntimeOptions& options = {});
   /// The same for the calling thread alone, with the same memory: for work that already runs beside other work.
   Runtime alone() const;
+  /// The same with threads that stay awake between ranges: for many short ones after each other.
+  Runtime awake() const;
   /// An error where this CPU, or the backend that was asked for, has none of that precision.
   const Products& products(Precision precision = Precision::f32) const;
   const Parallel& parallel() const { return *parallel_; }

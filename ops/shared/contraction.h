@@ -116,8 +116,9 @@ struct Matrices {
 struct Tile {
   i64 rows, columns;
 };
-// Of a single row, where each number of B is read for one multiplication, this many are worth a task.
-inline constexpr i64 kRowTask = 1 << 16;
+// Of a single row, where each number of B is read for one multiplication, so many are worth a task: 64 KB. And so many
+// a part of a sum, whose parts have to be added.
+inline constexpr i64 kRowTask = 1 << 14, kRowSum = 1 << 16;
 inline Tile tile_of(i64 batch, i64 M, i64 N, i64 K) {
   const auto parts = [](i64 n, i64 size) { return (n + size - 1) / size; };
   const auto even = [&](i64 n, i64 most) {  // the last tile as large as the others, up to whole vectors
@@ -263,7 +264,7 @@ class Contraction {
 
   template <class T> void multiply(const Kernel<T>& k, const Operands<T>& at) const {
     constexpr i64 kParts = 8;
-    const i64 row_parts = std::min({kParts, K_, K_ * N_ / detail_contraction::kRowTask});
+    const i64 row_parts = std::min({kParts, K_, K_ * N_ / detail_contraction::kRowSum});
     const bool flip = out_.transposed;
     const auto parts = [](i64 n, i64 size) { return (n + size - 1) / size; };
     const i64 row_tiles = parts(M_, tile_.rows), column_tiles = parts(N_, tile_.columns);
@@ -277,14 +278,16 @@ class Contraction {
     }
     if (!panels && batch_ == 1 && M_ == 1 && !b_.transposed && row_parts > 1) return multiply_row(k, at, row_parts);
     const i64 work = std::max<i64>(1, tile_.rows * tile_.columns * K_);
-    k.ranges(batch_ * tiles, std::max<i64>(1, (1 << 17) / work), [&](i64 begin, i64 end) {
-      for (i64 t = begin; t < end; ++t) {
-        const i64 i = t % tiles / column_tiles * tile_.rows, j = t % column_tiles * tile_.columns;
-        Product<T> g = part(at, t / tiles, i, j, std::min(tile_.rows, M_ - i), std::min(tile_.columns, N_ - j));
-        if (panels) g.panels = {panels.template values<T>().data(), flip ? i : j, flip ? M_ : N_};
-        k.multiply(g);
-      }
-    });
+    k.ranges(batch_ * tiles, std::max<i64>(1, (M_ == 1 ? detail_contraction::kRowTask : 1 << 17) / work),
+             [&](i64 begin, i64 end) {
+               for (i64 t = begin; t < end; ++t) {
+                 const i64 i = t % tiles / column_tiles * tile_.rows, j = t % column_tiles * tile_.columns;
+                 Product<T> g =
+                     part(at, t / tiles, i, j, std::min(tile_.rows, M_ - i), std::min(tile_.columns, N_ - j));
+                 if (panels) g.panels = {panels.template values<T>().data(), flip ? i : j, flip ? M_ : N_};
+                 k.multiply(g);
+               }
+             });
   }
 
   i64 batch_, M_, N_, K_;

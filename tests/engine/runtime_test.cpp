@@ -3,8 +3,12 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <memory>
+#include <thread>
+#include <vector>
 
 #include "engine/tape.h"
 #include "tests/engine/little_ops.h"
@@ -40,7 +44,7 @@ TEST_CASE("every number of threads gives the same bits") {
 TEST_CASE("ranges cover 0 .. n once, in pieces of the grain") {
   std::vector<std::unique_ptr<Parallel>> all;
   all.push_back(make_serial());
-  for (const int threads : {1, 2, 3}) all.push_back(make_threads(threads));
+  for (const int threads : {1, 2, 3}) all.push_back(make_threads(threads)), all.push_back(make_team(threads));
   for (const auto& parallel : all) {
     for (const i64 n : {0, 1, 9, 10, 11, 1003}) {
       std::vector<std::atomic<int>> visits(static_cast<std::size_t>(n));
@@ -57,13 +61,18 @@ TEST_CASE("ranges cover 0 .. n once, in pieces of the grain") {
 
 TEST_CASE("as many threads as asked for, also more than the machine has") {
   CHECK(make_serial()->threads() == 1);
-  for (const int threads : {1, 2, 3, 5}) CHECK(make_threads(threads)->threads() == threads);
+  for (const int threads : {1, 2, 3, 5}) {
+    CHECK(make_threads(threads)->threads() == threads);
+    CHECK(make_team(threads)->threads() == threads);
+  }
   CHECK(Runtime({.threads = 3}).parallel().threads() == 3);
+  CHECK(Runtime({.threads = 3}).awake().parallel().name() == "team");
+  CHECK(Runtime({.threads = 1}).awake().parallel().name() == "serial");
 }
 
 TEST_CASE("an exception inside a parallel range arrives, with its kind, and the runtime goes on") {
-  for (const bool serial : {true, false}) {
-    const auto parallel = serial ? make_serial() : make_threads(3);
+  for (const auto& parallel :
+       {std::shared_ptr(make_serial()), std::shared_ptr(make_threads(3)), std::shared_ptr(make_team(3))}) {
     try {
       parallel->ranges(1000, 10, [](i64 begin, i64) {
         if (begin == 500) throw Error("the token 7 does not exist", Failure::data);
@@ -80,10 +89,34 @@ TEST_CASE("an exception inside a parallel range arrives, with its kind, and the 
 }
 
 TEST_CASE("a range inside a range is finished") {
-  const auto parallel = make_threads(2);
-  std::atomic<int> count = 0;
-  parallel->ranges(20, 1, [&](i64, i64) { parallel->ranges(20, 1, [&](i64, i64) { ++count; }); });
-  CHECK(count == 400);
+  for (const auto& parallel : {std::shared_ptr(make_threads(2)), std::shared_ptr(make_team(2))}) {
+    std::atomic<int> count = 0;
+    parallel->ranges(20, 1, [&](i64, i64) { parallel->ranges(20, 1, [&](i64, i64) { ++count; }); });
+    CHECK(count == 400);
+  }
+}
+
+TEST_CASE("a team finishes every range, whether its threads are awake, asleep or busy with another caller's") {
+  const auto team = make_team(3);
+  const auto sum_of = [&](i64 n) {
+    std::atomic<i64> sum = 0;
+    team->ranges(n, 1, [&](i64 begin, i64) { sum += begin; });
+    return sum.load();
+  };
+  for (int i = 0; i < 20000; ++i) REQUIRE(sum_of(1 + i % 7) == (1 + i % 7) * (i % 7) / 2);
+  for (int i = 0; i < 5; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));  // they sleep after 0.2
+    CHECK(sum_of(100) == 4950);
+  }
+  std::vector<std::thread> callers;
+  std::atomic<int> wrong = 0;
+  for (int c = 0; c < 3; ++c) {
+    callers.emplace_back([&] {
+      for (int i = 0; i < 3000; ++i) wrong += sum_of(9) != 36;
+    });
+  }
+  for (std::thread& c : callers) c.join();
+  CHECK(wrong == 0);
 }
 
 TEST_CASE("a side that OpenBLAS cannot count is an error") {
