@@ -1,7 +1,9 @@
 // The streams behind a model, and what they keep as tensors by name.
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 
+#include "dsl/faster.h"
 #include "dsl/lower.h"
 #include "dsl/model.h"
 #include "engine/layouts.h"
@@ -118,9 +120,7 @@ class StateStream final : public Stream {
     settings.offsets = positions_.empty() ? std::vector<i64>{0} : positions_;
     settings.layouts = &layouts_;
     if (same(settings.offsets)) settings.offsets.resize(1);
-    const bool one = tokens.shape()[1] == 1;
-    if (one && !awake_) awake_.emplace(runtime_.awake());
-    auto results = lowered_->stream_run()(one ? *awake_ : runtime_, dtype_, feeds_, settings);
+    auto results = tokens.shape()[1] == 1 ? step(settings) : lowered_->stream_run()(runtime_, dtype_, feeds_, settings);
     for (std::size_t i = 0; i < states_.size(); ++i) states_[i] = std::move(results[i + 1]);
     advance(positions_, tokens);
     return last_position(results[0]);
@@ -149,6 +149,15 @@ class StateStream final : public Stream {
   bool constant_work() const override { return true; }
 
  private:
+  // A single token: by all threads, or by this one alone where that is faster.
+  std::vector<Tensor> step(const RunSettings& settings) {
+    if (ways_.empty()) ways_ = {runtime_.awake(), runtime_.alone()};
+    using Clock = std::chrono::steady_clock;
+    const auto begun = Clock::now();
+    auto results = lowered_->stream_run()(ways_[static_cast<std::size_t>(faster_.way())], dtype_, feeds_, settings);
+    faster_.took(std::chrono::duration<double>(Clock::now() - begun).count());
+    return results;
+  }
   const std::vector<StreamState>& slots() const { return lowered_->stream().program.states; }
   const Graph& graph() const { return lowered_->stream().program.graph; }
   void start(i64 rows) {
@@ -161,7 +170,8 @@ class StateStream final : public Stream {
 
   std::shared_ptr<const Lowered> lowered_;
   Runtime& runtime_;
-  std::optional<Runtime> awake_;  // for single tokens
+  std::vector<Runtime> ways_;  // for single tokens
+  Faster faster_;
   DType dtype_;
   Layouts layouts_;
   Run::Feeds feeds_;      // tokens, weights, states

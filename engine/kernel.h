@@ -56,6 +56,13 @@ class PlaceCounter {
   const RunSettings& settings_;
 };
 
+/// Where a product found its B laid out the last time. To search again takes a dozen lines of memory, which are in no
+/// cache any more when the next token comes.
+struct LastLayout {
+  u64 layouts = 0;
+  const void *b = nullptr, *panels = nullptr;
+};
+
 template <class T> class Kernel {
  public:
   explicit Kernel(KernelCall& call) : call_(call) {}
@@ -137,18 +144,23 @@ template <class T> class Kernel {
   /// is solved, where such an error would be multiplied again and again.
   void multiply(const Product<T>& product) const { products().multiply(product); }
   void multiply_exactly(const Product<T>& product) const { call_.runtime->products().multiply(product); }
-  /// B of a product that is computed in parts, laid out once for all of them, or for all that read the same weight;
-  /// empty where the backend does without.
+  /// B of a product that is computed in parts, laid out once for all of them; empty where the backend does without.
   Tensor lay_out(const Product<T>& product) const {
     const i64 size = products().laid_out(product);
-    if (!size) return {};
-    const Layouts* known = call_.settings->layouts;
-    if (!known || !known->knows(product.b)) return laid_out(product, size);
-    return known->get({product.b, product.transpose_b, product.k, product.n, product.ldb},
-                      [&] { return laid_out(product, size); });
+    return size ? laid_out(product, size) : Tensor();
   }
-  /// Whether `data` is a weight whose layout is kept for others.
-  bool is_shared(const T* data) const { return call_.settings->layouts && call_.settings->layouts->knows(data); }
+  /// The same once for all that read this weight, and there as long as `settings().layouts`; null of all else.
+  const T* shared_layout(const Product<T>& product, LastLayout& last) const {
+    const Layouts* known = call_.settings->layouts;
+    if (!known) return nullptr;
+    if (last.layouts == known->number() && last.b == product.b) return static_cast<const T*>(last.panels);
+    const i64 size = known->knows(product.b) ? products().laid_out(product) : 0;
+    if (!size) return nullptr;
+    const Tensor& panels = known->get({product.b, product.transpose_b, product.k, product.n, product.ldb},
+                                      [&] { return laid_out(product, size); });
+    last = {known->number(), product.b, panels.raw()};
+    return static_cast<const T*>(last.panels);
+  }
   /// Memory for the length of this call, uninitialised.
   Tensor scratch(Shape shape) const {
     return Tensor::uninitialised(std::move(shape), dtype_of<T>(), call_.runtime->pool());

@@ -3,6 +3,7 @@
 // them out once for all of its tokens: read from beginning to end they come a third faster from the third cache than
 // row by row.
 #pragma once
+#include <atomic>
 #include <compare>
 #include <map>
 #include <mutex>
@@ -16,9 +17,11 @@ namespace weft {
 class Layouts {
  public:
   /// Of these tensors alone, which it holds: nothing else may come to lie where they are.
-  explicit Layouts(std::vector<Tensor> weights) : weights_(std::move(weights)) {
+  explicit Layouts(std::vector<Tensor> weights) : weights_(std::move(weights)), number_(++counter()) {
     for (const Tensor& t : weights_) known_.insert(t.raw());
   }
+  /// Of these layouts among all that there ever were.
+  u64 number() const { return number_; }
   bool knows(const void* data) const { return known_.contains(data); }
   /// A matrix in the memory of a weight.
   struct Matrix {
@@ -36,7 +39,12 @@ class Layouts {
   }
 
  private:
+  static std::atomic<u64>& counter() {
+    static std::atomic<u64> count = 0;
+    return count;
+  }
   std::vector<Tensor> weights_;
+  u64 number_;
   std::unordered_set<const void*> known_;
   mutable std::mutex mutex_;
   mutable std::map<Matrix, Tensor> made_;

@@ -271,10 +271,13 @@ class Contraction {
     const i64 tiles = row_tiles * column_tiles;
     // What several tiles read is laid out once; each would else make its own copy.
     constexpr i64 kReaders = 2;
-    Tensor panels;
+    Tensor own;
+    const T* panels = nullptr;
     if (batch_ == 1) {
       const Product<T> whole = part(at, 0, 0, 0, M_, N_);
-      if ((flip ? column_tiles : row_tiles) >= kReaders || k.is_shared(whole.b)) panels = k.lay_out(whole);
+      panels = k.shared_layout(whole, last_);
+      if (!panels && (flip ? column_tiles : row_tiles) >= kReaders) own = k.lay_out(whole);
+      if (own) panels = own.template values<T>().data();
     }
     if (!panels && batch_ == 1 && M_ == 1 && !b_.transposed && row_parts > 1) return multiply_row(k, at, row_parts);
     const i64 work = std::max<i64>(1, tile_.rows * tile_.columns * K_);
@@ -284,7 +287,7 @@ class Contraction {
                  const i64 i = t % tiles / column_tiles * tile_.rows, j = t % column_tiles * tile_.columns;
                  Product<T> g =
                      part(at, t / tiles, i, j, std::min(tile_.rows, M_ - i), std::min(tile_.columns, N_ - j));
-                 if (panels) g.panels = {panels.template values<T>().data(), flip ? i : j, flip ? M_ : N_};
+                 if (panels) g.panels = {panels, flip ? i : j, flip ? M_ : N_};
                  k.multiply(g);
                }
              });
@@ -295,6 +298,7 @@ class Contraction {
   detail_contraction::Tile tile_;
   Shape out_shape_;
   std::vector<i64> back_;
+  mutable LastLayout last_;
 };
 
 }  // namespace weft::ops
