@@ -6,7 +6,6 @@
 #pragma once
 #include <algorithm>
 #include <array>
-#include <limits>
 
 #include "engine/error.h"
 
@@ -15,27 +14,27 @@ namespace weft::dsl {
 class Faster {
  public:
   /// The way to go next, 0 or 1.
-  int way() const { return turn_ < kTries ? static_cast<int>(turn_ % 2) : best_; }
+  int way() const { return turn_ < 2 * kTries ? static_cast<int>(turn_ % 2) : best_; }
   /// What it took.
   void took(double seconds) {
-    if (turn_ < kTries) {
-      double& least = least_[static_cast<std::size_t>(turn_ % 2)];
-      least = std::min(least, seconds);
-    }
-    if (++turn_ == kTries) {
-      const int best = least_[1] < least_[0];
+    if (turn_ < 2 * kTries) tries_[static_cast<std::size_t>(turn_ % 2)][static_cast<std::size_t>(turn_ / 2)] = seconds;
+    if (++turn_ == 2 * kTries) {
+      const int best = median(tries_[1]) < median(tries_[0]);
       rest_ = best == best_ ? std::min(2 * rest_, kLongest) : kShortest;
       best_ = best;
     }
-    if (turn_ == kTries + rest_) turn_ = 0, least_ = kUnknown;
+    if (turn_ == 2 * kTries + rest_) turn_ = 0;
   }
 
  private:
-  static constexpr i64 kTries = 8, kShortest = 128, kLongest = 4096;
-  static constexpr std::array<double, 2> kUnknown{std::numeric_limits<double>::infinity(),
-                                                  std::numeric_limits<double>::infinity()};
+  static constexpr i64 kTries = 7, kShortest = 128, kLongest = 4096;
+  using Tries = std::array<double, kTries>;
+  static double median(Tries tries) {
+    std::ranges::nth_element(tries, tries.begin() + kTries / 2);
+    return tries[kTries / 2];
+  }
   i64 turn_ = 0, rest_ = kShortest;
-  std::array<double, 2> least_ = kUnknown;
+  std::array<Tries, 2> tries_{};
   int best_ = 0;
 };
 
