@@ -73,14 +73,14 @@ std::string too_large(const Need& need, double most, bool windows) {
 
 void require_machine(const Work& work, const Options& options, double most) {
   const train::TrainOptions train = work.job().train;
-  const std::string& products = options.runtime.products;
-  if (train.precision == Precision::bf16 && products != "loops" && (products == "blas" || !has_bf16())) {
+  if (train.precision == Precision::bf16 && !has_bf16(options.runtime.products)) {
     dsl::Diagnostics d;
     d.error("E0508", work.train.span("precision"),
             has_bf16()
                 ? "OpenBLAS has no products in bf16"
                 : fmt::format("products in bf16 need a CPU with AVX512-BF16, and this one has {}", name(best_isa())))
-        .help("train with `precision: f32`; `--products loops` computes the same as such a CPU, slowly");
+        .help(has_bf16() ? "leave `--products` out, or train with `precision: f32`"
+                         : "train with `precision: f32`; `--products loops` computes the same as such a CPU, slowly");
     report_errors(d, options.json);
   }
   const std::string trouble = too_large(need_of(work, train), most, !work.data || work.data->has_windows());

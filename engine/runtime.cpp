@@ -83,6 +83,8 @@ std::string_view name(Isa isa) {
   }
 }
 
+bool has_bf16(const std::string& products) { return products == "loops" || (products != "blas" && has_bf16()); }
+
 Runtime::Runtime(const RuntimeOptions& options) : isa_(best_isa()) {
   const auto& p = options.products;
   check(p == "auto" || p == "packed" || p == "blas" || p == "loops",
@@ -96,12 +98,11 @@ Runtime::Runtime(const RuntimeOptions& options) : isa_(best_isa()) {
   const int threads = options.parallel == "serial" ? 1 : options.threads ? options.threads : all;
   if (p == "loops") {
     products_ = make_loops_products();
-    bf16_products_ = make_loops_products(Precision::bf16);
   } else {
     require_address_space(threads);
     products_ = p == "blas" || !vectors ? make_blas_products() : make_packed_products(isa_);
-    if (p != "blas" && has_bf16()) bf16_products_ = make_bf16_products();
   }
+  if (has_bf16(p)) bf16_products_ = p == "loops" ? make_loops_products(Precision::bf16) : make_bf16_products();
   if (options.parallel == "serial") {
     parallel_ = make_serial();
     if (p == "loops") isa_ = Isa::baseline;  // the reference to read: the same bits on every machine

@@ -60,6 +60,8 @@ std::unique_ptr<Products> make_packed_products(Isa isa);
 /// The same by the instructions of AVX512-BF16 (engine/bf16.cpp), twice as many multiplications a second.
 std::unique_ptr<Products> make_bf16_products();
 bool has_bf16();
+/// Whether the backend of this name (`RuntimeOptions::products`) has them here.
+bool has_bf16(const std::string& products);
 
 using Range = std::function<void(i64 begin, i64 end)>;
 class Parallel {
