@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <system_error>
 #include <thread>
 
 #include "engine/bf16.h"
@@ -128,7 +129,10 @@ Runtime Runtime::alone() const {
 
 Runtime Runtime::awake() const {
   Runtime team = *this;
-  if (parallel_->threads() > 1) team.parallel_ = make_team(parallel_->threads());
+  try {
+    if (parallel_->threads() > 1) team.parallel_ = make_team(parallel_->threads());
+  } catch (const std::system_error&) {  // no thread can be started any more: those that are there do the same, slower
+  }
   return team;
 }
 

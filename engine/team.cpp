@@ -9,7 +9,6 @@
 #include <atomic>
 #include <chrono>
 #include <exception>
-#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -54,10 +53,9 @@ class Team final : public Parallel {
   explicit Team(int threads) : places_(static_cast<std::size_t>(threads - 1)) {
     try {
       for (Place& p : places_) threads_.emplace_back([&p] { attend(p); });
-    } catch (const std::system_error& e) {
+    } catch (...) {
       dismiss();
-      throw Error(fmt::format("no thread beside this one can be started ({}); take --threads 1", e.what()),
-                  Failure::size);
+      throw;
     }
   }
   ~Team() override { dismiss(); }
@@ -130,6 +128,7 @@ class Team final : public Parallel {
 
 }  // namespace
 
+// std::system_error where no thread can be started.
 std::unique_ptr<Parallel> make_team(int threads) { return std::make_unique<Team>(threads); }
 
 }  // namespace weft
