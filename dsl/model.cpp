@@ -203,7 +203,7 @@ LossSum Model::gradients(Runtime& runtime, const std::vector<Tensor>& weights, c
       if (made && output >= 1 && output <= gradient_count) totals.add(output - 1, i, std::move(made));
     };
     auto results = (*runs[place])(on, dtype_of(weights), feeds, settings, observer, add);
-    for (std::size_t o = 1; o <= gradient_count; ++o) add(o, results[o]);
+    for (std::size_t o = 1; o <= gradient_count; ++o) add(o, results[o]);  // one that two weights share is left
     sums[i] = {scalar(results[0]) * count, counted(part.targets)};
     states[i].assign(std::make_move_iterator(results.end() - std::ssize(l.program.states)),
                      std::make_move_iterator(results.end()));

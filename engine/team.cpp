@@ -1,6 +1,6 @@
 // Ranges on threads that look for work without sleeping between one and the next. A generated token is hundreds of
 // ranges of a microsecond or two. With TBB two threads took as long as one for RetNet of size S, 69 us a token, and now
-// 58; at size M a token is a sixth shorter (`./weft bench FILE --position 300`).
+// 58; at size M a token is a seventh shorter (`./weft bench FILE --position 300`).
 //
 // Each thread has a place, one line of the cache: whoever has a range writes down there what the thread shall do. What
 // no thread has begun when the caller is done with its own share, the caller takes back and does itself, so that a

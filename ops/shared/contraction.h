@@ -116,8 +116,8 @@ struct Matrices {
 struct Tile {
   i64 rows, columns;
 };
-// Of a single row, where each number of B is read for one multiplication, so many are worth a task: 64 KB. And so many
-// a part of a sum, whose parts have to be added.
+// Of a single row, where each number of B is read for one multiplication, so many are worth a task: 64 KB. Parts of a
+// sum, which have to be added, are worth it from the second number on.
 inline constexpr i64 kRowTask = 1 << 14, kRowSum = 1 << 16;
 inline Tile tile_of(i64 batch, i64 M, i64 N, i64 K) {
   const auto parts = [](i64 n, i64 size) { return (n + size - 1) / size; };
@@ -125,7 +125,7 @@ inline Tile tile_of(i64 batch, i64 M, i64 N, i64 K) {
     const i64 size = parts(n, parts(n, most));
     return std::min(n, (size + 31) / 32 * 32);
   };
-  const i64 task = M == 1 ? kRowTask : 1 << 20;  // multiplications, about 20 us
+  const i64 task = M == 1 ? kRowTask : 1 << 20;  // multiplications: the latter take about 20 us
   constexpr i64 kSide = 64;                      // below it packing costs too much
   Tile t{even(M, 192), even(N, 512)};
   while (batch * parts(M, t.rows) * parts(N, t.columns) < 4 && t.rows * t.columns * K > task &&
@@ -280,17 +280,16 @@ class Contraction {
       if (own) panels = own.template values<T>().data();
     }
     if (!panels && batch_ == 1 && M_ == 1 && !b_.transposed && row_parts > 1) return multiply_row(k, at, row_parts);
-    const i64 work = std::max<i64>(1, tile_.rows * tile_.columns * K_);
-    k.ranges(batch_ * tiles, std::max<i64>(1, (M_ == 1 ? detail_contraction::kRowTask : 1 << 17) / work),
-             [&](i64 begin, i64 end) {
-               for (i64 t = begin; t < end; ++t) {
-                 const i64 i = t % tiles / column_tiles * tile_.rows, j = t % column_tiles * tile_.columns;
-                 Product<T> g =
-                     part(at, t / tiles, i, j, std::min(tile_.rows, M_ - i), std::min(tile_.columns, N_ - j));
-                 if (panels) g.panels = {panels, flip ? i : j, flip ? M_ : N_};
-                 k.multiply(g);
-               }
-             });
+    const i64 work = std::max<i64>(1, tile_.rows * tile_.columns * K_),
+              task = M_ == 1 ? detail_contraction::kRowTask : 1 << 17;
+    k.ranges(batch_ * tiles, std::max<i64>(1, task / work), [&](i64 begin, i64 end) {
+      for (i64 t = begin; t < end; ++t) {
+        const i64 i = t % tiles / column_tiles * tile_.rows, j = t % column_tiles * tile_.columns;
+        Product<T> g = part(at, t / tiles, i, j, std::min(tile_.rows, M_ - i), std::min(tile_.columns, N_ - j));
+        if (panels) g.panels = {panels, flip ? i : j, flip ? M_ : N_};
+        k.multiply(g);
+      }
+    });
   }
 
   i64 batch_, M_, N_, K_;

@@ -126,3 +126,25 @@ TEST_CASE("a state of another model, type or number of rows is refused with what
   rows.states.begin()->second = Tensor();
   CHECK_FALSE(said(rows).empty());
 }
+
+// A stream changes between one thread and all of them as it finds either faster: here within the first 14 tokens.
+TEST_CASE("a stream gives the same bits on any number of threads") {
+  for (const std::string name : {"retnet", "fast_weights_lm", "transformer", "treefold"}) {
+    CAPTURE(name);
+    const auto model = tests::built(tests::std_file(name), {"params.D=128", "params.layers=1"});
+    const auto weights = tests::random_weights(*model, DType::f32);
+    const Tensor tokens = tests::batch(1, 40).tokens;
+    const auto logits = [&](const RuntimeOptions& options) {
+      Runtime runtime(options);
+      const auto stream = model->stream(runtime, weights);
+      std::vector<Tensor> all = {stream->feed(tests::part(tokens, 0, 9))};
+      for (i64 t = 9; t < 40; ++t) all.push_back(stream->feed(tests::part(tokens, t, t + 1)));
+      return all;
+    };
+    const std::vector<Tensor> alone = logits({.parallel = "serial"});
+    for (const int threads : {2, 3, 5}) {
+      const std::vector<Tensor> many = logits({.threads = threads});
+      for (std::size_t i = 0; i < alone.size(); ++i) CHECK(same_bits(many[i], alone[i]));
+    }
+  }
+}
